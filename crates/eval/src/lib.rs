@@ -1,0 +1,2 @@
+//! Numbers that judge predictions, from f64 slices.
+#![forbid(unsafe_code)]

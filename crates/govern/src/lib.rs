@@ -1,0 +1,2 @@
+//! Signing, registry and contest over the ledger.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! A synthetic hospital with known hazards.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Records of a hospital into events and issues.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! An append-only Merkle log: it knows nothing of patients.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Sampling, risk, calibration, evidence, abstention.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! HTTP and the console.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! MEDS data sets on disk.
+#![forbid(unsafe_code)]

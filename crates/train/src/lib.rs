@@ -1,0 +1,2 @@
+//! The training loop.
+#![forbid(unsafe_code)]
