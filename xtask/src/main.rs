@@ -1,2 +1,111 @@
-//! Automation of the project.
-fn main() {}
+//! Automation of the project, in its own language: `cargo xtask ci | test | tidy | bless | bench`.
+//!
+//! The laptop and CI run the same commands; nothing here is needed to build or use Longitude.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod tidy;
+
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+  ci            formatting, lints, tidy, documentation and the whole test suite
+  test [ARGS]   the whole test suite (ARGS go to `cargo test`)
+  tidy          the rules of STYLE.md that a program can check
+  bless         regenerate golden files and inline snapshots; review the diff
+  bench [NAME]  measure; without a name, the list of benchmarks";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let rest = arguments.get(1..).unwrap_or_default();
+    match arguments.first().map(String::as_str) {
+        Some("ci") => ci(),
+        Some("test") => test(rest),
+        Some("tidy") => tidy::run(&root()),
+        Some("bless") => bless(),
+        Some("bench") => bench::run(&root(), rest),
+        _ => bail!("{USAGE}"),
+    }
+}
+
+/// Everything a change must pass, cheapest first.
+fn ci() -> Result<()> {
+    tidy::run(&root())?;
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ])?;
+    cargo_with(
+        &["doc", "--workspace", "--no-deps", "--locked", "--quiet"],
+        &[("RUSTDOCFLAGS", "-D warnings")],
+    )?;
+    if on_path("cargo-deny") {
+        cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"])?;
+    } else {
+        eprintln!("LEFT OUT: cargo-deny is not installed (tidy has checked the licences)");
+    }
+    test(&[])
+}
+
+fn test(arguments: &[String]) -> Result<()> {
+    let mut command = vec!["test", "--workspace", "--locked"];
+    command.extend(arguments.iter().map(String::as_str));
+    cargo(&command)
+}
+
+fn bless() -> Result<()> {
+    cargo_with(
+        &["test", "--workspace", "--locked"],
+        &[("UPDATE_EXPECT", "1")],
+    )
+}
+
+fn cargo(arguments: &[&str]) -> Result<()> {
+    cargo_with(arguments, &[])
+}
+
+fn cargo_with(arguments: &[&str], variables: &[(&str, &str)]) -> Result<()> {
+    eprintln!("$ cargo {}", arguments.join(" "));
+    let status = Command::new("cargo")
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .current_dir(root())
+        .status()
+        .context("cannot start cargo")?;
+    if !status.success() {
+        bail!("`cargo {}` failed", arguments.join(" "));
+    }
+    Ok(())
+}
+
+fn on_path(program: &str) -> bool {
+    Command::new(program)
+        .arg("--version")
+        .output()
+        .is_ok_and(|out| out.status.success())
+}
+
+/// The workspace's root: the parent of this package's folder.
+fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map_or(here.clone(), PathBuf::from)
+}

@@ -12,8 +12,8 @@ use std::sync::Arc;
 /// patient.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Code {
-    /// The short name of the system (`ICD10CM`, `LOINC`, `RxNorm`, `SNOMED`), the system's URI where
-    /// no short name is known, or empty for MEDS's own codes.
+    /// The short name of the system (`ICD10CM`, `LOINC`, `RxNorm`, `SNOMED`), its URI where no short
+    /// name is known, or empty for MEDS's own codes.
     pub system: Arc<str>,
     /// The value as the system writes it.
     pub value: Arc<str>,
