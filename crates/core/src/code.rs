@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// patient.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Code {
-    /// The short name of the system (`ICD10CM`, `LOINC`, `RxNorm`, `SNOMED`), its URI where no short
+    /// The short name of the system (`ICD10CM`, `LOINC`, `RxNorm`), its URI where no short
     /// name is known, or empty for MEDS's own codes.
     pub system: Arc<str>,
     /// The value as the system writes it.

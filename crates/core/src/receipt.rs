@@ -1,4 +1,4 @@
-//! What every arrow of the data's way leaves behind: digests of what went in, how, and what came out.
+//! What every arrow of the data's way leaves behind: digests of what went in, how, what came out.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

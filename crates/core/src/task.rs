@@ -63,8 +63,8 @@ pub enum Label {
 
 impl Task {
     /// The label of a subject at a prediction time. Events up to and including `at` are history;
-    /// the outcome counts in `(at, at + horizon]`. Where the end of observation is unknown, the last
-    /// event stands for it here, which can only turn a "no" into "censored".
+    /// the outcome counts in `(at, at + horizon]`. Where the end of observation is unknown, the
+    /// last event stands for it here, which can only turn a "no" into "censored".
     pub fn label(&self, timeline: &Timeline, at: Instant) -> Label {
         let history = timeline.history(at);
         if timeline.death().is_some_and(|death| death <= at) {
