@@ -3,11 +3,35 @@
 //! This crate knows labels, scores, subjects and groups, and no model, file or clock, so that it
 //! can judge any model, a competitor's or a bedside score among them. In the data's way it stands
 //! at the end: predictions of the held-out subjects come in, a [`Report`] goes out.
+//!
+//! Every metric is a function `(labels, scores) -> Result<f64, Undefined>`; [`task_report`] makes
+//! all of them with intervals. What is undefined is absent with its reason, never 0.5.
 #![forbid(unsafe_code)]
 
+mod bootstrap;
+mod curve;
+mod error;
+mod group;
+mod prepared;
+mod random;
+mod rank;
+mod recalibration;
 mod report;
+mod task;
+mod truth;
+mod undefined;
 
+pub use bootstrap::LEVEL;
+pub use curve::{RELIABILITY_BINS_MAX, ROC_POINTS_MAX, reliability, roc, wilson};
+pub use error::Error;
+pub use group::CELL_MIN;
+pub use prepared::{ECE_BINS, brier, expected_calibration_error, log_loss, observed_expected};
+pub use rank::{auroc, average_precision};
+pub use recalibration::{LOGIT_CLIP, Recalibration, calibration_in_the_large, recalibrate};
 pub use report::{
     CurvePoint, Differences, Estimate, GroupReport, LossReport, Metric, Metrics, ModelReport,
     Report, SplitLoss, TaskReport, TruthAgreement, TruthReport,
 };
+pub use task::{Options, TaskInput, task_report};
+pub use truth::agreement;
+pub use undefined::Undefined;

@@ -131,8 +131,8 @@ pub struct TruthAgreement {
 pub struct TruthReport {
     /// Rows compared: those that every model answered.
     pub n: u64,
-    /// Mean true risk over them.
-    pub mean_true_risk: f64,
+    /// Mean true risk over them, absent where there are none.
+    pub mean_true_risk: Option<f64>,
     /// Each model by its name.
     pub models: BTreeMap<String, TruthAgreement>,
 }

@@ -1,0 +1,101 @@
+//! The bootstrap over subjects: whole subjects are drawn with replacement, so that rows of one
+//! subject stay together (Field and Welsh 2007, "Bootstrapping clustered data"), and intervals are
+//! percentiles (Efron and Tibshirani 1993, chapter 13).
+
+use crate::random::Stream;
+use crate::report::{Estimate, Metric};
+use crate::undefined::Undefined;
+use std::collections::BTreeMap;
+
+/// The level of every interval.
+pub const LEVEL: f64 = 0.95;
+
+/// An interval is left out when more than this share of the resamples has no value.
+const UNDEFINED_SHARE_MAX: f64 = 0.05;
+
+/// Subjects numbered from 0 in ascending order of their identifiers.
+pub(crate) struct Clusters {
+    /// The subject's number, for each row.
+    pub(crate) of_row: Vec<u32>,
+    /// How many subjects there are.
+    pub(crate) count: u32,
+}
+
+impl Clusters {
+    pub(crate) fn new(ids: &[u64]) -> Self {
+        let mut numbers: BTreeMap<u64, u32> = ids.iter().map(|&id| (id, 0)).collect();
+        let mut count = 0;
+        for number in numbers.values_mut() {
+            *number = count;
+            count += 1;
+        }
+        let of_row = ids.iter().map(|id| numbers[id]).collect();
+        Self { of_row, count }
+    }
+}
+
+/// Calls `each` with the weights of every resample: how often each subject was drawn.
+pub(crate) fn resample(clusters: u32, resamples: u32, seed: u64, mut each: impl FnMut(&[u32])) {
+    if clusters == 0 {
+        return;
+    }
+    let mut weights = vec![0_u32; clusters as usize];
+    for number in 0..resamples {
+        weights.fill(0);
+        let mut stream = Stream::new(seed, u64::from(number));
+        for _ in 0..clusters {
+            weights[stream.below(clusters) as usize] += 1;
+        }
+        each(&weights);
+    }
+}
+
+/// A metric from its value on all rows and its values on the resamples.
+pub(crate) fn metric(on_all: Result<f64, Undefined>, drawn: &[Option<f64>]) -> Metric {
+    let value = match on_all {
+        Ok(value) => value,
+        Err(reason) => return Metric::undefined(reason.to_string()),
+    };
+    let mut metric = Metric::of(value);
+    match interval(drawn) {
+        Ok((low, high)) => {
+            metric.estimate = Some(Estimate {
+                value,
+                low: Some(low),
+                high: Some(high),
+            });
+        }
+        Err(reason) => metric.reason = Some(reason),
+    }
+    metric
+}
+
+fn interval(drawn: &[Option<f64>]) -> Result<(f64, f64), String> {
+    let mut defined: Vec<f64> = drawn.iter().flatten().copied().collect();
+    if drawn.is_empty() {
+        return Err("no interval: no resamples were asked for".into());
+    }
+    let undefined = drawn.len() - defined.len();
+    if undefined as f64 > UNDEFINED_SHARE_MAX * drawn.len() as f64 {
+        let all = drawn.len();
+        return Err(format!(
+            "no interval: undefined in {undefined} of {all} resamples"
+        ));
+    }
+    defined.sort_by(f64::total_cmp);
+    let tail = (1.0 - LEVEL) / 2.0;
+    Ok((quantile(&defined, tail), quantile(&defined, 1.0 - tail)))
+}
+
+/// The quantile by linear interpolation (Hyndman and Fan 1996, type 7). `sorted` is not empty.
+pub(crate) fn quantile(sorted: &[f64], level: f64) -> f64 {
+    let place = level * (sorted.len() - 1) as f64;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the place lies between 0 and the length"
+    )]
+    let below = place.floor() as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + (place - place.floor()) * (sorted[above] - sorted[below])
+}
