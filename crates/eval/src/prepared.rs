@@ -137,7 +137,8 @@ impl Prepared {
     /// Every metric with these weights of the subjects.
     pub(crate) fn values(&self, weights: &[u32]) -> Values {
         let mut values = self.values_without_fits(weights);
-        let [large, joint] = self.fits(weights, 1e-7);
+        // The last step is taken too, and the error left is about its square.
+        let [large, joint] = self.fits(weights, 1e-4);
         set_fits(&mut values, large, joint);
         values
     }

@@ -78,6 +78,9 @@ pub(crate) const TOLERANCE: f64 = 1e-11;
 
 const ITERATIONS_MAX: usize = 100;
 
+/// The longest step, relative to the parameter.
+const STEP_MAX: f64 = 5.0;
+
 fn rows(labels: &[bool], risks: &[f64]) -> Vec<Row> {
     assert_eq!(labels.len(), risks.len(), "one risk for each label");
     let pairs = labels.iter().zip(risks);
@@ -169,7 +172,10 @@ pub(crate) fn newton(
         {
             return Ok(moved(at, step, 1.0));
         }
-        let mut share = 1.0;
+        // Where the curve is flat a full step would leave the range of floats.
+        let longest = step[0].abs() / (1.0 + at.intercept.abs());
+        let longest = longest.max(step[1].abs() / (1.0 + at.slope.abs()));
+        let mut share = (STEP_MAX / longest).min(1.0);
         loop {
             let next = moved(at, step, share);
             let there = derivatives(rows, next);
