@@ -48,12 +48,12 @@ pub struct VocabularyOptions {
 
 impl VocabularyOptions {
     /// The options that the threshold leaves open, at the values that the project measures with:
-    /// 16 value bins, 32 wait bins, once-only from 50 subjects, 4,096 values, 256 texts.
+    /// 16 value bins, 25 wait bins (the model's), once-only from 50 subjects, 4,096 values, 256 texts.
     pub fn with_subjects_min(subjects_min: u32) -> Self {
         Self {
             subjects_min,
             value_bins: 16,
-            wait_bins: 32,
+            wait_bins: 25,
             once_only_subjects_min: 50,
             values_max: 4096,
             texts_max: 256,

@@ -60,6 +60,10 @@ pub struct Tokens {
     pub died: bool,
     /// Whether birth is recorded.
     pub age_known: bool,
+    /// Birth, where recorded.
+    pub birth_us: Option<i64>,
+    /// How many positions at the start are static events or birth.
+    pub lead: usize,
 }
 
 /// What the likelihood asks of the position before.
@@ -111,6 +115,19 @@ impl Tokens {
         }
     }
 
+    /// The positions that a model with room for `positions_max` sees: the static events and birth
+    /// (where they fill at most half of the room), then the latest. Training cuts long timelines
+    /// in the same way.
+    pub fn recent(&self, positions_max: usize) -> Vec<usize> {
+        let lead = lead_kept(self.lead, positions_max);
+        let latest = self.len().saturating_sub(positions_max - lead).max(lead);
+        if self.len() <= positions_max {
+            (0..self.len()).collect()
+        } else {
+            (0..lead).chain(latest..self.len()).collect()
+        }
+    }
+
     /// Whether the survival term is missing because the end of observation is not known.
     pub fn end_unknown(&self) -> bool {
         self.end_us.is_none() && !self.died
@@ -159,6 +176,12 @@ pub fn age_days(birth: Option<Instant>, at: Instant) -> f32 {
     })
 }
 
+/// How many leading positions a window of `positions_max` repeats: all, or none where they would
+/// fill more than half of it.
+pub fn lead_kept(lead: usize, positions_max: usize) -> usize {
+    if lead * 2 <= positions_max { lead } else { 0 }
+}
+
 fn walk(vocabulary: &Vocabulary, events: &[Event], span: Span) -> Tokens {
     let mut tokens = Tokens::with_capacity(events.len(), span);
     let mut now = i64::MIN;
@@ -173,6 +196,8 @@ fn walk(vocabulary: &Vocabulary, events: &[Event], span: Span) -> Tokens {
         tokens.age_days.push(age_days(span.birth, Instant(now)));
         tokens.event.push(index);
     }
+    let leads = |event: &Event| event.time.is_none() || event.code.is_birth();
+    tokens.lead = events.iter().take_while(|event| leads(event)).count();
     let time = &tokens.time_us;
     let after_entry = time.partition_point(|at| *at <= span.entry.0);
     let stands_at_entry = after_entry > 0 && time[after_entry - 1] == span.entry.0;
@@ -206,6 +231,8 @@ impl Tokens {
             end_us: span.end.map(|end| end.0),
             died: false,
             age_known: span.birth.is_some(),
+            birth_us: span.birth.map(|birth| birth.0),
+            lead: 0,
         }
     }
 }

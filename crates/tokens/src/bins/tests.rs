@@ -104,7 +104,7 @@ proptest! {
     #[test]
     fn bins_are_few_ordered_and_hold_their_values(values in grid_values(), k in 1u16..20) {
         let bins = fit(&values, k);
-        prop_assert!(bins.len() >= 1 && bins.len() <= k);
+        prop_assert!(!bins.is_empty() && bins.len() <= k);
         let total: f64 = bins.bins.iter().map(|bin| bin.share).sum();
         prop_assert!((total - 1.0).abs() < 1e-9);
         for pair in bins.bins.windows(2) {

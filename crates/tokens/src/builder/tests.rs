@@ -73,7 +73,9 @@ fn fit_all<'t>(timelines: impl Iterator<Item = &'t Timeline>) -> Vocabulary {
         ..VocabularyOptions::with_subjects_min(5)
     };
     let mut builder = VocabularyBuilder::new(options);
-    timelines.for_each(|timeline| builder.observe(timeline));
+    for timeline in timelines {
+        builder.observe(timeline);
+    }
     builder.finish().unwrap()
 }
 

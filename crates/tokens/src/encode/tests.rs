@@ -27,9 +27,9 @@ fn timeline(events: Vec<Event>, start: Option<i64>, end: Option<i64>) -> Timelin
 
 fn vocabulary(timelines: &[Timeline], subjects_min: u32) -> Vocabulary {
     let mut builder = VocabularyBuilder::new(VocabularyOptions::with_subjects_min(subjects_min));
-    timelines
-        .iter()
-        .for_each(|timeline| builder.observe(timeline));
+    for timeline in timelines {
+        builder.observe(timeline);
+    }
     builder.finish().unwrap()
 }
 
@@ -139,6 +139,19 @@ fn any_timeline() -> impl Strategy<Value = Timeline> {
             .map(|(code, hour, value)| event(code, hour, value));
         timeline(events.collect(), start, end)
     })
+}
+
+#[test]
+fn a_long_history_keeps_its_static_events_and_its_latest() {
+    let mut events = vec![event("S", None, None), event("MEDS_BIRTH", Some(-5), None)];
+    events.extend((0..10).map(|hour| event("a", Some(hour), None)));
+    let timeline = timeline(events, None, None);
+    let tokens = encode(&vocabulary(std::slice::from_ref(&timeline), 1), &timeline);
+    assert_eq!(tokens.lead, 2);
+    assert_eq!(tokens.recent(5), [0, 1, 9, 10, 11]);
+    assert_eq!(tokens.recent(1), [11]);
+    assert_eq!(tokens.recent(12).len(), 12);
+    assert_eq!(tokens.recent(0), Vec::<usize>::new());
 }
 
 proptest! {
