@@ -2,8 +2,11 @@
 //! shown, models that abstain.
 
 use expect_test::expect;
-use longitude_eval::{CELL_MIN, Error, Metric, Options, TaskInput, TaskReport, auroc, task_report};
+use longitude_eval::{
+    CELL_MIN, Error, Estimate, Metric, Options, TaskInput, TaskReport, auroc, task_report,
+};
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 /// A small linear congruential generator, independent of the crate's own.
 struct Draws(u64);
@@ -73,12 +76,14 @@ impl Rows {
 }
 
 fn bounds(metric: &Metric) -> (f64, f64, f64) {
-    let estimate = metric.estimate.unwrap();
-    (
-        estimate.low.unwrap(),
-        estimate.value,
-        estimate.high.unwrap(),
-    )
+    match metric.estimate {
+        Some(Estimate {
+            value,
+            low: Some(low),
+            high: Some(high),
+        }) => (low, value, high),
+        _ => panic!("no interval: {:?}", metric.reason),
+    }
 }
 
 #[test]
@@ -108,10 +113,11 @@ fn a_report_reads_as_expected() {
     for model in &report.models {
         for (name, metric) in model.metrics.named() {
             let (low, value, high) = bounds(metric);
-            lines += &format!("{} {name} {value:.3} ({low:.3} to {high:.3})\n", model.name);
+            let model = &model.name;
+            writeln!(lines, "{model} {name} {value:.3} ({low:.3} to {high:.3})").unwrap();
         }
     }
-    expect![[r#"
+    expect![[r"
         94 of 400
         longitude auroc 0.771 (0.719 to 0.821)
         longitude auprc 0.530 (0.426 to 0.625)
@@ -140,7 +146,8 @@ fn a_report_reads_as_expected() {
         truth calibration_intercept_joint 0.064 (-0.276 to 0.439)
         truth ece 0.027 (0.027 to 0.077)
         truth observed_expected 1.019 (0.856 to 1.160)
-    "#]].assert_eq(&lines);
+    "]]
+    .assert_eq(&lines);
 }
 
 #[test]
