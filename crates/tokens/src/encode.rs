@@ -83,6 +83,40 @@ pub enum Next {
     },
 }
 
+/// Which positions of a timeline the likelihood scores: the part of [`Tokens`] that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scored {
+    /// [`Tokens::scored_from`].
+    pub from: usize,
+    /// [`Tokens::scored_until`].
+    pub until: usize,
+    /// [`Tokens::end_us`].
+    pub end_us: Option<i64>,
+}
+
+impl Scored {
+    /// What the likelihood asks after a position of these times.
+    pub fn next(&self, time_us: &[i64], position: usize) -> Next {
+        let Some(&here) = time_us.get(position) else {
+            return Next::None;
+        };
+        let after = position + 1;
+        if position < self.from || after > self.until {
+            return Next::None;
+        }
+        if after < self.until {
+            let wait_us = time_us[after].saturating_sub(here);
+            return Next::Event { wait_us };
+        }
+        match self.end_us {
+            Some(end) if end >= here => Next::Censored {
+                wait_us: end.saturating_sub(here),
+            },
+            _ => Next::None,
+        }
+    }
+}
+
 impl Tokens {
     /// How many positions there are.
     pub fn len(&self) -> usize {
@@ -96,22 +130,15 @@ impl Tokens {
 
     /// What the likelihood asks after a position.
     pub fn next(&self, position: usize) -> Next {
-        let Some(&here) = self.time_us.get(position) else {
-            return Next::None;
-        };
-        let after = position + 1;
-        if position < self.scored_from || after > self.scored_until {
-            return Next::None;
-        }
-        if after < self.scored_until {
-            let wait_us = self.time_us[after].saturating_sub(here);
-            return Next::Event { wait_us };
-        }
-        match self.end_us {
-            Some(end) if end >= here => Next::Censored {
-                wait_us: end.saturating_sub(here),
-            },
-            _ => Next::None,
+        self.scored().next(&self.time_us, position)
+    }
+
+    /// Which positions are scored.
+    pub fn scored(&self) -> Scored {
+        Scored {
+            from: self.scored_from,
+            until: self.scored_until,
+            end_us: self.end_us,
         }
     }
 

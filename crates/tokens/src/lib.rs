@@ -23,7 +23,7 @@ mod waits;
 pub use bins::{BIN_VALUES_MIN, Bin, Bins, NORMALISED_MAX, OUTSIDE_SHARE};
 pub use builder::{VocabularyBuilder, VocabularyOptions};
 pub use encode::{
-    AGE_DAYS_MAX, AGE_UNKNOWN_DAYS, Next, Token, Tokens, age_days, encode, encode_history,
+    AGE_DAYS_MAX, AGE_UNKNOWN_DAYS, Next, Scored, Token, Tokens, age_days, encode, encode_history,
     lead_kept,
 };
 pub use hierarchy::{ancestors, parent};
