@@ -14,6 +14,9 @@ pub(crate) struct Disk {
     dir: PathBuf,
     #[cfg(test)]
     pub(crate) steps_left: Option<std::sync::atomic::AtomicUsize>,
+    /// How much of the budget was left before each operation that is not a write.
+    #[cfg(test)]
+    pub(crate) marks: std::sync::Mutex<Vec<usize>>,
 }
 
 impl Disk {
@@ -22,6 +25,8 @@ impl Disk {
             dir: dir.to_owned(),
             #[cfg(test)]
             steps_left: None,
+            #[cfg(test)]
+            marks: std::sync::Mutex::default(),
         }
     }
 
@@ -163,6 +168,10 @@ impl Disk {
 
     #[cfg(test)]
     pub(crate) fn step(&self) -> io::Result<()> {
+        if let Some(left) = &self.steps_left {
+            let left = left.load(std::sync::atomic::Ordering::Relaxed);
+            self.marks.lock().unwrap().push(left);
+        }
         if self.spend(1) < 1 {
             return Err(io::Error::other("the budget of steps is spent"));
         }

@@ -13,6 +13,8 @@ use crate::note::{Checkpoint, Signer, check_name};
 use crate::proof::ProofFile;
 use crate::tile::{self, HEIGHT, WIDTH, bundle_name, hashes_at, perfect_root, tile_name};
 use crate::tree;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 /// The longest entry: its length is written as 16 bits (C2SP tlog-tiles).
@@ -35,6 +37,9 @@ pub struct Log {
     unwritten: Vec<Unwritten>,
     recovery: Recovery,
 }
+
+/// Full tiles by level and number.
+type Tiles = BTreeMap<(u32, u64), Vec<Hash>>;
 
 /// What opening a log had to mend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -175,7 +180,10 @@ impl Log {
     /// When the log is shorter, or a tile cannot be read.
     pub fn root(&self, size: u64) -> Result<Hash> {
         self.check_size(size)?;
-        tree::range_root(0, size, &mut |height, index| self.subtree(height, index))
+        let mut tiles = Tiles::new();
+        tree::range_root(0, size, &mut |height, at| {
+            self.subtree(&mut tiles, height, at)
+        })
     }
 
     /// One entry.
@@ -210,7 +218,10 @@ impl Log {
         if index >= size {
             return Err(self.out_of_range(index));
         }
-        tree::inclusion(index, size, &mut |height, at| self.subtree(height, at))
+        let mut tiles = Tiles::new();
+        tree::inclusion(index, size, &mut |height, at| {
+            self.subtree(&mut tiles, height, at)
+        })
     }
 
     /// The proof that the tree of `old` entries is the start of the tree of `new` entries.
@@ -222,7 +233,10 @@ impl Log {
         if old > new {
             return Err(self.out_of_range(old));
         }
-        tree::consistency(old, new, &mut |height, at| self.subtree(height, at))
+        let mut tiles = Tiles::new();
+        tree::consistency(old, new, &mut |height, at| {
+            self.subtree(&mut tiles, height, at)
+        })
     }
 
     /// The proof of an entry against the published checkpoint, as a file for a stranger.
@@ -437,7 +451,8 @@ impl Log {
     }
 
     /// The hash of a perfect subtree of `2^height` entries, out of the tile that holds its parts.
-    fn subtree(&self, height: u32, index: u64) -> Result<Hash> {
+    /// Full tiles that were read stay in `tiles` for the next subtree of the same proof.
+    fn subtree(&self, tiles: &mut Tiles, height: u32, index: u64) -> Result<Hash> {
         let level = height / HEIGHT;
         let first = index << (height % HEIGHT);
         let (number, offset) = (first / WIDTH, first % WIDTH);
@@ -451,10 +466,14 @@ impl Log {
             Unwritten::Tile(l, n, hashes) if (*l, *n) == (level, number) => Some(hashes),
             Unwritten::Bundle(..) | Unwritten::Tile(..) => None,
         });
-        match waiting {
-            Some(hashes) => Ok(perfect_root(&hashes[range])),
-            None => Ok(perfect_root(&self.read_tile(level, number)?[range])),
+        if let Some(hashes) = waiting {
+            return Ok(perfect_root(&hashes[range]));
         }
+        let hashes = match tiles.entry((level, number)) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(place) => place.insert(self.read_tile(level, number)?),
+        };
+        Ok(perfect_root(&hashes[range]))
     }
 
     fn read_tile(&self, level: u32, index: u64) -> Result<Vec<Hash>> {

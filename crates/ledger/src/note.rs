@@ -116,7 +116,7 @@ impl Signer {
             .ok_or(Error::Key("it is not a private key"))?;
         let (name, id, seed) = key_parts(rest)?;
         let signer = Self::new(name, &seed)?;
-        if hex(&signer.verifying_key().id()) == id {
+        if hex(signer.verifying_key().id()) == id {
             Ok(signer)
         } else {
             Err(Error::Key("its key id does not fit"))
@@ -125,7 +125,7 @@ impl Signer {
 
     /// The note signer key, `PRIVATE+KEY+name+keyid+base64(type and seed)`: a secret.
     pub fn to_secret_text(&self) -> String {
-        let id = hex(&self.verifying_key().id());
+        let id = hex(self.verifying_key().id());
         let key = key_text(self.key.as_bytes());
         format!("{SECRET}{}+{id}+{key}", self.name)
     }
@@ -169,7 +169,7 @@ impl VerifyingKey {
             key: ed25519_dalek::VerifyingKey::from_bytes(&bytes)
                 .map_err(|_error| Error::Key("it is not a point of the curve"))?,
         };
-        if hex(&key.id()) != id {
+        if hex(key.id()) != id {
             return Err(Error::Key("its key id does not fit"));
         }
         Ok(key)
@@ -190,7 +190,7 @@ impl VerifyingKey {
 impl fmt::Display for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = key_text(self.key.as_bytes());
-        write!(f, "{}+{}+{key}", self.name, hex(&self.id()))
+        write!(f, "{}+{}+{key}", self.name, hex(self.id()))
     }
 }
 
@@ -298,8 +298,8 @@ fn signature(line: &str) -> Result<(&str, Vec<u8>)> {
     Ok((name, bytes))
 }
 
-fn hex(bytes: &[u8; 4]) -> String {
-    format!("{:08x}", u32::from_be_bytes(*bytes))
+fn hex(bytes: [u8; 4]) -> String {
+    format!("{:08x}", u32::from_be_bytes(bytes))
 }
 
 #[cfg(test)]
@@ -344,13 +344,13 @@ mod tests {
             root: crate::empty_root(),
         };
         let note = checkpoint.sign(&signer);
-        expect_test::expect![[r#"
+        expect_test::expect![[r"
             example.org/log
             70000
             47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=
 
             — example.org/log XizvACDhVzfs8gUN2QGyqgjLVs5
-        "#]]
+        "]]
         .assert_eq(&format!("{}\n", &note[..115]));
         assert_eq!(Checkpoint::open(&note, &key).unwrap(), checkpoint);
         let cosigned = format!(

@@ -97,11 +97,12 @@ pub(crate) fn perfect_root(hashes: &[Hash]) -> Hash {
         "a perfect subtree has two to some power leaves"
     );
     let mut level = hashes.to_vec();
-    while level.len() > 1 {
-        level = level
-            .chunks(2)
-            .map(|pair| node_hash(&pair[0], &pair[1]))
-            .collect();
+    let mut length = level.len();
+    while length > 1 {
+        length /= 2;
+        for at in 0..length {
+            level[at] = node_hash(&level[2 * at], &level[2 * at + 1]);
+        }
     }
     level[0]
 }

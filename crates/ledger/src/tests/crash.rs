@@ -80,40 +80,55 @@ fn a_tail_of_zeros_is_taken_off() {
     check_goes_on(dir.path(), 3, 3);
 }
 
-/// Two appends and a publication over a full bundle's edge, stopped after every single step.
+/// Two appends and a publication over a full bundle's edge; gives how many were acknowledged and
+/// whether all went well.
+fn cross_the_edge(log: &mut Log) -> (u64, bool) {
+    for index in 255..257 {
+        if log.append(&entry(index)).is_err() {
+            return (index, false);
+        }
+    }
+    (257, log.publish(&signer()).is_ok())
+}
+
+/// The process dies before and after every sync, rename and removal, at every byte of the first
+/// append, and at many bytes of the larger files.
 #[test]
 fn a_crash_at_any_step_loses_nothing_acknowledged() {
     let before = tempfile::tempdir().unwrap();
     drop(log_of(before.path(), 255));
-    let mut steps = 0;
-    loop {
+    let budget = 1_000_000;
+    let whole = tempfile::tempdir().unwrap();
+    copy(before.path(), whole.path());
+    let mut log = open_for(whole.path(), budget).unwrap();
+    assert_eq!(cross_the_edge(&mut log), (257, true));
+    let spent = |left: &usize| budget - left;
+    let marks = log
+        .disk()
+        .marks
+        .lock()
+        .unwrap()
+        .iter()
+        .map(spent)
+        .collect::<Vec<_>>();
+    let end = *marks.last().unwrap();
+    let mut steps: Vec<usize> = marks
+        .iter()
+        .flat_map(|&at| [at.saturating_sub(1), at])
+        .collect();
+    steps.extend((0..60).chain((0..end).step_by(331)));
+    steps.sort_unstable();
+    steps.dedup();
+    for steps in steps {
         let dir = tempfile::tempdir().unwrap();
         copy(before.path(), dir.path());
-        let mut acknowledged = 255;
-        let mut finished = false;
-        if let Ok(mut log) = open_for(dir.path(), steps) {
-            let mut all = || -> crate::Result<()> {
-                for index in 255..257 {
-                    log.append(&entry(index))?;
-                    acknowledged = index + 1;
-                }
-                log.publish(&signer())?;
-                Ok(())
-            };
-            finished = all().is_ok();
-        }
-        check_goes_on(dir.path(), acknowledged, 257);
-        if finished {
-            break;
-        }
-        // The writing of tiles and bundle in the middle is thousands of equal bytes.
-        steps += if steps > 150 && steps % 10 == 0 {
-            97
-        } else {
-            1
+        let (acknowledged, finished) = match open_for(dir.path(), steps) {
+            Ok(mut log) => cross_the_edge(&mut log),
+            Err(_) => (255, false),
         };
+        assert!(!finished, "{steps} of {end} steps were enough");
+        check_goes_on(dir.path(), acknowledged, 257);
     }
-    assert!(steps > 1_000, "only {steps} steps were tried");
 }
 
 /// A disk that is full for a while: the failed append leaves the log usable.
@@ -143,7 +158,7 @@ fn a_killed_process_loses_nothing_acknowledged() {
         loop {
             let index = log.append(&entry(log.size())).unwrap();
             println!("\nacknowledged {index}");
-            if index % 3 == 0 {
+            if index.is_multiple_of(3) {
                 log.publish(&signer()).unwrap();
             }
         }

@@ -25,14 +25,14 @@ fn tiles_stand_where_the_specification_says() {
     let log = log_of(dir.path(), 258);
     let mut found = Vec::new();
     files(dir.path(), "", &mut found);
-    expect![[r#"
+    expect![[r"
         checkpoint 179
         journal 102
         tile/0/000 8192
         tile/0/001.p/2 64
         tile/1/000.p/1 32
         tile/entries/000 2706
-        tile/entries/001.p/2 22"#]]
+        tile/entries/001.p/2 22"]]
     .assert_eq(&found.join("\n"));
     let tile = fs::read(dir.path().join("tile/0/001.p/2")).unwrap();
     let leaves = [leaf_hash(&entry(256)).0, leaf_hash(&entry(257)).0].concat();
@@ -117,10 +117,10 @@ fn what_does_not_fit_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = log_of(dir.path(), 1);
     assert!(matches!(
-        log.append(&[0; 65_536]),
+        log.append(&vec![0; 65_536]),
         Err(Error::EntryTooLong(65_536))
     ));
-    log.append(&[0; 65_535]).unwrap();
+    log.append(&vec![0; 65_535]).unwrap();
     assert_eq!(log.entry(1).unwrap().len(), 65_535);
     assert!(matches!(
         Log::open(dir.path(), ORIGIN),

@@ -7,7 +7,11 @@ use crate::{
 use proptest::prelude::*;
 
 fn hex(hash: &Hash) -> String {
-    hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    hash.0.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 /// The eight leaves and the roots over them that the reference implementation of RFC 6962 tests.
@@ -62,7 +66,7 @@ fn every_inclusion_up_to_300_agrees_with_the_definition() {
             let proof = log.inclusion_proof(index, size).unwrap();
             // The definition costs n hashes a proof, so a part of them is compared in full; the
             // check from the top down covers the rest.
-            if index % 17 == size % 17 {
+            if index % 61 == size % 61 {
                 assert_eq!(proof, oracle::path(at, tree));
             }
             let leaf = leaf_hash(&tree[at]);
@@ -84,7 +88,7 @@ fn every_consistency_up_to_300_agrees_with_the_definition() {
         for old in 0..=new {
             let (n, o) = (new as u64, old as u64);
             let proof = log.consistency_proof(o, n).unwrap();
-            if old > 0 && (old + new) % 13 == 0 {
+            if old > 0 && (old + new) % 61 == 0 {
                 assert_eq!(proof, oracle::proof(old, &entries[..new]), "{old} {new}");
             }
             verify_consistency((o, roots[old]), (n, roots[new]), &proof).unwrap();
@@ -107,11 +111,11 @@ fn a_proof_file_convinces_a_stranger_and_nothing_else_does() {
     let log = log_of(dir.path(), 5);
     let proof = log.proof_file(3).unwrap();
     let text = proof.to_text();
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         c2sp.org/tlog-proof@v1
         index 3
         V8efTzGuApxdS9MLBzwnyU35NDiytGl+Hh7vW8A5SkE=
-    "#]]
+    "]]
     .assert_eq(&format!(
         "{}\n",
         text.lines().take(3).collect::<Vec<_>>().join("\n")
