@@ -1,0 +1,521 @@
+//! Rows of a Parquet file to events, from this crate's files and from other tools'.
+//!
+//! Strings may be plain, large, view or dictionary; times of any unit; numbers of 32 or 64 bits.
+//! What is not there is empty. Texts that repeat are read as dictionaries and made only once.
+
+use crate::columns::COLUMNS;
+use crate::encode::precision_of;
+use crate::error::{Error, Result};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+};
+use arrow_array::{Array, ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use longitude_core::{Code, EncounterId, Event, Instant, Origin, Precision, SubjectId};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder, RowSelection,
+};
+use parquet::file::metadata::PageIndexPolicy;
+use std::fs::File;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Rows that are decoded at once.
+pub(crate) const BATCH_ROWS: usize = 8_192;
+
+/// Columns of texts that repeat.
+const REPEATING: [&str; 5] = ["code", "unit", "precision", "origin_file", "origin_element"];
+/// Columns of texts that do not.
+const UNIQUE: [&str; 2] = ["text_value", "origin_record"];
+
+/// An opened Parquet file: its footer, not its rows.
+pub(crate) struct DataFile {
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// Its name relative to the data set.
+    pub(crate) name: Arc<str>,
+    /// The columns' types as the file states them.
+    pub(crate) stated: Arc<Schema>,
+    metadata: ArrowReaderMetadata,
+}
+
+impl DataFile {
+    /// Reads the footer.
+    pub(crate) fn open(dir: &Path, name: &str) -> Result<Self> {
+        let path = dir.join(name);
+        let file = File::open(&path).map_err(Error::read(&path))?;
+        let options =
+            || ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
+        let load = || {
+            let stated = ArrowReaderMetadata::load(&file, options())?;
+            let wanted = options().with_schema(Arc::new(wanted(stated.schema())));
+            let metadata = ArrowReaderMetadata::try_new(Arc::clone(stated.metadata()), wanted)?;
+            Ok((Arc::clone(stated.schema()), metadata))
+        };
+        let (stated, metadata) = load().map_err(Error::decode(&path))?;
+        Ok(Self {
+            name: name.into(),
+            stated,
+            metadata,
+            path,
+        })
+    }
+
+    /// Rows in the file.
+    pub(crate) fn rows(&self) -> u64 {
+        let rows = self.metadata.metadata().file_metadata().num_rows();
+        u64::try_from(rows).unwrap_or(0)
+    }
+
+    /// Reads some columns, all rows or only those of ascending, disjoint ranges.
+    pub(crate) fn read(
+        &self,
+        columns: &[&str],
+        ranges: Option<&[Range<u64>]>,
+    ) -> Result<ParquetRecordBatchReader> {
+        let file = File::open(&self.path).map_err(Error::read(&self.path))?;
+        let mut builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+                .with_batch_size(BATCH_ROWS);
+        let schema = self.metadata.parquet_schema();
+        let wanted = columns
+            .iter()
+            .filter_map(|name| self.stated.index_of(name).ok());
+        let mask = ProjectionMask::roots(schema, wanted);
+        builder = builder.with_projection(mask);
+        if let Some(ranges) = ranges {
+            let (groups, selection) = self.selection(ranges);
+            builder = builder
+                .with_row_groups(groups)
+                .with_row_selection(selection);
+        }
+        builder.build().map_err(Error::decode(&self.path))
+    }
+
+    /// The row groups that hold rows of `ranges`, and those rows counted within these groups.
+    fn selection(&self, ranges: &[Range<u64>]) -> (Vec<usize>, RowSelection) {
+        let mut groups = Vec::new();
+        let mut chosen = Vec::new();
+        let (mut start, mut before) = (0_u64, 0_u64);
+        let mut first = 0;
+        for (group, meta) in self.metadata.metadata().row_groups().iter().enumerate() {
+            let rows = u64::try_from(meta.num_rows()).unwrap_or(0);
+            let end = start + rows;
+            while ranges.get(first).is_some_and(|range| range.end <= start) {
+                first += 1;
+            }
+            let inside = ranges[first..].iter().take_while(|range| range.start < end);
+            let mut touched = false;
+            for range in inside {
+                let from = before + range.start.max(start) - start;
+                let to = before + range.end.min(end) - start;
+                chosen.push(to_usize(from)..to_usize(to));
+                touched = true;
+            }
+            if touched {
+                groups.push(group);
+                before += rows;
+            }
+            start = end;
+        }
+        let total = to_usize(before);
+        (
+            groups,
+            RowSelection::from_consecutive_ranges(chosen.into_iter(), total),
+        )
+    }
+}
+
+fn to_usize(rows: u64) -> usize {
+    usize::try_from(rows).unwrap_or(usize::MAX)
+}
+
+/// The types to decode into: dictionaries for texts that repeat, plain texts for the others.
+fn wanted(stated: &Schema) -> Schema {
+    let fields = stated.fields().iter().map(|field| {
+        let name = field.name().as_str();
+        let text = is_text(field.data_type());
+        let data_type = if text && REPEATING.contains(&name) {
+            DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+        } else if text && UNIQUE.contains(&name) {
+            DataType::Utf8
+        } else {
+            return Arc::clone(field);
+        };
+        Arc::new(Field::new(name, data_type, field.is_nullable()))
+    });
+    Schema::new(fields.collect::<Vec<_>>())
+}
+
+/// Whether a type holds text, whatever its layout.
+pub(crate) fn is_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Dictionary(_, values) => is_text(values),
+        _ => false,
+    }
+}
+
+/// A required column of integers.
+pub(crate) fn integers(path: &Path, batch: &RecordBatch, name: &str) -> Result<Int64Array> {
+    batch
+        .column_by_name(name)
+        .and_then(as_integers)
+        .ok_or_else(|| Error::column(path, name, "a column of integers"))
+}
+
+/// A required column of times.
+pub(crate) fn times(path: &Path, batch: &RecordBatch, name: &str) -> Result<Int64Array> {
+    batch
+        .column_by_name(name)
+        .and_then(as_micros)
+        .ok_or_else(|| Error::column(path, name, "a column of times"))
+}
+
+/// A required column of texts.
+pub(crate) fn texts(path: &Path, batch: &RecordBatch, name: &str) -> Result<Vec<Option<String>>> {
+    batch
+        .column_by_name(name)
+        .and_then(strings)
+        .ok_or_else(|| Error::column(path, name, "a column of texts"))
+}
+
+/// Texts of any layout.
+pub(crate) fn strings(array: &ArrayRef) -> Option<Vec<Option<String>>> {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    match array.data_type() {
+        DataType::Utf8 => Some(array.as_string::<i32>().iter().map(owned).collect()),
+        DataType::LargeUtf8 => Some(array.as_string::<i64>().iter().map(owned).collect()),
+        DataType::Utf8View => Some(array.as_string_view().iter().map(owned).collect()),
+        DataType::Dictionary(_, _) => {
+            let dictionary = array.as_any_dictionary_opt()?;
+            let values = strings(dictionary.values())?;
+            let keys = dictionary.normalized_keys();
+            let at = |row: usize| array.is_valid(row).then(|| values[keys[row]].clone())?;
+            Some((0..array.len()).map(at).collect())
+        }
+        DataType::Null => Some(vec![None; array.len()]),
+        _ => None,
+    }
+}
+
+fn as_integers(array: &ArrayRef) -> Option<Int64Array> {
+    let widened = match array.data_type() {
+        DataType::Int64 => array.as_primitive::<Int64Type>().clone(),
+        DataType::Int32 => array.as_primitive::<Int32Type>().unary(i64::from),
+        DataType::Int16 => array.as_primitive::<Int16Type>().unary(i64::from),
+        DataType::Int8 => array.as_primitive::<Int8Type>().unary(i64::from),
+        DataType::UInt32 => array.as_primitive::<UInt32Type>().unary(i64::from),
+        DataType::UInt16 => array.as_primitive::<UInt16Type>().unary(i64::from),
+        DataType::UInt8 => array.as_primitive::<UInt8Type>().unary(i64::from),
+        DataType::Null => Int64Array::new_null(array.len()),
+        _ => return None,
+    };
+    Some(widened)
+}
+
+fn as_micros(array: &ArrayRef) -> Option<Int64Array> {
+    let micros = match array.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, _) => array
+            .as_primitive::<TimestampMicrosecondType>()
+            .reinterpret_cast(),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => array
+            .as_primitive::<TimestampNanosecondType>()
+            .unary(|nanos| nanos.div_euclid(1_000)),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => array
+            .as_primitive::<TimestampMillisecondType>()
+            .unary(|millis| millis.saturating_mul(1_000)),
+        DataType::Timestamp(TimeUnit::Second, _) => array
+            .as_primitive::<TimestampSecondType>()
+            .unary(|seconds| seconds.saturating_mul(1_000_000)),
+        DataType::Date32 => array
+            .as_primitive::<Date32Type>()
+            .unary(|days| i64::from(days) * 86_400_000_000),
+        DataType::Null => Int64Array::new_null(array.len()),
+        _ => return None,
+    };
+    Some(micros)
+}
+
+/// The shortest decimal that rounds to a 32-bit float, as a 64-bit one: 7.1, not
+/// 7.099999904632568. The division of two exact numbers is rounded correctly, so the result is the
+/// very number that the decimal's text would be read as.
+pub(crate) fn shortest(value: f32) -> f64 {
+    let wide = f64::from(value);
+    if wide.abs() < 1e6 {
+        let mut scale = 1.0;
+        for _digits in 0..=8 {
+            let decimal = (wide * scale).round() / scale;
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the rounding is the question"
+            )]
+            if (decimal as f32).to_bits() == value.to_bits() {
+                return decimal;
+            }
+            scale *= 10.0;
+        }
+    }
+    value.to_string().parse().unwrap_or(wide)
+}
+
+/// Turns batches of one file into events.
+pub(crate) struct Decoder {
+    file: Arc<str>,
+    has_origin: bool,
+    columns: Columns,
+    codes: Once<Code>,
+    units: Once<Arc<str>>,
+    precisions: Once<Precision>,
+    files: Once<Arc<str>>,
+    elements: Once<Arc<str>>,
+    empty: Arc<str>,
+}
+
+#[derive(Default)]
+struct Columns {
+    subject: Option<Int64Array>,
+    time: Option<Int64Array>,
+    numeric: Option<Numbers>,
+    text: Option<StringArray>,
+    end: Option<Int64Array>,
+    encounter: Option<Int64Array>,
+    offset: Option<Int64Array>,
+    record: Option<StringArray>,
+    row: Option<Int64Array>,
+}
+
+enum Numbers {
+    Short(arrow_array::Float32Array),
+    Long(arrow_array::Float64Array),
+}
+
+/// The values of a dictionary column, each made when it is first seen.
+struct Once<T> {
+    keys: Option<DictionaryArray<Int32Type>>,
+    made: Vec<Option<T>>,
+}
+
+impl<T: Clone> Once<T> {
+    const fn new() -> Self {
+        Self {
+            keys: None,
+            made: Vec::new(),
+        }
+    }
+
+    /// Takes the column of the next batch; what was made is kept while the dictionary is the same.
+    fn load(&mut self, column: Option<&ArrayRef>) -> Option<()> {
+        let next = match column {
+            Some(column) if column.data_type() != &DataType::Null => {
+                Some(column.as_dictionary_opt::<Int32Type>()?.clone())
+            }
+            _ => None,
+        };
+        let same = match (&self.keys, &next) {
+            (Some(old), Some(new)) => same_values(old, new),
+            _ => false,
+        };
+        if !same {
+            let values = next.as_ref().map_or(0, |keys| keys.values().len());
+            self.made.clear();
+            self.made.resize(values, None);
+        }
+        self.keys = next;
+        Some(())
+    }
+
+    fn get(&mut self, row: usize, make: impl FnOnce(&str) -> T) -> Option<T> {
+        let keys = self.keys.as_ref()?;
+        let key = keys.key(row)?;
+        if self.made[key].is_none() {
+            let values = keys.values().as_string_opt::<i32>()?;
+            self.made[key] = Some(make(values.value(key)));
+        }
+        self.made[key].clone()
+    }
+}
+
+/// Whether two columns share one dictionary in memory.
+fn same_values(a: &DictionaryArray<Int32Type>, b: &DictionaryArray<Int32Type>) -> bool {
+    let (Some(a), Some(b)) = (
+        a.values().as_string_opt::<i32>(),
+        b.values().as_string_opt::<i32>(),
+    ) else {
+        return false;
+    };
+    a.len() == b.len() && a.value_data().as_ptr() == b.value_data().as_ptr()
+}
+
+impl Decoder {
+    /// The columns that events are made of.
+    pub(crate) fn columns() -> Vec<&'static str> {
+        COLUMNS.iter().map(|column| column.name).collect()
+    }
+
+    /// A decoder for the batches of a file.
+    pub(crate) fn new(file: &DataFile) -> Self {
+        Self {
+            file: Arc::clone(&file.name),
+            has_origin: file.stated.index_of("origin_record").is_ok(),
+            columns: Columns::default(),
+            codes: Once::new(),
+            units: Once::new(),
+            precisions: Once::new(),
+            files: Once::new(),
+            elements: Once::new(),
+            empty: "".into(),
+        }
+    }
+
+    /// Takes the next batch.
+    pub(crate) fn load(&mut self, path: &Path, batch: &RecordBatch) -> Result<()> {
+        let bad = |name| Error::column(path, name, "of a type that MEDS or Longitude writes");
+        let find = |name: &'static str, read: fn(&ArrayRef) -> Option<Int64Array>| {
+            let column = batch.column_by_name(name);
+            column
+                .map(|column| read(column).ok_or_else(|| bad(name)))
+                .transpose()
+        };
+        let text = |name: &'static str| match batch.column_by_name(name) {
+            Some(column) if column.data_type() != &DataType::Null => {
+                let texts = column.as_string_opt::<i32>().cloned();
+                texts.map(Some).ok_or_else(|| bad(name))
+            }
+            _ => Ok(None),
+        };
+        let numeric = batch
+            .column_by_name("numeric_value")
+            .map(|column| as_numbers(column).ok_or_else(|| bad("numeric_value")));
+        self.columns = Columns {
+            subject: Some(integers(path, batch, "subject_id")?),
+            time: Some(times(path, batch, "time")?),
+            numeric: numeric.transpose()?.flatten(),
+            text: text("text_value")?,
+            end: find("end_time", as_micros)?,
+            encounter: find("encounter_id", as_integers)?,
+            offset: find("utc_offset_minutes", as_integers)?,
+            record: text("origin_record")?,
+            row: find("origin_row", as_integers)?,
+        };
+        let column = |name: &str| batch.column_by_name(name);
+        if column("code").is_none() {
+            return Err(bad("code"));
+        }
+        self.codes.load(column("code")).ok_or_else(|| bad("code"))?;
+        self.units.load(column("unit")).ok_or_else(|| bad("unit"))?;
+        let loaded = self.precisions.load(column("precision"));
+        loaded.ok_or_else(|| bad("precision"))?;
+        let loaded = self.files.load(column("origin_file"));
+        loaded.ok_or_else(|| bad("origin_file"))?;
+        let loaded = self.elements.load(column("origin_element"));
+        loaded.ok_or_else(|| bad("origin_element"))
+    }
+
+    /// The event in a row of the batch, which is row `number` (from 0) of the file; none where the
+    /// row has no subject or no code.
+    pub(crate) fn event(&mut self, row: usize, number: u64) -> Option<(SubjectId, Event)> {
+        let subject = SubjectId(integer(self.columns.subject.as_ref(), row)?);
+        let code = self.codes.get(row, Code::from_meds)?;
+        let time = integer(self.columns.time.as_ref(), row).map(Instant);
+        let origin = self.origin(row, number);
+        let mut event = Event::new(code, time, origin);
+        event.unit = self.units.get(row, shared);
+        event.precision = self.precisions.get(row, precision_of).unwrap_or_default();
+        let columns = &self.columns;
+        event.numeric_value = columns.numeric.as_ref().and_then(|numbers| match numbers {
+            Numbers::Short(values) => values.is_valid(row).then(|| shortest(values.value(row))),
+            Numbers::Long(values) => values.is_valid(row).then(|| values.value(row)),
+        });
+        event.text_value = text_at(columns.text.as_ref(), row).map(Arc::from);
+        event.end_time = integer(columns.end.as_ref(), row).map(Instant);
+        event.encounter = integer(columns.encounter.as_ref(), row).map(EncounterId);
+        event.utc_offset_minutes =
+            integer(columns.offset.as_ref(), row).and_then(|minutes| i16::try_from(minutes).ok());
+        Some((subject, event))
+    }
+
+    /// A set without origins is itself the source: its file and row are where the event is from.
+    fn origin(&mut self, row: usize, number: u64) -> Origin {
+        if !self.has_origin {
+            return Origin {
+                file: Arc::clone(&self.file),
+                record: Arc::clone(&self.empty),
+                element: Arc::clone(&self.empty),
+                row: number + 1,
+            };
+        }
+        let empty = || Arc::clone(&self.empty);
+        let record = text_at(self.columns.record.as_ref(), row).map_or_else(empty, Arc::from);
+        let row_of_source = integer(self.columns.row.as_ref(), row);
+        let (file, element) = (self.files.get(row, shared), self.elements.get(row, shared));
+        Origin {
+            file: file.unwrap_or_else(empty),
+            record,
+            element: element.unwrap_or_else(empty),
+            row: row_of_source
+                .and_then(|r| u64::try_from(r).ok())
+                .unwrap_or(0),
+        }
+    }
+}
+
+fn shared(text: &str) -> Arc<str> {
+    text.into()
+}
+
+fn as_numbers(array: &ArrayRef) -> Option<Option<Numbers>> {
+    match array.data_type() {
+        DataType::Float32 => Some(Some(Numbers::Short(
+            array.as_primitive::<Float32Type>().clone(),
+        ))),
+        DataType::Float64 => Some(Some(Numbers::Long(
+            array.as_primitive::<Float64Type>().clone(),
+        ))),
+        DataType::Null => Some(None),
+        _ => {
+            let whole = as_integers(array)?;
+            Some(Some(Numbers::Long(whole.unary(|value| value as f64))))
+        }
+    }
+}
+
+fn integer(column: Option<&Int64Array>, row: usize) -> Option<i64> {
+    column.and_then(|values| values.is_valid(row).then(|| values.value(row)))
+}
+
+fn text_at(column: Option<&StringArray>, row: usize) -> Option<&str> {
+    column.and_then(|values| values.is_valid(row).then(|| values.value(row)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_value_keeps_its_recorded_digits() {
+        assert_eq!(shortest(7.1).to_string(), "7.1");
+        assert_eq!(shortest(-0.004).to_string(), "-0.004");
+        assert_eq!(shortest(1.0e10).to_string(), "10000000000");
+        assert_eq!(shortest(123_456.7).to_string(), "123456.7");
+        assert!(shortest(f32::NAN).is_nan());
+    }
+
+    proptest! {
+        #[test]
+        fn shortest_is_the_same_float(bits in any::<u32>()) {
+            let value = f32::from_bits(bits);
+            prop_assume!(value.is_finite());
+            #[expect(clippy::cast_possible_truncation, reason = "the rounding is the question")]
+            let back = shortest(value) as f32;
+            prop_assert_eq!(back.to_bits(), value.to_bits());
+        }
+    }
+}

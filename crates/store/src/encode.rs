@@ -1,0 +1,200 @@
+//! Events to rows of a Parquet file, in the columns of [`crate::columns`].
+//!
+//! The bytes depend on the events and their order alone.
+
+use crate::columns::data_schema;
+use crate::error::{Error, Result};
+use crate::files;
+use arrow_array::builder::{
+    ArrayBuilder, Float32Builder, Int16Builder, Int64Builder, LargeStringBuilder, StringBuilder,
+    TimestampMicrosecondBuilder,
+};
+use arrow_array::{ArrayRef, RecordBatch};
+use longitude_core::{Event, Instant, Precision, SubjectId};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Rows that are turned into columns at once.
+const BATCH_ROWS: usize = 8_192;
+/// Rows in a row group: the unit that random access reads, so it is kept small.
+const GROUP_ROWS: usize = 131_072;
+
+/// One data file in the making.
+pub(crate) struct Shard {
+    path: PathBuf,
+    parquet: ArrowWriter<File>,
+    rows: Rows,
+    count: usize,
+}
+
+impl Shard {
+    /// Creates the file.
+    pub(crate) fn create(path: PathBuf) -> Result<Self> {
+        let file = files::create(&path)?;
+        let properties = properties().map_err(Error::encode(&path))?;
+        let parquet = ArrowWriter::try_new(file, data_schema(), Some(properties))
+            .map_err(Error::encode(&path))?;
+        Ok(Self {
+            path,
+            parquet,
+            rows: Rows::default(),
+            count: 0,
+        })
+    }
+
+    /// Rows so far.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Adds a row.
+    pub(crate) fn push(&mut self, subject: SubjectId, event: &Event) -> Result<()> {
+        self.rows.push(subject, event);
+        self.count += 1;
+        if self.rows.subject.len() >= BATCH_ROWS {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let batch = RecordBatch::try_new(data_schema(), self.rows.finish())
+            .map_err(ParquetError::from)
+            .map_err(Error::encode(&self.path))?;
+        self.parquet
+            .write(&batch)
+            .map_err(Error::encode(&self.path))
+    }
+
+    /// Ends the file and waits until it is on the disk.
+    pub(crate) fn close(mut self) -> Result<()> {
+        self.flush()?;
+        close(self.parquet, &self.path)
+    }
+}
+
+/// Ends a Parquet file and waits until it is on the disk.
+pub(crate) fn close(parquet: ArrowWriter<File>, path: &Path) -> Result<()> {
+    let file = parquet.into_inner().map_err(Error::encode(path))?;
+    file.sync_all().map_err(Error::write(path))
+}
+
+/// Times are sorted, so differences pack them best; record identifiers and texts seldom repeat, so
+/// a dictionary and bounds of them cost time and serve nobody.
+fn properties() -> std::result::Result<WriterProperties, ParquetError> {
+    let column = |name: &str| ColumnPath::from(name);
+    let mut builder = WriterProperties::builder()
+        .set_created_by(concat!("longitude ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_max_row_group_row_count(Some(GROUP_ROWS));
+    for packed in ["time", "end_time", "origin_row"] {
+        builder = builder
+            .set_column_dictionary_enabled(column(packed), false)
+            .set_column_encoding(column(packed), Encoding::DELTA_BINARY_PACKED);
+    }
+    for unique in ["origin_record", "text_value"] {
+        builder = builder
+            .set_column_dictionary_enabled(column(unique), false)
+            .set_column_statistics_enabled(column(unique), EnabledStatistics::None);
+    }
+    Ok(builder.build())
+}
+
+#[derive(Default)]
+struct Rows {
+    subject: Int64Builder,
+    time: TimestampMicrosecondBuilder,
+    code: StringBuilder,
+    numeric: Float32Builder,
+    text: LargeStringBuilder,
+    unit: StringBuilder,
+    end: TimestampMicrosecondBuilder,
+    encounter: Int64Builder,
+    precision: StringBuilder,
+    offset: Int16Builder,
+    file: StringBuilder,
+    record: StringBuilder,
+    element: StringBuilder,
+    row: Int64Builder,
+}
+
+impl Rows {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "MEDS's numeric_value is a 32-bit float; the crate's documentation says so"
+    )]
+    fn push(&mut self, subject: SubjectId, event: &Event) {
+        let micros = |time: Option<Instant>| time.map(|t| t.0);
+        self.subject.append_value(subject.0);
+        self.time.append_option(micros(event.time));
+        self.code.append_value(event.code.to_meds());
+        self.numeric
+            .append_option(event.numeric_value.map(|value| value as f32));
+        self.text.append_option(event.text_value.as_deref());
+        self.unit.append_option(event.unit.as_deref());
+        self.end.append_option(micros(event.end_time));
+        self.encounter.append_option(event.encounter.map(|e| e.0));
+        self.precision.append_value(precision_name(event.precision));
+        self.offset.append_option(event.utc_offset_minutes);
+        let origin = &event.origin;
+        self.file.append_option(filled(&origin.file));
+        self.record.append_option(filled(&origin.record));
+        self.element.append_option(filled(&origin.element));
+        let row = i64::try_from(origin.row).ok().filter(|row| *row > 0);
+        self.row.append_option(row);
+    }
+
+    fn finish(&mut self) -> Vec<ArrayRef> {
+        let builders: [&mut dyn ArrayBuilder; 14] = [
+            &mut self.subject,
+            &mut self.time,
+            &mut self.code,
+            &mut self.numeric,
+            &mut self.text,
+            &mut self.unit,
+            &mut self.end,
+            &mut self.encounter,
+            &mut self.precision,
+            &mut self.offset,
+            &mut self.file,
+            &mut self.record,
+            &mut self.element,
+            &mut self.row,
+        ];
+        builders
+            .into_iter()
+            .map(|b| Arc::clone(&b.finish()))
+            .collect()
+    }
+}
+
+fn filled(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// The name of a precision in the data table.
+pub(crate) fn precision_name(precision: Precision) -> &'static str {
+    match precision {
+        Precision::Year => "year",
+        Precision::Month => "month",
+        Precision::Day => "day",
+        Precision::Time => "time",
+    }
+}
+
+/// The precision with a name; other names, which only foreign sets have, say nothing.
+pub(crate) fn precision_of(name: &str) -> Precision {
+    match name {
+        "year" => Precision::Year,
+        "month" => Precision::Month,
+        "day" => Precision::Day,
+        _ => Precision::Time,
+    }
+}

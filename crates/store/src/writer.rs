@@ -1,0 +1,298 @@
+//! The writer of a data set: events of subjects in any order in, a whole MEDS data set out.
+//!
+//! Memory is bounded: what exceeds it is sorted and spilled, and the sorted runs are merged at the
+//! end. The shards of a split are in the order of subjects, so that readers stream them.
+
+use crate::encode::Shard;
+use crate::error::{Error, Result};
+use crate::files::{self, Partial};
+use crate::info::DatasetInfo;
+use crate::spill::{self, Merge, Row};
+use crate::tables::{self, CodeEntry};
+use longitude_core::{Code, Digest, Event, Observation, Split, SubjectId, Timeline};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Runs that are merged at once: each has a file open and a buffer.
+const MERGED_RUNS_MAX: usize = 64;
+
+/// How a data set is written.
+#[derive(Clone, Debug)]
+pub struct WriteOptions {
+    /// Bytes of events held before they are spilled. The encoder's own buffers (three row groups,
+    /// some tens of megabytes) and 32 bytes a subject come on top.
+    pub memory_bytes_max: usize,
+    /// Events after which a shard is closed, once its last subject is whole.
+    pub shard_events_max: usize,
+    /// What the data set says of itself.
+    pub info: DatasetInfo,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Subjects with at least one event.
+    pub subjects: u64,
+    /// Events.
+    pub events: u64,
+    /// Different codes.
+    pub codes: u64,
+    /// The digest of the data set, as [`crate::Dataset::digest`] gives it.
+    pub digest: Digest,
+}
+
+/// A data set in the making. Unless [`Writer::finish`] returns `Ok`, nothing stands at the final
+/// place. The same events in the same order make the same bytes, whatever the memory.
+pub struct Writer {
+    partial: Partial,
+    options: WriteOptions,
+    rows: Vec<Row>,
+    bytes: usize,
+    runs: Vec<PathBuf>,
+    runs_made: usize,
+    observations: BTreeMap<SubjectId, Observation>,
+    codes: BTreeMap<String, CodeEntry>,
+}
+
+impl Writer {
+    /// Starts a data set at `dir`, where nothing but an empty folder may stand.
+    ///
+    /// # Errors
+    /// When something stands there, or nothing can be written there.
+    pub fn create(dir: &Path, options: WriteOptions) -> Result<Self> {
+        Self::start(dir, options, false)
+    }
+
+    /// Starts a data set that takes the place of one at `dir`; the old one stands until
+    /// [`Writer::finish`].
+    ///
+    /// # Errors
+    /// When nothing can be written there.
+    pub fn replace(dir: &Path, options: WriteOptions) -> Result<Self> {
+        Self::start(dir, options, true)
+    }
+
+    fn start(dir: &Path, options: WriteOptions, replace: bool) -> Result<Self> {
+        Ok(Self {
+            partial: Partial::create(dir, replace)?,
+            options,
+            rows: Vec::new(),
+            bytes: 0,
+            runs: Vec::new(),
+            runs_made: 0,
+            observations: BTreeMap::new(),
+            codes: BTreeMap::new(),
+        })
+    }
+
+    /// Adds an event. Ties of one subject keep the order in which they are pushed.
+    ///
+    /// # Errors
+    /// When the events cannot be spilled.
+    pub fn push(&mut self, subject: SubjectId, event: Event) -> Result<()> {
+        self.bytes += event.bytes() + size_of::<SubjectId>();
+        self.rows.push((subject, event));
+        if self.bytes >= self.options.memory_bytes_max {
+            self.spill()?;
+        }
+        Ok(())
+    }
+
+    /// Adds a whole timeline with its observation span.
+    ///
+    /// # Errors
+    /// When the events cannot be spilled.
+    pub fn push_timeline(&mut self, timeline: Timeline) -> Result<()> {
+        let (subject, events, observation) = timeline.into_parts();
+        if observation != Observation::UNKNOWN {
+            self.observe(subject, observation)?;
+        }
+        events
+            .into_iter()
+            .try_for_each(|event| self.push(subject, event))
+    }
+
+    /// States the span over which a subject was observed; a later statement takes the place of an
+    /// earlier one.
+    ///
+    /// # Errors
+    /// None today; the signature leaves room for spans that are spilled.
+    pub fn observe(&mut self, subject: SubjectId, observation: Observation) -> Result<()> {
+        self.observations.insert(subject, observation);
+        Ok(())
+    }
+
+    /// Describes a code in `codes.parquet`. Codes that occur without a description stand there too.
+    pub fn describe(&mut self, code: &Code, description: &str, parents: &[Code]) {
+        let entry = CodeEntry {
+            description: Some(description.to_owned()),
+            parents: parents.to_vec(),
+        };
+        self.codes.insert(code.to_meds().into_owned(), entry);
+    }
+
+    /// Writes what is left and puts the data set at its place.
+    ///
+    /// # Errors
+    /// When something cannot be written; then nothing stands at the final place.
+    pub fn finish(mut self) -> Result<Summary> {
+        let spills = self.partial.path().join("spill");
+        let written = if self.runs.is_empty() {
+            let mut rows = std::mem::take(&mut self.rows);
+            rows.sort_by_key(spill::key);
+            self.write_shards(rows.into_iter().map(Ok))?
+        } else {
+            self.spill()?;
+            while self.runs.len() > MERGED_RUNS_MAX {
+                self.merge_some()?;
+            }
+            let merge = Merge::open(&self.runs)?;
+            let written = self.write_shards(merge)?;
+            fs::remove_dir_all(&spills).map_err(Error::write(&spills))?;
+            written
+        };
+        let codes = self.codes.len() as u64;
+        let digest = self.finish_metadata(&written)?;
+        Ok(Summary {
+            subjects: written.splits.len() as u64,
+            events: written.events,
+            codes,
+            digest,
+        })
+    }
+
+    fn finish_metadata(self, written: &Written) -> Result<Digest> {
+        let dir = self.partial.path();
+        tables::write_codes(&dir.join(files::CODES), &self.codes)?;
+        tables::write_splits(&dir.join(files::SPLITS), &written.splits)?;
+        tables::write_observations(&dir.join(files::OBSERVATION), &self.observations)?;
+        let info = self.options.info.clone().declared();
+        let path = dir.join(files::INFO);
+        let mut json = serde_json::to_vec_pretty(&info).map_err(|source| Error::Json {
+            path: path.clone(),
+            source,
+        })?;
+        json.push(b'\n');
+        files::write(&path, &json)?;
+        let digest = files::digest(dir)?;
+        self.partial.commit()?;
+        Ok(digest)
+    }
+
+    fn run_path(&mut self) -> PathBuf {
+        self.runs_made += 1;
+        let name = format!("spill/{:06}.run", self.runs_made);
+        self.partial.path().join(name)
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        let mut rows = std::mem::take(&mut self.rows);
+        self.bytes = 0;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        rows.sort_by_key(spill::key);
+        let path = self.run_path();
+        self.runs.push(spill::write(path, rows.drain(..).map(Ok))?);
+        self.rows = rows;
+        Ok(())
+    }
+
+    /// Merges neighbouring runs into one, so that the order of ties stays.
+    fn merge_some(&mut self) -> Result<()> {
+        let old = std::mem::take(&mut self.runs);
+        for some in old.chunks(MERGED_RUNS_MAX) {
+            let path = self.run_path();
+            let merged = spill::write(path, Merge::open(some)?)?;
+            self.runs.push(merged);
+            for path in some {
+                fs::remove_file(path).map_err(Error::write(path))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_shards(&mut self, rows: impl Iterator<Item = Result<Row>>) -> Result<Written> {
+        let data = self.partial.path().join("data");
+        let mut open: BTreeMap<Split, (usize, Option<Shard>)> = BTreeMap::new();
+        let mut written = Written::default();
+        let mut split = Split::Train;
+        for row in rows {
+            let (subject, event) = row?;
+            let fresh = written
+                .splits
+                .last()
+                .is_none_or(|(last, _)| *last != subject);
+            if fresh {
+                split = Split::of(subject);
+                written.splits.push((subject, split));
+            }
+            let (number, shard) = open.entry(split).or_default();
+            if fresh
+                && shard
+                    .as_ref()
+                    .is_some_and(|s| s.len() >= self.options.shard_events_max)
+            {
+                shard.take().map_or(Ok(()), Shard::close)?;
+            }
+            let shard = if let Some(shard) = shard {
+                shard
+            } else {
+                let path = data.join(split.name()).join(format!("{number}.parquet"));
+                *number += 1;
+                shard.insert(Shard::create(path)?)
+            };
+            shard.push(subject, &event)?;
+            written.events += 1;
+            let code = event.code.to_meds();
+            if !self.codes.contains_key(&*code) {
+                self.codes.insert(code.into_owned(), CodeEntry::default());
+            }
+        }
+        if open.is_empty() {
+            // A data set without events is one all the same: it has its tables, with no rows.
+            let path = data.join(Split::Train.name()).join("0.parquet");
+            open.insert(Split::Train, (1, Some(Shard::create(path)?)));
+        }
+        open.into_values()
+            .filter_map(|(_number, shard)| shard)
+            .try_for_each(Shard::close)?;
+        Ok(written)
+    }
+}
+
+#[derive(Default)]
+struct Written {
+    splits: Vec<(SubjectId, Split)>,
+    events: u64,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Writer({} events held, {} runs)",
+            self.rows.len(),
+            self.runs.len()
+        )
+    }
+}
+
+/// Writes timelines, in any order of subjects, as a data set at `dir`. A subject's split is core's
+/// [`Split::of`].
+///
+/// # Errors
+/// As [`Writer::create`] and [`Writer::finish`].
+pub fn write_timelines(
+    dir: &Path,
+    options: WriteOptions,
+    timelines: impl Iterator<Item = Timeline>,
+) -> Result<Summary> {
+    let mut writer = Writer::create(dir, options)?;
+    for timeline in timelines {
+        writer.push_timeline(timeline)?;
+    }
+    writer.finish()
+}
