@@ -1,2 +1,55 @@
-//! The transformer and its CPU kernels.
-// Unsafe code lives only in the kernel files, each block with its reason.
+//! The transformer over event sequences and its CPU kernels: training and sampling on one machine.
+//!
+//! It knows no patient and no file format but its own checkpoints. Above it stand `train` and
+//! `predict`; below it nothing of ours.
+//!
+//! | letter | size |
+//! |---|---|
+//! | B, S | segments of a batch |
+//! | T | positions of a batch, all segments together |
+//! | N | scored positions |
+//! | R | rows of a decoder: futures of one history |
+//! | D | width of the residual stream |
+//! | H | attention heads |
+//! | F | width of the gated MLP |
+//! | V | codes of the vocabulary |
+//! | G | groups of codes |
+//! | K | value bins of a code at most; K + 1 classes with class 0 for no value |
+//! | U | width of the value head |
+//! | W | bins of the wait |
+//!
+//! The next event factors as `p(wait | h) p(code | h, wait) p(value | h, wait, code)`. Same input,
+//! options, seed and kernel level give the same bytes, whatever the number of threads.
+
+mod batch;
+mod checkpoint;
+mod config;
+mod error;
+mod gradients;
+mod hazard;
+mod infer;
+mod kernels;
+mod layout;
+mod memory;
+mod model;
+mod ops;
+mod optim;
+mod pass;
+mod random;
+mod score;
+mod workspace;
+
+pub use batch::{Batch, Input, Target};
+pub use checkpoint::CHECKPOINT_FILE;
+pub use config::{Config, Preset, Sizes};
+pub use error::{Error, Result};
+pub use gradients::Grads;
+pub use hazard::{WaitLaw, WaitMarginal, wait_nll};
+pub use infer::{Decoder, Prefix, Rows};
+pub use kernels::Level;
+pub use layout::Tensor;
+pub use memory::Device;
+pub use model::{Codes, Marginals, Model};
+pub use optim::{AdamW, AdamWOptions};
+pub use score::Losses;
+pub use workspace::Workspace;

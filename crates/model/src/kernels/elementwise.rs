@@ -1,0 +1,199 @@
+//! Kernels that map rows to rows: each body is plain Rust, compiled for every instruction set.
+
+use super::{fma, sigmoid, vectorised};
+
+vectorised! {
+    /// `y += x`.
+    fn add(x: &[f32], y: &mut [f32]) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y += x;
+        }
+    }
+}
+
+vectorised! {
+    /// `y += a x`.
+    fn add_scaled(a: f32, x: &[f32], y: &mut [f32]) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = fma::<FMA>(a, *x, *y);
+        }
+    }
+}
+
+vectorised! {
+    /// `x *= a`.
+    fn scale(a: f32, x: &mut [f32]) {
+        for x in x {
+            *x *= a;
+        }
+    }
+}
+
+vectorised! {
+    /// `y = r x w`, the output of a norm.
+    fn scale_by(r: f32, x: &[f32], w: &[f32], y: &mut [f32]) {
+        for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
+            *y = r * x * w;
+        }
+    }
+}
+
+vectorised! {
+    /// `dx += r w dy - c x`: the gradient of a norm, with c its projection term.
+    fn norm_gradient(factors: (f32, f32), x: &[f32], w: &[f32], dy: &[f32], dx: &mut [f32]) {
+        let (r, c) = factors;
+        for (((dx, x), w), dy) in dx.iter_mut().zip(x).zip(w).zip(dy) {
+            *dx += fma::<FMA>(r * w, *dy, -(c * x));
+        }
+    }
+}
+
+vectorised! {
+    /// `z += r x y`.
+    fn add_product(r: f32, x: &[f32], y: &[f32], z: &mut [f32]) {
+        for ((z, x), y) in z.iter_mut().zip(x).zip(y) {
+            *z = fma::<FMA>(r * x, *y, *z);
+        }
+    }
+}
+
+vectorised! {
+    /// `y = x * w` element by element, then the sum of `y z`: for the projection term of a norm.
+    fn dot3(x: &[f32], w: &[f32], z: &[f32]) -> f32 {
+        let mut lanes = [0.0f32; 32];
+        let n = x.len();
+        let (w, z) = (&w[..n], &z[..n]);
+        let whole = n / 32 * 32;
+        for start in (0..whole).step_by(32) {
+            for i in 0..32 {
+                let j = start + i;
+                lanes[i] = fma::<FMA>(x[j] * w[j], z[j], lanes[i]);
+            }
+        }
+        for j in whole..n {
+            lanes[j - whole] = fma::<FMA>(x[j] * w[j], z[j], lanes[j - whole]);
+        }
+        let mut half = 16;
+        while half > 0 {
+            for i in 0..half {
+                lanes[i] += lanes[i + half];
+            }
+            half /= 2;
+        }
+        lanes[0]
+    }
+}
+
+vectorised! {
+    /// SwiGLU of one row: `y = silu(gate) up`.
+    fn swiglu(gate: &[f32], up: &[f32], y: &mut [f32]) {
+        for ((y, g), u) in y.iter_mut().zip(gate).zip(up) {
+            *y = g * sigmoid::<FMA>(*g) * u;
+        }
+    }
+}
+
+vectorised! {
+    /// The gradient of SwiGLU of one row with respect to gate and up, which stand in one row of
+    /// twice the width.
+    fn swiglu_gradient(gate_up: &[f32], dy: &[f32], d: &mut [f32]) {
+        let n = dy.len();
+        let (gate, up) = gate_up.split_at(n);
+        let (d_gate, d_up) = d.split_at_mut(n);
+        let up = &up[..n];
+        let d_up = &mut d_up[..n];
+        for i in 0..n {
+            let s = sigmoid::<FMA>(gate[i]);
+            let silu = gate[i] * s;
+            d_up[i] = dy[i] * silu;
+            d_gate[i] = dy[i] * up[i] * fma::<FMA>(silu, 1.0 - s, s);
+        }
+    }
+}
+
+vectorised! {
+    /// `y = silu(x)`.
+    fn silu(x: &[f32], y: &mut [f32]) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = x * sigmoid::<FMA>(*x);
+        }
+    }
+}
+
+vectorised! {
+    /// `d *= silu'(x)`.
+    fn silu_gradient(x: &[f32], d: &mut [f32]) {
+        for (d, x) in d.iter_mut().zip(x) {
+            let s = sigmoid::<FMA>(*x);
+            *d *= fma::<FMA>(*x * s, 1.0 - s, s);
+        }
+    }
+}
+
+vectorised! {
+    /// `p = scale p (d - delta)`, the gradient of a softmax row before its scale.
+    fn softmax_gradient(factors: (f32, f32), d: &[f32], p: &mut [f32]) {
+        let (scale, delta) = factors;
+        for (p, d) in p.iter_mut().zip(d) {
+            *p *= scale * (d - delta);
+        }
+    }
+}
+
+vectorised! {
+    /// Rotates the pairs (x[j], x[j + half]) by the angles whose cosines and sines are given.
+    fn rotate(cos: &[f32], sin: &[f32], x: &[f32], y: &mut [f32]) {
+        let half = cos.len();
+        let (x0, x1) = x.split_at(half);
+        let (y0, y1) = y.split_at_mut(half);
+        let (sin, x1, y1) = (&sin[..half], &x1[..half], &mut y1[..half]);
+        for j in 0..half {
+            y0[j] = fma::<FMA>(x0[j], cos[j], -(x1[j] * sin[j]));
+            y1[j] = fma::<FMA>(x0[j], sin[j], x1[j] * cos[j]);
+        }
+    }
+}
+
+vectorised! {
+    /// [`rotate`] by the opposite angles, which is its gradient.
+    fn rotate_back(cos: &[f32], sin: &[f32], x: &[f32], y: &mut [f32]) {
+        let half = cos.len();
+        let (x0, x1) = x.split_at(half);
+        let (y0, y1) = y.split_at_mut(half);
+        let (sin, x1, y1) = (&sin[..half], &x1[..half], &mut y1[..half]);
+        for j in 0..half {
+            y0[j] = fma::<FMA>(x0[j], cos[j], x1[j] * sin[j]);
+            y1[j] = fma::<FMA>(x1[j], cos[j], -(x0[j] * sin[j]));
+        }
+    }
+}
+
+/// The numbers of one AdamW step that are the same for all weights.
+#[derive(Clone, Copy)]
+pub(crate) struct AdamStep {
+    pub rate: f32,
+    pub beta1: f32,
+    pub beta2: f32,
+    /// `1 / (1 - beta1^t)`.
+    pub correction1: f32,
+    /// `1 / (1 - beta2^t)`.
+    pub correction2: f32,
+    pub epsilon: f32,
+    /// `1 - rate * weight_decay`, or 1.
+    pub keep: f32,
+}
+
+vectorised! {
+    /// AdamW on a stretch of weights (Loshchilov and Hutter 2019, algorithm 2).
+    fn adamw(s: AdamStep, g: &[f32], w: &mut [f32], m: &mut [f32], v: &mut [f32]) {
+        let n = g.len();
+        let (w, m, v) = (&mut w[..n], &mut m[..n], &mut v[..n]);
+        for i in 0..n {
+            let g = g[i];
+            m[i] = fma::<FMA>(s.beta1, m[i], (1.0 - s.beta1) * g);
+            v[i] = fma::<FMA>(s.beta2, v[i], (1.0 - s.beta2) * g * g);
+            let root = (v[i] * s.correction2).sqrt() + s.epsilon;
+            w[i] = fma::<FMA>(w[i], s.keep, -(s.rate * m[i] * s.correction1 / root));
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Causal attention inside each segment, head by head: `softmax(q k' / sqrt(head_dim)) v`.
+//!
+//! The probabilities are never stored: the backward pass makes them again from the saved
+//! log-sum-exp of each row (Dao et al. 2022, FlashAttention, algorithms 1 and 4, with blocks of
+//! queries that see all their keys at once).
+
+use crate::kernels::gemm::{Output, Packed, Strided, gemm, pack, packed_len};
+use crate::kernels::{elementwise, reduce};
+use crate::memory::Cpu;
+use rayon::prelude::*;
+
+/// Queries of a block. Larger wastes the triangle above the diagonal, smaller wastes tiles.
+const QUERIES: usize = 56;
+
+/// Segments and heads; tensors are head-major `[H, T, head_dim]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape<'a> {
+    /// Segment starts, `[S + 1]`.
+    pub starts: &'a [u32],
+    pub heads: usize,
+    pub head_dim: usize,
+}
+
+impl Shape<'_> {
+    /// One slice a head and segment, heads outermost.
+    fn pieces<'b>(&self, tensor: &'b [f32], width: usize) -> Vec<&'b [f32]> {
+        let mut rest = tensor;
+        let mut pieces = Vec::with_capacity(self.heads * self.starts.len());
+        for _ in 0..self.heads {
+            for segment in self.starts.windows(2) {
+                let len = (segment[1] - segment[0]) as usize * width;
+                let (piece, after) = rest.split_at(len);
+                pieces.push(piece);
+                rest = after;
+            }
+        }
+        pieces
+    }
+
+    fn pieces_mut<'b>(&self, tensor: &'b mut [f32], width: usize) -> Vec<&'b mut [f32]> {
+        let mut rest = tensor;
+        let mut pieces = Vec::with_capacity(self.heads * self.starts.len());
+        for _ in 0..self.heads {
+            for segment in self.starts.windows(2) {
+                let len = (segment[1] - segment[0]) as usize * width;
+                let (piece, after) = rest.split_at_mut(len);
+                pieces.push(piece);
+                rest = after;
+            }
+        }
+        pieces
+    }
+
+    fn scale(&self) -> f32 {
+        1.0 / (self.head_dim as f32).sqrt()
+    }
+}
+
+/// Writes o, like q, k and v head-major `[H, T, head_dim]`, and `lse` `[H, T]`, the log-sum-exp of
+/// each row of scaled scores.
+pub(crate) fn forward(
+    cpu: &Cpu,
+    shape: Shape<'_>,
+    [q, k, v]: [&[f32]; 3],
+    o: &mut [f32],
+    lse: &mut [f32],
+) {
+    let width = shape.head_dim;
+    let [q, k, v] = [q, k, v].map(|tensor| shape.pieces(tensor, width));
+    let (o, lse) = (shape.pieces_mut(o, width), shape.pieces_mut(lse, 1));
+    let inputs = q.into_par_iter().zip(k).zip(v);
+    inputs
+        .zip(o.into_par_iter().zip(lse))
+        .for_each(|(((q, k), v), (o, lse))| {
+            piece_forward(cpu, &shape, [q, k, v], o, lse);
+        });
+}
+
+/// One head of one segment.
+fn piece_forward(
+    cpu: &Cpu,
+    shape: &Shape<'_>,
+    [q, k, v]: [&[f32]; 3],
+    o: &mut [f32],
+    lse: &mut [f32],
+) {
+    let (level, width, len) = (cpu.level, shape.head_dim, lse.len());
+    let stride = row_stride(len);
+    let sizes = [
+        packed_len(level, width, len),
+        packed_len(level, len, width),
+        QUERIES * stride,
+    ];
+    let mut scratch = cpu.scratch(sizes.iter().sum());
+    let [keys, values, scores] = cut(&mut scratch, sizes);
+    let keys = pack(level, Strided::transposed(k, width), (width, len), keys);
+    let values = pack(level, Strided::rows(v, width), (len, width), values);
+    for first in (0..len).step_by(QUERIES) {
+        let last = len.min(first + QUERIES);
+        let rows = last - first;
+        let queries = Strided::rows(&q[first * width..last * width], width);
+        let output = Output {
+            data: scores,
+            row: stride,
+            add: false,
+        };
+        gemm(level, queries, rows, keys.first_columns(last), output);
+        let mut sums = [0.0f32; QUERIES];
+        for (i, row) in scores.chunks_exact_mut(stride).take(rows).enumerate() {
+            let (seen, unseen) = row[..last].split_at_mut(first + i + 1);
+            let shift = reduce::max(level, seen) * shape.scale();
+            let sum = reduce::exp_shifted(level, seen, shape.scale(), shift);
+            unseen.fill(0.0);
+            lse[first + i] = shift + sum.ln();
+            sums[i] = sum;
+        }
+        let o = &mut o[first * width..last * width];
+        let output = Output {
+            data: &mut *o,
+            row: width,
+            add: false,
+        };
+        gemm(
+            level,
+            Strided::rows(scores, stride),
+            rows,
+            values.first_rows(last),
+            output,
+        );
+        for (o, sum) in o.chunks_exact_mut(width).zip(sums) {
+            elementwise::scale(level, 1.0 / sum, o);
+        }
+    }
+}
+
+/// What the backward pass needs of the forward pass, head-major `[H, T, head_dim]`, lse `[H, T]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Saved<'a> {
+    pub q: &'a [f32],
+    pub k: &'a [f32],
+    pub v: &'a [f32],
+    pub o: &'a [f32],
+    pub lse: &'a [f32],
+}
+
+/// Writes the gradients of q, k and v from that of o, all head-major `[H, T, head_dim]`.
+pub(crate) fn backward(
+    cpu: &Cpu,
+    shape: Shape<'_>,
+    saved: Saved<'_>,
+    d_o: &[f32],
+    [dq, dk, dv]: [&mut [f32]; 3],
+) {
+    let width = shape.head_dim;
+    let tensors = [saved.q, saved.k, saved.v, saved.o, d_o].map(|one| shape.pieces(one, width));
+    let lse = shape.pieces(saved.lse, 1);
+    let [dq, dk, dv] = [dq, dk, dv].map(|tensor| shape.pieces_mut(tensor, width));
+    let outs = dq.into_par_iter().zip(dk).zip(dv).enumerate();
+    outs.for_each(|(i, ((dq, dk), dv))| {
+        let [q, k, v, o, d_o] = [0, 1, 2, 3, 4].map(|tensor: usize| tensors[tensor][i]);
+        let saved = Saved {
+            q,
+            k,
+            v,
+            o,
+            lse: lse[i],
+        };
+        piece_backward(cpu, &shape, saved, d_o, [dq, dk, dv]);
+    });
+}
+
+/// One head of one segment.
+fn piece_backward(
+    cpu: &Cpu,
+    shape: &Shape<'_>,
+    s: Saved<'_>,
+    d_o: &[f32],
+    [dq, dk, dv]: [&mut [f32]; 3],
+) {
+    let (level, width, len) = (cpu.level, shape.head_dim, s.lse.len());
+    let stride = row_stride(len);
+    let block = packed_len(level, QUERIES, width);
+    let across = packed_len(level, width, len);
+    let sizes = [across, across, packed_len(level, len, width), block, block]
+        .into_iter()
+        .chain([QUERIES * stride, QUERIES * stride]);
+    let mut scratch = cpu.scratch(sizes.clone().sum());
+    let mut rest = &mut scratch[..];
+    let mut next = sizes.map(|size| {
+        let (piece, after) = std::mem::take(&mut rest).split_at_mut(size);
+        rest = after;
+        piece
+    });
+    let mut piece = || next.next().unwrap_or_default();
+    let keys_across = pack(
+        level,
+        Strided::transposed(s.k, width),
+        (width, len),
+        piece(),
+    );
+    let values_across = pack(
+        level,
+        Strided::transposed(s.v, width),
+        (width, len),
+        piece(),
+    );
+    let keys = pack(level, Strided::rows(s.k, width), (len, width), piece());
+    let (queries_block, d_o_block, p, d) = (piece(), piece(), piece(), piece());
+    dk.fill(0.0);
+    dv.fill(0.0);
+    for first in (0..len).step_by(QUERIES) {
+        let last = len.min(first + QUERIES);
+        let (rows, span) = (last - first, first * width..last * width);
+        let queries = Strided::rows(&s.q[span.clone()], width);
+        let d_o_rows = Strided::rows(&d_o[span.clone()], width);
+        gemm(
+            level,
+            queries,
+            rows,
+            keys_across.first_columns(last),
+            to(p, stride, false),
+        );
+        gemm(
+            level,
+            d_o_rows,
+            rows,
+            values_across.first_columns(last),
+            to(d, stride, false),
+        );
+        for (i, p) in p.chunks_exact_mut(stride).take(rows).enumerate() {
+            let (seen, unseen) = p[..last].split_at_mut(first + i + 1);
+            reduce::exp_shifted(level, seen, shape.scale(), s.lse[first + i]);
+            unseen.fill(0.0);
+        }
+        let packed: Packed<'_> = pack(level, d_o_rows, (rows, width), d_o_block);
+        gemm(
+            level,
+            Strided::transposed(p, stride),
+            last,
+            packed,
+            to(dv, width, true),
+        );
+        for (i, (p, d)) in p
+            .chunks_exact_mut(stride)
+            .zip(d.chunks_exact(stride))
+            .take(rows)
+            .enumerate()
+        {
+            let row = (first + i) * width..(first + i + 1) * width;
+            let delta = reduce::dot(level, &d_o[row.clone()], &s.o[row]);
+            elementwise::softmax_gradient(
+                level,
+                (shape.scale(), delta),
+                &d[..last],
+                &mut p[..last],
+            );
+        }
+        gemm(
+            level,
+            Strided::rows(p, stride),
+            rows,
+            keys.first_rows(last),
+            to(&mut dq[span], width, false),
+        );
+        let packed = pack(level, queries, (rows, width), queries_block);
+        gemm(
+            level,
+            Strided::transposed(p, stride),
+            last,
+            packed,
+            to(dk, width, true),
+        );
+    }
+}
+
+/// Floats between rows of scores: an odd number of lines, so that a column of the block does not
+/// fall into few sets of the cache.
+fn row_stride(len: usize) -> usize {
+    (len.div_ceil(16) | 1) * 16
+}
+
+fn to(data: &mut [f32], row: usize, add: bool) -> Output<'_> {
+    Output { data, row, add }
+}
+
+fn cut<const N: usize>(mut rest: &mut [f32], sizes: [usize; N]) -> [&mut [f32]; N] {
+    sizes.map(|size| {
+        let (piece, after) = std::mem::take(&mut rest).split_at_mut(size);
+        rest = after;
+        piece
+    })
+}

@@ -1,0 +1,6 @@
+//! The three factors of the next event: `p(wait | h) p(code | h, wait) p(value | h, wait, code)`.
+
+pub(crate) mod code;
+pub(crate) mod mark;
+pub(crate) mod value;
+pub(crate) mod wait;

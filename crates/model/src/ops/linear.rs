@@ -1,0 +1,118 @@
+//! Linear maps: `y = x w` with `w` `[inputs, outputs]`, and the two gradients.
+
+use crate::kernels::gemm::{
+    DEPTH, Output, Packed, Strided, gemm, gemm_transposed, pack_block, packed_len, padded,
+};
+use crate::memory::Cpu;
+use rayon::prelude::*;
+
+/// A weight with its shape.
+#[derive(Clone, Copy)]
+pub(crate) struct Weight<'a> {
+    /// `[inputs, outputs]`, or `[outputs, inputs]` if `transposed`.
+    pub data: &'a [f32],
+    pub inputs: usize,
+    pub outputs: usize,
+    pub transposed: bool,
+}
+
+impl<'a> Weight<'a> {
+    pub(crate) fn new(data: &'a [f32], inputs: usize, outputs: usize) -> Self {
+        Self {
+            data,
+            inputs,
+            outputs,
+            transposed: false,
+        }
+    }
+
+    /// The same map from outputs to inputs.
+    pub(crate) fn flipped(self) -> Self {
+        Self {
+            inputs: self.outputs,
+            outputs: self.inputs,
+            transposed: !self.transposed,
+            ..self
+        }
+    }
+
+    fn strided(self) -> Strided<'a> {
+        if self.transposed {
+            Strided::transposed(self.data, self.inputs)
+        } else {
+            Strided::rows(self.data, self.outputs)
+        }
+    }
+}
+
+/// Packs a weight for [`apply`] into `out`.
+pub(crate) fn pack<'a>(cpu: &Cpu, w: Weight<'_>, out: &'a mut [f32]) -> Packed<'a> {
+    let padded = padded(cpu.level, w.outputs);
+    let out = &mut out[..w.inputs * padded];
+    let blocks = out.par_chunks_mut((DEPTH * padded).max(1)).enumerate();
+    blocks.for_each(|(block, out)| {
+        pack_block(cpu.level, w.strided(), block * DEPTH, w.outputs, out);
+    });
+    Packed::new(out, w.inputs, w.outputs)
+}
+
+/// `y (+)= x w` for a packed `w`: x `[rows, inputs]`, y `[rows, outputs]`.
+pub(crate) fn apply(cpu: &Cpu, x: &[f32], w: Packed<'_>, y: &mut [f32], add: bool) {
+    if y.is_empty() {
+        return;
+    }
+    let rows = y.len() / w.columns;
+    let per_task = rows_per_task(cpu, rows);
+    y.par_chunks_mut(per_task * w.columns)
+        .zip(x.par_chunks(per_task * w.depth))
+        .for_each(|(y, x)| {
+            let rows = y.len() / w.columns;
+            let output = Output {
+                data: y,
+                row: w.columns,
+                add,
+            };
+            gemm(cpu.level, Strided::rows(x, w.depth), rows, w, output);
+        });
+}
+
+/// `y (+)= x w`: x `[rows, inputs]`, y `[rows, outputs]`. The gradient with respect to the inputs is
+/// the same with the weight flipped.
+pub(crate) fn forward(cpu: &Cpu, x: &[f32], w: Weight<'_>, y: &mut [f32], add: bool) {
+    let mut packed = cpu.packed(packed_len(cpu.level, w.inputs, w.outputs));
+    let packed = pack(cpu, w, &mut packed);
+    apply(cpu, x, packed, y, add);
+}
+
+/// `dw += x' dy`: x `[rows, inputs]`, dy `[rows, outputs]`, dw `[inputs, outputs]`.
+pub(crate) fn weight_gradient(cpu: &Cpu, x: &[f32], dy: &[f32], dw: &mut [f32], outputs: usize) {
+    let (rows, inputs) = (dy.len() / outputs, dw.len() / outputs);
+    if rows == 0 || inputs == 0 {
+        return;
+    }
+    let mut packed = cpu.packed(packed_len(cpu.level, rows, outputs));
+    let packed = pack(cpu, Weight::new(dy, rows, outputs), &mut packed);
+    let per_task = inputs.div_ceil(cpu.threads).min(512);
+    let tasks = dw.par_chunks_mut(per_task * outputs).enumerate();
+    tasks.for_each(|(task, dw)| {
+        let first = task * per_task;
+        let columns = first..first + dw.len() / outputs;
+        let mut scratch = cpu.scratch(DEPTH.min(rows) * columns.len());
+        let output = Output {
+            data: dw,
+            row: outputs,
+            add: true,
+        };
+        let x = (Strided::rows(x, inputs), columns);
+        gemm_transposed(cpu.level, x, packed, output, &mut scratch);
+    });
+}
+
+/// Large enough that packing and starting cost nothing, small enough to share evenly.
+fn rows_per_task(cpu: &Cpu, rows: usize) -> usize {
+    if cpu.threads == 1 {
+        rows
+    } else {
+        rows.div_ceil(cpu.threads).min(168).max(1)
+    }
+}

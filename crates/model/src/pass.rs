@@ -1,0 +1,329 @@
+//! The passes over a batch: forward through the blocks, the losses, and backward.
+//!
+//! ```text
+//! x = embed(events)                               [T, D]
+//! each block:  x += out(attention(rotate(qkv(norm(x)))))
+//!              x += down(swiglu(gate_up(norm(x))))
+//! h = norm(x) of scored rows                      [N, D]
+//! wait  <- h        code, value <- g = mark(h, wait)
+//! ```
+
+use crate::batch::{Batch, Target};
+use crate::error::{Error, Result};
+use crate::gradients::Grads;
+use crate::layout::{FEATURES, LayerSpans, disjoint};
+use crate::memory::Cpu;
+use crate::model::Model;
+use crate::ops::attention::{self, Shape};
+use crate::ops::linear::{self, Weight};
+use crate::ops::{embedding, rmsnorm, rotary, swiglu};
+use crate::score::Losses;
+use crate::workspace::{LayerCache, Scratch, Workspace};
+
+impl Workspace {
+    /// The summed losses of a batch.
+    ///
+    /// # Errors
+    /// When the batch is too large for the workspace or does not fit the model.
+    pub fn loss(&mut self, model: &Model, batch: &Batch) -> Result<Losses> {
+        self.pass(model, batch, None)
+    }
+
+    /// The summed losses of a batch; adds the gradient of their sum in nats to `grads`.
+    ///
+    /// # Errors
+    /// When the batch is too large for the workspace or does not fit the model.
+    pub fn forward_backward(
+        &mut self,
+        model: &Model,
+        batch: &Batch,
+        grads: &mut Grads,
+    ) -> Result<Losses> {
+        self.pass(model, batch, Some(grads))
+    }
+
+    /// The normed hidden states of all positions, `[T, D]`.
+    ///
+    /// # Errors
+    /// When the batch is too large for the workspace or does not fit the model.
+    pub fn hidden(&mut self, model: &Model, batch: &Batch) -> Result<&[f32]> {
+        self.check(model, batch)?;
+        let t = batch.positions();
+        if t > 0 {
+            with_pool(self, |space| {
+                space.forward(model, batch);
+                let w = model.layout().norm.of(model.weights());
+                let d = w.len();
+                let inverse = &mut space.scored.inverse[..t];
+                let out = &mut space.scratch.a[..t * d];
+                rmsnorm::forward(&space.cpu, &space.last[..t * d], w, out, inverse);
+            });
+        }
+        Ok(&self.scratch.a[..t * model.config().dim])
+    }
+
+    fn pass(&mut self, model: &Model, batch: &Batch, grads: Option<&mut Grads>) -> Result<Losses> {
+        self.check(model, batch)?;
+        if batch.positions() == 0 {
+            return Ok(Losses::default());
+        }
+        Ok(with_pool(self, |space| {
+            space.forward(model, batch);
+            space.scored.gather(model, batch, &space.last);
+            match grads {
+                None => space.scored.losses(&space.cpu, model, None),
+                Some(grads) => {
+                    let flat = grads.flat_mut();
+                    let losses = space.scored.losses(&space.cpu, model, Some(&mut *flat));
+                    space.backward(model, batch, flat);
+                    losses
+                }
+            }
+        }))
+    }
+
+    fn check(&self, model: &Model, batch: &Batch) -> Result<()> {
+        if model.config() != &self.config {
+            return Err(Error::Config(
+                "the workspace was made for another shape".to_owned(),
+            ));
+        }
+        let (positions, positions_max) = (batch.positions(), self.positions_max);
+        if positions > positions_max {
+            return Err(Error::Workspace {
+                positions,
+                positions_max,
+            });
+        }
+        batch.check(model.config())?;
+        let bins = &model.codes().value_bins;
+        let beyond = batch.targets().iter().position(|target| match *target {
+            Target::Event {
+                code, value_bin, ..
+            } => value_bin > bins[code as usize],
+            Target::None | Target::Censored { .. } => false,
+        });
+        let reason = "the target's value bin is not one of its code";
+        beyond.map_or(Ok(()), |position| Err(Error::Batch { position, reason }))
+    }
+
+    /// Fills the caches and the residual stream after the last block.
+    pub(crate) fn forward(&mut self, model: &Model, batch: &Batch) {
+        let (t, d) = (batch.positions(), self.config.dim);
+        let (cpu, layout, w) = (&self.cpu, model.layout(), model.weights());
+        let angles = &mut self.angles[..t * self.config.head_dim()];
+        self.frequencies
+            .table(batch.starts(), batch.inputs(), angles);
+        let tables = embedding::Tables {
+            code: layout.code.of(w),
+            group: layout.group.of(w),
+            value_bin: layout.value_bin.of(w),
+            features: layout.features.of(w),
+        };
+        let events = (batch.inputs(), &model.codes().groups[..]);
+        let numbers = &mut self.numbers[..t * FEATURES];
+        let first = self
+            .layers
+            .first_mut()
+            .map_or(&mut self.last, |layer| &mut layer.x);
+        embedding::forward(cpu, events, &tables, numbers, &mut first[..t * d]);
+        let shape = Shape {
+            starts: batch.starts(),
+            heads: self.config.heads,
+            head_dim: self.config.head_dim(),
+        };
+        for (i, spans) in layout.layers.iter().enumerate() {
+            let (this, after) = self.layers.split_at_mut(i + 1);
+            let next = after
+                .first_mut()
+                .map_or(&mut self.last, |layer| &mut layer.x);
+            let block = Block {
+                cpu,
+                spans: *spans,
+                w,
+                shape,
+                angles,
+            };
+            block.forward(&mut this[i], &mut self.scratch, &mut next[..t * d]);
+        }
+    }
+
+    /// Adds the gradients of everything below the heads; the scored rows hold theirs.
+    fn backward(&mut self, model: &Model, batch: &Batch, flat: &mut [f32]) {
+        let (t, d) = (batch.positions(), self.config.dim);
+        let (cpu, layout, w) = (&self.cpu, model.layout(), model.weights());
+        let dx = &mut self.scratch.dx[..t * d];
+        dx.fill(0.0);
+        self.scored.scatter(cpu, model, flat, dx);
+        let shape = Shape {
+            starts: batch.starts(),
+            heads: self.config.heads,
+            head_dim: self.config.head_dim(),
+        };
+        let angles = &self.angles[..t * self.config.head_dim()];
+        for (spans, cache) in layout.layers.iter().zip(&self.layers).rev() {
+            let block = Block {
+                cpu,
+                spans: *spans,
+                w,
+                shape,
+                angles,
+            };
+            block.backward(cache, &mut self.scratch, flat);
+        }
+        let dx = &self.scratch.dx[..t * d];
+        let numbers = &self.numbers[..t * FEATURES];
+        linear::weight_gradient(cpu, numbers, dx, layout.features.of_mut(flat), d);
+        let spans = [layout.code, layout.group, layout.value_bin];
+        let [code, group, value_bin] = disjoint(flat, spans);
+        let gradients = embedding::Tables {
+            code,
+            group,
+            value_bin,
+            features: &mut [][..],
+        };
+        let events = (batch.inputs(), &model.codes().groups[..]);
+        embedding::backward(cpu, events, dx, d, gradients);
+    }
+}
+
+/// Runs a pass on the threads of the workspace.
+fn with_pool<T: Send>(space: &mut Workspace, work: impl FnOnce(&mut Workspace) -> T + Send) -> T {
+    let pool = space.cpu.pool();
+    pool.install(|| work(space))
+}
+
+/// One block of attention and MLP on one batch.
+struct Block<'a> {
+    cpu: &'a Cpu,
+    spans: LayerSpans,
+    w: &'a [f32],
+    shape: Shape<'a>,
+    angles: &'a [f32],
+}
+
+impl Block<'_> {
+    /// From `cache.x` to `out`, both `[T, D]`.
+    fn forward(&self, cache: &mut LayerCache, scratch: &mut Scratch, out: &mut [f32]) {
+        let (cpu, s, w, width) = (self.cpu, &self.spans, self.w, self.shape.head_dim);
+        let (td, d) = (out.len(), self.shape.heads * width);
+        let (t, f) = (td / d, s.down.of(w).len() / d);
+        let a = &mut scratch.a[..td];
+        rmsnorm::forward(
+            cpu,
+            &cache.x[..td],
+            s.attention_norm.of(w),
+            a,
+            &mut cache.x_inverse[..t],
+        );
+        let wide = &mut scratch.wide[..3 * td];
+        linear::forward(cpu, a, Weight::new(s.qkv.of(w), d, 3 * d), wide, false);
+        let [q, k, v] = [&mut cache.q, &mut cache.k, &mut cache.v].map(|one| &mut one[..td]);
+        rotary::split(cpu, wide, self.angles, width, [&mut *q, &mut *k, &mut *v]);
+        let (o, lse) = (&mut cache.o[..td], &mut cache.lse[..t * self.shape.heads]);
+        attention::forward(cpu, self.shape, [q, k, v], o, lse);
+        rotary::merge(o, a, d, width);
+        let mid = &mut cache.mid[..td];
+        mid.copy_from_slice(&cache.x[..td]);
+        linear::forward(cpu, a, Weight::new(s.attention_out.of(w), d, d), mid, true);
+        rmsnorm::forward(cpu, mid, s.mlp_norm.of(w), a, &mut cache.mid_inverse[..t]);
+        let gate_up = &mut cache.gate_up[..2 * t * f];
+        linear::forward(
+            cpu,
+            a,
+            Weight::new(s.gate_up.of(w), d, 2 * f),
+            gate_up,
+            false,
+        );
+        let act = &mut scratch.f[..t * f];
+        swiglu::forward(cpu, gate_up, act, f);
+        out.copy_from_slice(mid);
+        linear::forward(cpu, act, Weight::new(s.down.of(w), f, d), out, true);
+    }
+
+    /// From the gradient of the block's output to that of its input, both in `scratch.dx`. Norms and
+    /// gates are made again rather than kept.
+    fn backward(&self, cache: &LayerCache, scratch: &mut Scratch, flat: &mut [f32]) {
+        self.mlp_backward(cache, scratch, flat);
+        self.attention_backward(cache, scratch, flat);
+    }
+
+    fn mlp_backward(&self, cache: &LayerCache, scratch: &mut Scratch, flat: &mut [f32]) {
+        let (cpu, s, w) = (self.cpu, &self.spans, self.w);
+        let d = self.shape.heads * self.shape.head_dim;
+        let (t, f) = (
+            self.angles.len() / self.shape.head_dim,
+            s.down.of(w).len() / d,
+        );
+        let dx = &mut scratch.dx[..t * d];
+        let (act, d_act) = (&mut scratch.f[..t * f], &mut scratch.df[..t * f]);
+        let gate_up = &cache.gate_up[..2 * t * f];
+        swiglu::forward(cpu, gate_up, act, f);
+        linear::weight_gradient(cpu, act, dx, s.down.of_mut(flat), d);
+        linear::forward(
+            cpu,
+            dx,
+            Weight::new(s.down.of(w), f, d).flipped(),
+            d_act,
+            false,
+        );
+        let d_gate_up = &mut scratch.wide[..2 * t * f];
+        swiglu::backward(cpu, gate_up, d_act, d_gate_up, f);
+        let (normed, d_normed) = (&mut scratch.a[..t * d], &mut scratch.b[..t * d]);
+        let saved = rmsnorm::Saved {
+            x: &cache.mid[..t * d],
+            w: s.mlp_norm.of(w),
+            inverse: &cache.mid_inverse[..t],
+        };
+        rmsnorm::again(cpu, saved, normed);
+        linear::weight_gradient(cpu, normed, d_gate_up, s.gate_up.of_mut(flat), 2 * f);
+        let weight = Weight::new(s.gate_up.of(w), d, 2 * f).flipped();
+        linear::forward(cpu, d_gate_up, weight, d_normed, false);
+        rmsnorm::backward(cpu, saved, d_normed, dx, s.mlp_norm.of_mut(flat));
+    }
+
+    fn attention_backward(&self, cache: &LayerCache, scratch: &mut Scratch, flat: &mut [f32]) {
+        let (cpu, s, w, width) = (self.cpu, &self.spans, self.w, self.shape.head_dim);
+        let d = self.shape.heads * width;
+        let t = self.angles.len() / width;
+        let td = t * d;
+        let dx = &mut scratch.dx[..td];
+        let (a, b) = (&mut scratch.a[..td], &mut scratch.b[..td]);
+        rotary::merge(&cache.o[..td], a, d, width);
+        linear::weight_gradient(cpu, a, dx, s.attention_out.of_mut(flat), d);
+        linear::forward(
+            cpu,
+            dx,
+            Weight::new(s.attention_out.of(w), d, d).flipped(),
+            b,
+            false,
+        );
+        let [d_o, dq, dk, dv] = scratch.heads.each_mut().map(|one| &mut one[..td]);
+        rotary::unmerge(b, d_o, d, width);
+        let saved = attention::Saved {
+            q: &cache.q[..td],
+            k: &cache.k[..td],
+            v: &cache.v[..td],
+            o: &cache.o[..td],
+            lse: &cache.lse[..t * self.shape.heads],
+        };
+        attention::backward(cpu, self.shape, saved, d_o, [&mut *dq, &mut *dk, &mut *dv]);
+        let d_qkv = &mut scratch.wide[..3 * td];
+        rotary::split_gradient(cpu, [dq, dk, dv], self.angles, width, d_qkv);
+        let saved = rmsnorm::Saved {
+            x: &cache.x[..td],
+            w: s.attention_norm.of(w),
+            inverse: &cache.x_inverse[..t],
+        };
+        rmsnorm::again(cpu, saved, a);
+        linear::weight_gradient(cpu, a, d_qkv, s.qkv.of_mut(flat), 3 * d);
+        linear::forward(
+            cpu,
+            d_qkv,
+            Weight::new(s.qkv.of(w), d, 3 * d).flipped(),
+            b,
+            false,
+        );
+        rmsnorm::backward(cpu, saved, b, dx, s.attention_norm.of_mut(flat));
+    }
+}

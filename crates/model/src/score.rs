@@ -1,0 +1,277 @@
+//! The losses of scored rows and their gradients: wait, code and value apart, in nats.
+
+use crate::batch::{Batch, Target};
+use crate::kernels::elementwise;
+use crate::layout::disjoint;
+use crate::memory::Cpu;
+use crate::model::Model;
+use crate::ops::heads::mark::Passed;
+use crate::ops::heads::value::Asked;
+use crate::ops::heads::wait::Seen;
+use crate::ops::heads::{code, mark, value, wait};
+use crate::ops::linear::{self, Weight};
+use crate::ops::rmsnorm;
+use crate::workspace::Scored;
+
+/// Summed losses in nats, with days as the unit of the wait's density.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Losses {
+    /// Of the waits, survival of censored targets included.
+    pub wait: f64,
+    /// Of the codes given the waits.
+    pub code: f64,
+    /// Of the value bins given waits and codes.
+    pub value: f64,
+    /// Targets that are events.
+    pub events: u64,
+    /// Targets that are censored.
+    pub censored: u64,
+    /// Events whose code has value bins.
+    pub values: u64,
+}
+
+impl Losses {
+    /// Wait, code and value together.
+    pub fn total(&self) -> f64 {
+        self.wait + self.code + self.value
+    }
+}
+
+impl std::ops::AddAssign for Losses {
+    fn add_assign(&mut self, other: Self) {
+        self.wait += other.wait;
+        self.code += other.code;
+        self.value += other.value;
+        self.events += other.events;
+        self.censored += other.censored;
+        self.values += other.values;
+    }
+}
+
+impl Scored {
+    /// Lists the scored rows of a batch and gathers their residual streams from `last` `[T, D]`.
+    pub(crate) fn gather(&mut self, model: &Model, batch: &Batch, last: &[f32]) {
+        let (edges, bins_of) = (&model.config().wait_edges_days, &model.codes().value_bins);
+        self.rows.clear();
+        self.seen.clear();
+        self.passed.clear();
+        self.codes.clear();
+        self.value_rows.clear();
+        self.asked.clear();
+        self.bins.clear();
+        for (t, target) in (0u32..).zip(batch.targets()) {
+            if let Target::Event {
+                wait_days,
+                code,
+                value_bin,
+            } = *target
+            {
+                let bins = bins_of[code as usize];
+                if bins > 0 {
+                    #[expect(clippy::cast_possible_truncation, reason = "fewer than positions")]
+                    self.value_rows.push(self.rows.len() as u32);
+                    self.asked.push(Asked { code, bins });
+                    self.bins.push(value_bin);
+                }
+                self.rows.push(t);
+                self.seen.push(Seen::Event(wait_days));
+                self.passed.push(Passed::new(wait_days, edges));
+                self.codes.push(code);
+            }
+        }
+        for (t, target) in (0u32..).zip(batch.targets()) {
+            if let Target::Censored { wait_days } = *target {
+                self.rows.push(t);
+                self.seen.push(Seen::Censored(wait_days));
+            }
+        }
+        gather(last, &self.rows, &mut self.x, model.config().dim);
+    }
+
+    /// The losses; with `flat`, adds the heads' gradients and leaves that of h in `dh`.
+    pub(crate) fn losses(&mut self, cpu: &Cpu, model: &Model, flat: Option<&mut [f32]>) -> Losses {
+        let (layout, w, d) = (model.layout(), model.weights(), model.config().dim);
+        let n = self.rows.len();
+        let mut losses = Losses {
+            events: self.codes.len() as u64,
+            censored: (n - self.codes.len()) as u64,
+            values: self.asked.len() as u64,
+            ..Losses::default()
+        };
+        if n == 0 {
+            return losses;
+        }
+        let (h, inverse) = (&mut self.h[..n * d], &mut self.inverse[..n]);
+        rmsnorm::forward(cpu, &self.x[..n * d], layout.norm.of(w), h, inverse);
+        self.dh[..n * d].fill(0.0);
+        let mut none = [];
+        let learn = flat.is_some();
+        let flat = flat.unwrap_or(&mut none);
+        losses.wait = self.wait(cpu, model, learn.then_some(&mut *flat));
+        let events = self.codes.len();
+        let tables = mark::Tables {
+            scale: layout.mark_scale.of(w),
+            shift: layout.mark_shift.of(w),
+            slope: layout.mark_slope.of(w),
+        };
+        let (h, g) = (&self.h[..events * d], &mut self.g[..events * d]);
+        mark::forward(h, &self.passed, &tables, g);
+        losses.code = self.code(cpu, model, learn.then_some(&mut *flat));
+        losses.value = self.value(cpu, model, learn.then_some(&mut *flat));
+        if learn {
+            let spans = [layout.mark_scale, layout.mark_shift, layout.mark_slope];
+            let [scale, shift, slope] = disjoint(flat, spans);
+            let gradients = mark::Tables {
+                scale,
+                shift,
+                slope,
+            };
+            let rows = (
+                &self.h[..events * d],
+                &self.dg[..events * d],
+                &self.passed[..],
+            );
+            mark::backward(
+                cpu,
+                rows,
+                tables.scale,
+                gradients,
+                &mut self.dh[..events * d],
+            );
+        }
+        losses
+    }
+
+    fn wait(&mut self, cpu: &Cpu, model: &Model, flat: Option<&mut [f32]>) -> f64 {
+        let (layout, w, d) = (model.layout(), model.weights(), model.config().dim);
+        let (n, width) = (self.rows.len(), 1 + model.config().wait_bins());
+        let (h, z) = (&self.h[..n * d], &mut self.wait[..n * width]);
+        let weight = Weight::new(layout.wait_weight.of(w), d, width);
+        linear::forward(cpu, h, weight, z, false);
+        let (bias, edges) = (layout.wait_bias.of(w), &model.config().wait_edges_days);
+        wait::loss(z, bias, edges, &self.seen, &mut self.nats[..n]);
+        if let Some(flat) = flat {
+            linear::weight_gradient(cpu, h, z, layout.wait_weight.of_mut(flat), width);
+            let d_bias = layout.wait_bias.of_mut(flat);
+            z.chunks_exact(width)
+                .for_each(|z| elementwise::add(cpu.level, z, d_bias));
+            linear::forward(cpu, z, weight.flipped(), &mut self.dh[..n * d], true);
+        }
+        self.nats[..n].iter().sum()
+    }
+
+    fn code(&mut self, cpu: &Cpu, model: &Model, mut flat: Option<&mut [f32]>) -> f64 {
+        let (layout, w, c) = (model.layout(), model.weights(), model.config());
+        let (n, d, v) = (self.codes.len(), c.dim, c.vocab);
+        let projection = Weight::new(layout.mark_projection.of(w), d, d);
+        let g = &self.g[..n * d];
+        let (p, dg) = (&mut self.p[..n * d], &mut self.dg[..n * d]);
+        linear::forward(cpu, g, projection, p, false);
+        let table = Weight::new(layout.code.of(w), v, d);
+        let across = linear::pack(cpu, table.flipped(), &mut self.codes_packed_across);
+        let along = linear::pack(cpu, table, &mut self.codes_packed);
+        let bias = layout.code_bias.of(w);
+        // Each block's projection is replaced by its gradient once its logits are done with.
+        let blocks = p
+            .chunks_mut(code::ROWS * d)
+            .zip(self.codes.chunks(code::ROWS));
+        for ((p, codes), nats) in blocks.zip(self.nats.chunks_mut(code::ROWS)) {
+            let logits = &mut self.logits[..codes.len() * v];
+            linear::apply(cpu, p, across, logits, false);
+            code::loss(cpu, logits, bias, codes, &mut nats[..codes.len()]);
+            if let Some(flat) = flat.as_deref_mut() {
+                linear::weight_gradient(cpu, logits, p, layout.code.of_mut(flat), d);
+                code::bias_gradient(cpu, logits, layout.code_bias.of_mut(flat));
+                linear::apply(cpu, logits, along, p, false);
+            }
+        }
+        if let Some(flat) = flat {
+            linear::weight_gradient(cpu, g, p, layout.mark_projection.of_mut(flat), d);
+            linear::forward(cpu, p, projection.flipped(), dg, false);
+        }
+        self.nats[..n].iter().sum()
+    }
+
+    fn value(&mut self, cpu: &Cpu, model: &Model, flat: Option<&mut [f32]>) -> f64 {
+        let (layout, w, c) = (model.layout(), model.weights(), model.config());
+        let (m, d, u, classes) = (self.asked.len(), c.dim, c.value_dim, c.value_bins + 1);
+        if m == 0 {
+            return 0.0;
+        }
+        // The projection is done with: its rows hold the vectors of the asked codes.
+        let (g, e) = (&mut self.value_g[..m * d], &mut self.p[..m * d]);
+        gather(&self.g, &self.value_rows, g, d);
+        gather_codes(layout.code.of(w), &self.asked, e, d);
+        let by_hidden = Weight::new(layout.value_hidden.of(w), d, u);
+        let by_code = Weight::new(layout.value_code.of(w), d, u);
+        let out = Weight::new(layout.value_out.of(w), u, classes);
+        let (hidden, act) = (
+            &mut self.value_hidden[..m * u],
+            &mut self.value_act[..m * u],
+        );
+        linear::forward(cpu, g, by_hidden, hidden, false);
+        linear::forward(cpu, e, by_code, hidden, true);
+        elementwise::silu(cpu.level, hidden, act);
+        let logits = &mut self.value_logits[..m * classes];
+        linear::forward(cpu, act, out, logits, false);
+        let bias = layout.value_bias.of(w);
+        let nats = value::loss(cpu, logits, bias, &self.asked, &self.bins);
+        let Some(flat) = flat else {
+            return nats;
+        };
+        value::bias_gradient(cpu, logits, &self.asked, layout.value_bias.of_mut(flat));
+        linear::weight_gradient(cpu, act, logits, layout.value_out.of_mut(flat), classes);
+        linear::forward(cpu, logits, out.flipped(), act, false);
+        elementwise::silu_gradient(cpu.level, hidden, act);
+        linear::weight_gradient(cpu, g, act, layout.value_hidden.of_mut(flat), u);
+        linear::weight_gradient(cpu, e, act, layout.value_code.of_mut(flat), u);
+        linear::forward(cpu, act, by_hidden.flipped(), g, false);
+        for (row, dg) in self.value_rows.iter().zip(g.chunks_exact(d)) {
+            let row = *row as usize;
+            elementwise::add(cpu.level, dg, &mut self.dg[row * d..(row + 1) * d]);
+        }
+        linear::forward(cpu, act, by_code.flipped(), e, false);
+        let d_code = layout.code.of_mut(flat);
+        for (asked, de) in self.asked.iter().zip(e.chunks_exact(d)) {
+            let row = asked.code as usize;
+            elementwise::add(cpu.level, de, &mut d_code[row * d..(row + 1) * d]);
+        }
+        nats
+    }
+
+    /// Takes the gradient of h through the last norm into that of the residual stream, dx `[T, D]`.
+    pub(crate) fn scatter(&mut self, cpu: &Cpu, model: &Model, flat: &mut [f32], dx: &mut [f32]) {
+        let (layout, d, n) = (model.layout(), model.config().dim, self.rows.len());
+        let saved = rmsnorm::Saved {
+            x: &self.x[..n * d],
+            w: layout.norm.of(model.weights()),
+            inverse: &self.inverse[..n],
+        };
+        let rows = &mut self.g[..n * d];
+        rows.fill(0.0);
+        rmsnorm::backward(
+            cpu,
+            saved,
+            &self.dh[..n * d],
+            rows,
+            layout.norm.of_mut(flat),
+        );
+        for (row, gradient) in self.rows.iter().zip(rows.chunks_exact(d)) {
+            let row = *row as usize;
+            dx[row * d..(row + 1) * d].copy_from_slice(gradient);
+        }
+    }
+}
+
+/// Copies rows of `from` `[.., D]` to `to`.
+fn gather(from: &[f32], rows: &[u32], to: &mut [f32], d: usize) {
+    for (row, to) in rows.iter().zip(to.chunks_exact_mut(d)) {
+        to.copy_from_slice(&from[*row as usize * d..][..d]);
+    }
+}
+
+fn gather_codes(table: &[f32], asked: &[Asked], to: &mut [f32], d: usize) {
+    for (asked, to) in asked.iter().zip(to.chunks_exact_mut(d)) {
+        to.copy_from_slice(&table[asked.code as usize * d..][..d]);
+    }
+}

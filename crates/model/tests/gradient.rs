@@ -1,0 +1,51 @@
+//! The whole model's gradient against differences of its loss, and its losses against the marginal law.
+
+mod support;
+
+use longitude_model::{Device, Grads, Level, Model, Target, WaitLaw, Workspace};
+use support::{batch, config, marginals, model};
+
+/// Along random directions inside each tensor: the slope that the gradient says, and the slope of the
+/// loss. f32 losses carry about 1e-6 of themselves as noise, hence the step and the tolerance.
+#[test]
+fn every_tensor_has_the_gradient_of_the_loss() {
+    let mut model = model(3);
+    let batch = batch(&model, &[7, 1, 64, 13], 5);
+    for level in Level::available() {
+        let device = Device { level, threads: 2 };
+        let mut space = Workspace::new(model.config(), batch.positions(), device).unwrap();
+        let mut grads = Grads::new(&model);
+        let losses = space.forward_backward(&model, &batch, &mut grads).unwrap();
+        assert_eq!(losses, space.loss(&model, &batch).unwrap());
+        let tensors = model.tensors().to_vec();
+        for tensor in tensors {
+            let gradient = &grads.flat()[tensor.range.clone()];
+            let norm = gradient
+                .iter()
+                .map(|g| f64::from(*g).powi(2))
+                .sum::<f64>()
+                .sqrt();
+            assert!(norm > 0.0, "{} has no gradient", tensor.name);
+            // Along the gradient itself the slope is its norm.
+            let step = 2e-2 / norm.sqrt().max(1.0);
+            let mut at = |along: f64| {
+                let mut moved = model.clone();
+                let weights = &mut moved.weights_mut()[tensor.range.clone()];
+                for (w, g) in weights.iter_mut().zip(gradient) {
+                    *w += (along * f64::from(*g) / norm) as f32;
+                }
+                space.loss(&moved, &batch).unwrap().total()
+            };
+            let slope =
+                (8.0 * (at(step) - at(-step)) - (at(2.0 * step) - at(-2.0 * step))) / (12.0 * step);
+            let error = (slope - norm).abs() / norm;
+            assert!(
+                error < 5e-3,
+                "{} {}: {slope} is not {norm}",
+                level.name(),
+                tensor.name
+            );
+        }
+    }
+    model.weights_mut()[0] += 1.0;
+}
