@@ -1,6 +1,8 @@
 //! The metrics against scikit-learn's and statsmodels' values in `cases/eval`, and against a
 //! second implementation that counts pairs.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
 use longitude_eval::{
     Undefined, auroc, average_precision, brier, calibration_in_the_large,
     expected_calibration_error, log_loss, observed_expected, recalibrate, roc,

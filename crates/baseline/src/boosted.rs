@@ -1,0 +1,109 @@
+//! Gradient-boosted trees on the count features, by the `forust-ml` library.
+//!
+//! Nothing outside this file knows the library, so that another can take its place. Missing values
+//! are not-a-number and get a side of each split of their own choosing.
+
+use crate::error::Error;
+use crate::logistic::sigmoid;
+use crate::matrix::Rows;
+use forust_ml::gradientbooster::GrowPolicy;
+use forust_ml::metric::Metric;
+use forust_ml::{GradientBooster, Matrix};
+use serde::{Deserialize, Serialize};
+
+/// The share of each tree's answer that is taken.
+pub const LEARNING_RATE: f32 = 0.05;
+
+/// The most trees; early stopping ends before, as a rule.
+pub const TREES_MAX: usize = 500;
+
+/// Stop when the tuning log loss has not fallen for so many trees.
+pub const TREES_PATIENCE: usize = 20;
+
+/// Leaves of a tree.
+const LEAVES_MAX: usize = 16;
+
+/// Bins of a feature.
+const BINS: u16 = 64;
+
+/// The share of features that each tree sees, drawn by the seed.
+const FEATURE_SHARE: f64 = 0.3;
+
+/// Trees that were fitted one on the errors of the others.
+#[derive(Serialize, Deserialize)]
+pub struct Boosted {
+    booster: GradientBooster,
+}
+
+impl std::fmt::Debug for Boosted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Boosted({} trees)", self.trees())
+    }
+}
+
+impl Boosted {
+    pub(crate) fn fit(
+        train: (&Rows, &[bool]),
+        tuning: (&Rows, &[bool]),
+        seed: u64,
+    ) -> Result<Self, Error> {
+        let columns = train.0.scales().len();
+        let (data, labels) = (train.0.dense(), numbers(train.1));
+        let (tuning_data, tuning_labels) = (tuning.0.dense(), numbers(tuning.1));
+        let ones = vec![1.0; labels.len().max(tuning_labels.len())];
+        let mut booster = GradientBooster::default()
+            .set_iterations(TREES_MAX)
+            .set_learning_rate(LEARNING_RATE)
+            .set_max_leaves(LEAVES_MAX)
+            .set_nbins(BINS)
+            .set_colsample_bytree(FEATURE_SHARE)
+            .set_min_leaf_weight(1.0)
+            .set_l2(1.0)
+            .set_seed(seed)
+            .set_parallel(false)
+            .set_initialize_base_score(true)
+            .set_evaluation_metric(Some(Metric::LogLoss))
+            .set_early_stopping_rounds(Some(TREES_PATIENCE));
+        booster.grow_policy = GrowPolicy::LossGuide;
+        let evaluation = (
+            Matrix::new(&tuning_data, tuning_labels.len(), columns),
+            &tuning_labels[..],
+            &ones[..tuning_labels.len()],
+        );
+        let matrix = Matrix::new(&data, labels.len(), columns);
+        booster
+            .fit(
+                &matrix,
+                &labels,
+                &ones[..labels.len()],
+                Some(vec![evaluation]),
+            )
+            .map_err(Error::Boosting)?;
+        booster
+            .trees
+            .truncate(booster.prediction_iteration.unwrap_or(TREES_MAX));
+        Ok(Self { booster })
+    }
+
+    pub(crate) fn predict(&self, rows: &Rows) -> Vec<f64> {
+        if rows.len() == 0 {
+            return Vec::new();
+        }
+        let data = rows.dense();
+        let matrix = Matrix::new(&data, rows.len(), rows.scales().len());
+        let logits = self.booster.predict(&matrix, false);
+        logits.into_iter().map(sigmoid).collect()
+    }
+
+    /// How many trees are used.
+    pub fn trees(&self) -> usize {
+        self.booster.trees.len()
+    }
+}
+
+fn numbers(labels: &[bool]) -> Vec<f64> {
+    labels
+        .iter()
+        .map(|&label| f64::from(u8::from(label)))
+        .collect()
+}

@@ -1,0 +1,42 @@
+//! Why a baseline is not fitted. Neither variant holds a patient's value.
+
+use crate::Kind;
+
+/// Why fitting gave no model.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data cannot carry this model: a refusal, not a fault.
+    #[error("{kind} was not fitted: {reason}")]
+    NotFitted {
+        /// The model asked for.
+        kind: Kind,
+        /// Why.
+        reason: NotFitted,
+    },
+    /// The boosting library refused.
+    #[error("the boosting library could not fit")]
+    Boosting(#[source] forust_ml::errors::ForustError),
+}
+
+/// What is missing in the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotFitted {
+    /// Too few examples to learn from.
+    #[error("{found} examples to learn from, at least {required} are needed")]
+    TooFewExamples {
+        /// Examples there are.
+        found: usize,
+        /// Examples asked for.
+        required: usize,
+    },
+    /// Nobody to learn from had the outcome.
+    #[error("no example to learn from has the outcome")]
+    NoPositives,
+    /// Everybody to learn from had the outcome.
+    #[error("every example to learn from has the outcome")]
+    NoNegatives,
+    /// Neither the tuning examples, nor a fifth of the train subjects in their place, hold both
+    /// classes, so that neither the penalty nor the number of trees can be chosen.
+    #[error("the tuning examples are too few or of one class, and the train ones cannot spare any")]
+    NothingToTuneOn,
+}

@@ -1,0 +1,220 @@
+//! Fitting a baseline and asking it.
+
+use crate::age_sex::AgeSex;
+use crate::boosted::Boosted;
+use crate::error::{Error, NotFitted};
+use crate::logistic::Logistic;
+use crate::select::FeatureSet;
+use longitude_core::{Instant, Split, Task, Timeline};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The fewest examples to learn from, and to tune on.
+pub const EXAMPLES_MIN: usize = 20;
+
+/// A subject at a prediction time.
+#[derive(Clone, Copy, Debug)]
+pub struct Example<'a> {
+    /// The whole timeline; features read its history up to `time` only.
+    pub timeline: &'a Timeline,
+    /// The prediction time.
+    pub time: Instant,
+}
+
+/// Which baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The hazard by age and sex.
+    AgeSex,
+    /// Penalised logistic regression on counts.
+    Logistic,
+    /// Gradient-boosted trees on counts.
+    Boosted,
+}
+
+impl Kind {
+    /// All, from the simplest.
+    pub const ALL: [Self; 3] = [Self::AgeSex, Self::Logistic, Self::Boosted];
+
+    /// The name under which an evaluation lists it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AgeSex => "age_sex",
+            Self::Logistic => "logistic",
+            Self::Boosted => "boosted",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A fitted baseline.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Fitted {
+    /// The stable name of the task that it answers.
+    pub task: String,
+    /// What was fitted.
+    pub model: Model,
+}
+
+/// What was fitted.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Model {
+    /// Hazards by age and sex.
+    AgeSex {
+        /// The hazards.
+        hazards: AgeSex,
+    },
+    /// A regression on counts.
+    Logistic {
+        /// The columns.
+        features: FeatureSet,
+        /// The regression.
+        regression: Logistic,
+    },
+    /// Trees on counts.
+    Boosted {
+        /// The columns.
+        features: FeatureSet,
+        /// The trees.
+        trees: Box<Boosted>,
+    },
+}
+
+/// Labelled examples.
+type Labelled<'a> = (Example<'a>, bool);
+
+/// Fits one baseline. What there is to choose (penalty, number of trees) is chosen on `tuning`;
+/// where that holds fewer than [`EXAMPLES_MIN`] examples or one class, a fifth of the train
+/// subjects, by hash, stands in for it and is not learnt from. Labels are the task's: yes or no,
+/// the others left out. `seed` draws the features that each tree sees.
+///
+/// # Errors
+/// [`Error::NotFitted`] when the examples are too few or of one class.
+pub fn fit(
+    kind: Kind,
+    train: &[Labelled<'_>],
+    tuning: &[Labelled<'_>],
+    task: &Task,
+    seed: u64,
+) -> Result<Fitted, Error> {
+    check(train).map_err(|reason| Error::NotFitted { kind, reason })?;
+    let model = if kind == Kind::AgeSex {
+        Model::AgeSex {
+            hazards: AgeSex::fit(train, task),
+        }
+    } else if check(tuning).is_ok() {
+        fit_on_counts(kind, train, tuning, seed)?
+    } else {
+        let (tuning, train): (Vec<_>, Vec<_>) = train.iter().copied().partition(|(example, _)| {
+            Split::bucket("baseline-tuning", example.timeline.subject()) < 200
+        });
+        let reason = NotFitted::NothingToTuneOn;
+        if check(&train).and(check(&tuning)).is_err() {
+            return Err(Error::NotFitted { kind, reason });
+        }
+        fit_on_counts(kind, &train, &tuning, seed)?
+    };
+    Ok(Fitted {
+        task: task.id.clone(),
+        model,
+    })
+}
+
+fn fit_on_counts(
+    kind: Kind,
+    train: &[Labelled<'_>],
+    tuning: &[Labelled<'_>],
+    seed: u64,
+) -> Result<Model, Error> {
+    let features = FeatureSet::choose(train);
+    let rows = |examples: &[Labelled<'_>]| features.rows(examples.iter().map(|(e, _)| *e));
+    let labels = |examples: &[Labelled<'_>]| -> Vec<bool> {
+        examples.iter().map(|(_, label)| *label).collect()
+    };
+    let (train_rows, tuning_rows) = (rows(train), rows(tuning));
+    let (train_labels, tuning_labels) = (labels(train), labels(tuning));
+    let train = (&train_rows, &train_labels[..]);
+    let tuning = (&tuning_rows, &tuning_labels[..]);
+    Ok(if kind == Kind::Logistic {
+        Model::Logistic {
+            regression: Logistic::fit(train, tuning),
+            features,
+        }
+    } else {
+        Model::Boosted {
+            trees: Box::new(Boosted::fit(train, tuning, seed)?),
+            features,
+        }
+    })
+}
+
+fn check(examples: &[Labelled<'_>]) -> Result<(), NotFitted> {
+    let positives = examples.iter().filter(|(_, label)| *label).count();
+    if examples.len() < EXAMPLES_MIN {
+        Err(NotFitted::TooFewExamples {
+            found: examples.len(),
+            required: EXAMPLES_MIN,
+        })
+    } else if positives == 0 {
+        Err(NotFitted::NoPositives)
+    } else if positives == examples.len() {
+        Err(NotFitted::NoNegatives)
+    } else {
+        Ok(())
+    }
+}
+
+impl Fitted {
+    /// Which baseline it is.
+    pub fn kind(&self) -> Kind {
+        match self.model {
+            Model::AgeSex { .. } => Kind::AgeSex,
+            Model::Logistic { .. } => Kind::Logistic,
+            Model::Boosted { .. } => Kind::Boosted,
+        }
+    }
+
+    /// The risk of each example, in order.
+    pub fn predict(&self, examples: &[Example<'_>]) -> Vec<f64> {
+        let examples = examples.iter().copied();
+        match &self.model {
+            Model::AgeSex { hazards } => examples.map(|e| hazards.predict(&e)).collect(),
+            Model::Logistic {
+                features,
+                regression,
+            } => regression.predict(&features.rows(examples)),
+            Model::Boosted { features, trees } => trees.predict(&features.rows(examples)),
+        }
+    }
+
+    /// What was chosen, for a report: columns, penalty, trees.
+    pub fn describe(&self) -> BTreeMap<String, Value> {
+        let pairs = match &self.model {
+            Model::AgeSex { .. } => vec![],
+            Model::Logistic {
+                features,
+                regression,
+            } => vec![
+                ("features", json!(features.features().len())),
+                ("penalty", json!(regression.penalty())),
+            ],
+            Model::Boosted { features, trees } => vec![
+                ("features", json!(features.features().len())),
+                ("trees", json!(trees.trees())),
+            ],
+        };
+        let named = pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
+        named.collect()
+    }
+}
