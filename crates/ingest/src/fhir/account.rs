@@ -1,0 +1,183 @@
+//! Batches in order into the sink and the report: what finds duplicates, counts rows, and keeps the
+//! sums that must balance.
+
+use super::files::SourceFile;
+use super::hash::Table;
+use super::rows::{Batch, Note, Outcome};
+use crate::report::{FileReport, Report, Tally};
+use crate::{Error, Options, Sink};
+use longitude_core::{Event, Issue, IssueKind, Location, RowCounts, SubjectId};
+use std::collections::BTreeMap;
+use std::io;
+
+/// The account of an ingest under way.
+pub(crate) struct Account<'s> {
+    sink: &'s mut dyn Sink,
+    report: Report,
+    by_type: BTreeMap<&'static str, RowCounts>,
+    issues: Tally,
+    warnings: Tally,
+    records: Table<()>,
+    records_max: usize,
+    subjects: Table<()>,
+    rows_of_file: u64,
+}
+
+impl<'s> Account<'s> {
+    pub(crate) fn new(options: &Options, sink: &'s mut dyn Sink) -> Self {
+        Self {
+            sink,
+            report: Report::default(),
+            by_type: BTreeMap::new(),
+            issues: Tally::default(),
+            warnings: Tally::default(),
+            records: Table::new(),
+            records_max: options.identifiers_max,
+            subjects: Table::new(),
+            rows_of_file: 0,
+        }
+    }
+
+    /// A file or folder that the system refused to list.
+    pub(crate) fn unreadable(&mut self, name: &str) -> Result<(), Error> {
+        let note = Note::new(IssueKind::UnreadableFile, "", "cannot be opened");
+        self.file_issue(name, 0, note)
+    }
+
+    /// Takes what became of one piece of a file.
+    pub(crate) fn add(&mut self, file: &SourceFile, batch: Batch) -> Result<(), Error> {
+        let mut events = batch.events.into_iter();
+        let mut warnings = batch.warnings.into_iter();
+        for outcome in batch.rows {
+            let own_events = events.by_ref().take(outcome.events);
+            let own_warnings = warnings.by_ref().take(outcome.warnings);
+            self.row(file, outcome, own_events, own_warnings)?;
+        }
+        for (row, note) in batch.file_issues {
+            self.file_issue(&file.name, row, note)?;
+        }
+        self.report.export_time = self.report.export_time.max(batch.export_time);
+        if let Some((digest, bytes)) = batch.stored {
+            self.report.files.push(FileReport {
+                file: file.name.to_string(),
+                rows: std::mem::take(&mut self.rows_of_file),
+                bytes,
+                digest,
+            });
+        }
+        Ok(())
+    }
+
+    fn row(
+        &mut self,
+        file: &SourceFile,
+        outcome: Outcome,
+        events: impl Iterator<Item = (SubjectId, Event)>,
+        warnings: impl Iterator<Item = Note>,
+    ) -> Result<(), Error> {
+        self.rows_of_file += 1;
+        let issue = match outcome.issue {
+            None if self.is_duplicate(outcome.key) => {
+                Some(Note::new(IssueKind::DuplicateRecord, "", outcome.kind))
+            }
+            issue => issue,
+        };
+        let counts = self.by_type.entry(outcome.kind).or_default();
+        counts.rows_read += 1;
+        if let Some(note) = issue {
+            counts.rows_with_issue += 1;
+            // The events of a duplicate are passed over.
+            events.for_each(drop);
+            warnings.for_each(drop);
+            return self.issue(&file.name, outcome.row, note);
+        }
+        counts.rows_mapped += 1;
+        counts.events += outcome.events as u64;
+        self.report.reference_rows += u64::from(outcome.events == 0);
+        self.report.other_codings += outcome.other_codings;
+        for (subject, event) in events {
+            self.subjects.insert(subject.0.cast_unsigned(), ());
+            self.sink.event(subject, event).map_err(sink_error)?;
+        }
+        for note in warnings {
+            self.report.unresolved_references += u64::from(is_unresolved(&note));
+            let place = || location(&file.name, outcome.row, &note);
+            self.warnings.add(note.kind, &note.detail, place);
+            let warning = as_issue(&file.name, outcome.row, note);
+            self.sink.warning(warning).map_err(sink_error)?;
+        }
+        Ok(())
+    }
+
+    /// Whether an earlier row had this type and identifier.
+    fn is_duplicate(&mut self, key: u64) -> bool {
+        if key == 0 {
+            return false;
+        }
+        if self.records.len() >= self.records_max {
+            let is_known = self.records.get(key).is_some();
+            self.report.duplicates_unchecked += u64::from(!is_known);
+            return is_known;
+        }
+        !self.records.insert(key, ())
+    }
+
+    fn file_issue(&mut self, file: &str, row: u64, note: Note) -> Result<(), Error> {
+        self.report.file_issues += 1;
+        self.issue(file, row, note)
+    }
+
+    fn issue(&mut self, file: &str, row: u64, note: Note) -> Result<(), Error> {
+        self.report.unresolved_references += u64::from(is_unresolved(&note));
+        self.issues
+            .add(note.kind, &note.detail, || location(file, row, &note));
+        self.sink
+            .issue(as_issue(file, row, note))
+            .map_err(sink_error)
+    }
+
+    /// The report. Its sums are asserted: a row that is lost is a defect.
+    pub(crate) fn finish(self, files_ignored: Vec<String>) -> Report {
+        let mut report = self.report;
+        for (kind, counts) in self.by_type {
+            report.counts.rows_read += counts.rows_read;
+            report.counts.rows_mapped += counts.rows_mapped;
+            report.counts.rows_with_issue += counts.rows_with_issue;
+            report.counts.events += counts.events;
+            report.by_type.insert(kind.to_owned(), counts);
+        }
+        report.issues = self.issues.finish();
+        report.warnings = self.warnings.finish();
+        report.files_ignored = files_ignored;
+        report.subjects = self.subjects.len() as u64;
+        assert!(
+            report.balanced(),
+            "rows read = rows mapped + rows with an issue"
+        );
+        report
+    }
+}
+
+fn is_unresolved(note: &Note) -> bool {
+    note.kind == IssueKind::MissingReference
+}
+
+fn location(file: &str, row: u64, note: &Note) -> Location {
+    Location {
+        file: file.to_owned(),
+        row,
+        element: note.element.to_string(),
+    }
+}
+
+fn as_issue(file: &str, row: u64, note: Note) -> Issue {
+    Issue {
+        kind: note.kind,
+        location: location(file, row, &note),
+        detail: note.detail.into_owned(),
+    }
+}
+
+fn sink_error(source: io::Error) -> Error {
+    Error::Sink { source }
+}

@@ -1,0 +1,72 @@
+//! ImagingStudy: that images were taken, by procedure where coded, else by modality. The images
+//! themselves are `imaging`'s.
+
+use super::{record, refuse};
+use crate::fhir::codes;
+use crate::fhir::json::{CodeableConcept, Coding, Present, Reference, Text};
+use crate::fhir::rows::{Mapper, Note};
+use longitude_core::IssueKind;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ImagingStudy<'a> {
+    #[serde(default)]
+    resource_type: Present,
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    status: Option<Text<'a>>,
+    #[serde(borrow)]
+    subject: Option<Reference<'a>>,
+    #[serde(borrow)]
+    encounter: Option<Reference<'a>>,
+    #[serde(borrow)]
+    started: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    procedure_code: Vec<CodeableConcept<'a>>,
+    #[serde(borrow, default)]
+    modality: Vec<Coding<'a>>,
+    #[serde(borrow, default)]
+    series: Vec<Series<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Series<'a> {
+    #[serde(borrow)]
+    modality: Option<Coding<'a>>,
+}
+
+record!(ImagingStudy, map);
+
+fn map(study: &ImagingStudy<'_>, mapper: &mut Mapper<'_>, _id: Option<&str>) -> Result<(), Note> {
+    refuse(
+        study.status.as_ref(),
+        &["entered-in-error", "cancelled"],
+        "ImagingStudy.status",
+    )?;
+    mapper.subject(study.subject.as_ref())?;
+    mapper.encounter(study.encounter.as_ref());
+    let when = mapper.place(&[("ImagingStudy.started", study.started.as_ref())])?;
+    let procedure = study.procedure_code.first();
+    let code = match mapper.coded(procedure, "ImagingStudy.procedureCode") {
+        Ok(code) => code,
+        Err(_) => {
+            let series = study
+                .series
+                .iter()
+                .filter_map(|series| series.modality.as_ref());
+            let modality = study.modality.iter().chain(series).find_map(codes::spell);
+            let Some((system, value)) = modality else {
+                return Err(Note::at(
+                    IssueKind::MissingCode,
+                    "ImagingStudy.procedureCode",
+                ));
+            };
+            mapper.code(&system, &value)
+        }
+    };
+    let code = mapper.within("IMAGING", &code);
+    mapper.event(code, Some(when), "ImagingStudy");
+    Ok(())
+}

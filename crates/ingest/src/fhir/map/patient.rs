@@ -1,0 +1,159 @@
+//! Patient: birth, death, and what is known from the start and does not change.
+
+use super::record;
+use crate::fhir::json::{CodeableConcept, Coding, Present, Text};
+use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::{codes, json};
+use longitude_core::{Code, IssueKind};
+use serde::Deserialize;
+
+const RACE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race";
+const ETHNICITY: &str = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-ethnicity";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Patient<'a> {
+    #[serde(default)]
+    resource_type: Present,
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    gender: Option<Text<'a>>,
+    #[serde(borrow)]
+    birth_date: Option<Text<'a>>,
+    #[serde(borrow)]
+    deceased_date_time: Option<Text<'a>>,
+    deceased_boolean: Option<bool>,
+    #[serde(borrow)]
+    marital_status: Option<CodeableConcept<'a>>,
+    #[serde(borrow, default)]
+    communication: Vec<Communication<'a>>,
+    #[serde(borrow, default)]
+    extension: Vec<Extension<'a>>,
+    #[serde(borrow, default)]
+    link: Vec<Link<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Communication<'a> {
+    #[serde(borrow)]
+    language: Option<CodeableConcept<'a>>,
+    preferred: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Extension<'a> {
+    #[serde(borrow)]
+    url: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    extension: Vec<Part<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Part<'a> {
+    #[serde(borrow)]
+    url: Option<Text<'a>>,
+    #[serde(borrow)]
+    value_coding: Option<Coding<'a>>,
+    #[serde(borrow)]
+    value_string: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Link<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Text<'a>>,
+}
+
+record!(Patient, map);
+
+fn map(patient: &Patient<'_>, mapper: &mut Mapper<'_>, id: Option<&str>) -> Result<(), Note> {
+    let Some(id) = id else {
+        return Err(Note::at(IssueKind::MissingSubject, "Patient.id"));
+    };
+    mapper.set_subject(id);
+    if let Some(gender) = &patient.gender {
+        let code = mapper.code("GENDER", gender.as_str());
+        mapper.event(code, None, "Patient.gender");
+    }
+    groups(patient, mapper);
+    if let Some(concept) = &patient.marital_status {
+        fixed(mapper, "MARITAL_STATUS", concept, "Patient.maritalStatus");
+    }
+    // The preferred language, else the first.
+    let spoken = &patient.communication;
+    let preferred = spoken
+        .iter()
+        .find(|language| language.preferred == Some(true));
+    let language = preferred.or(spoken.first());
+    if let Some(concept) = language.and_then(|language| language.language.as_ref()) {
+        fixed(mapper, "LANGUAGE", concept, "Patient.communication");
+    }
+    life(patient, mapper);
+    let replaced = |link: &Link<'_>| {
+        let kind = link.kind.as_ref().map(Text::as_str);
+        matches!(kind, Some("replaced-by" | "replaces"))
+    };
+    if patient.link.iter().any(replaced) {
+        mapper.warn(Note::at(IssueKind::NotSupported, "Patient.link"));
+    }
+    Ok(())
+}
+
+/// Birth and death. A death whose time is not told makes no event, for its time would be invented.
+fn life(patient: &Patient<'_>, mapper: &mut Mapper<'_>) {
+    if let Some(when) = mapper.time("Patient.birthDate", patient.birth_date.as_ref()) {
+        mapper.event(Code::birth(), Some(when), "Patient.birthDate");
+    }
+    let died = patient.deceased_date_time.as_ref();
+    if let Some(when) = mapper.time("Patient.deceasedDateTime", died) {
+        mapper.event(Code::death(), Some(when), "Patient.deceasedDateTime");
+    } else if patient.deceased_boolean == Some(true) {
+        mapper.warn(Note::at(IssueKind::MissingTime, "Patient.deceasedBoolean"));
+    }
+}
+
+/// US Core race and ethnicity: the OMB categories; only where there are none, the text.
+fn groups(patient: &Patient<'_>, mapper: &mut Mapper<'_>) {
+    for extension in &patient.extension {
+        let (system, element) = match extension.url.as_ref().map(Text::as_str) {
+            Some(RACE) => ("RACE", "Patient.extension(us-core-race)"),
+            Some(ETHNICITY) => ("ETHNICITY", "Patient.extension(us-core-ethnicity)"),
+            _ => continue,
+        };
+        let is = |part: &&Part<'_>, url| part.url.as_ref().map(Text::as_str) == Some(url);
+        let mut is_coded = false;
+        for part in extension
+            .extension
+            .iter()
+            .filter(|part| is(part, "ombCategory"))
+        {
+            let coding = part.value_coding.as_ref();
+            if let Some(code) = coding.and_then(|coding| coding.code.as_ref()) {
+                let code = mapper.code(system, code.as_str());
+                mapper.event(code, None, element);
+                is_coded = true;
+            }
+        }
+        let text = extension.extension.iter().find(|part| is(part, "text"));
+        let text = text.and_then(|part| part.value_string.as_ref());
+        if let (false, Some(text)) = (is_coded, text.and_then(|t| codes::text_code(t.as_str()))) {
+            let code = mapper.code(system, &text);
+            mapper.event(code, None, element);
+        }
+    }
+}
+
+/// A fact without a time, by its code alone.
+fn fixed(
+    mapper: &mut Mapper<'_>,
+    system: &str,
+    concept: &json::CodeableConcept<'_>,
+    element: &'static str,
+) {
+    if let Ok(code) = mapper.coded(Some(concept), element) {
+        let code = mapper.code(system, &code.value);
+        mapper.event(code, None, element);
+    }
+}

@@ -1,0 +1,256 @@
+//! Bytes of a file: digested as stored, unpacked where gzip, cut into chunks of whole lines. It knows
+//! nothing of JSON.
+
+use super::files::SourceFile;
+use flate2::bufread::MultiGzDecoder;
+use longitude_core::{Digest, DigestWriter};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, Write};
+
+/// Bytes asked of the decoder at a time.
+const READ_BYTES: usize = 256 << 10;
+
+/// A file as stored, digested on the way.
+struct Stored {
+    file: File,
+    digest: DigestWriter<io::Sink>,
+    bytes: u64,
+}
+
+impl Read for Stored {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.digest.write_all(&buffer[..count])?;
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}
+
+/// A file unpacked. Gzip is told by its first two bytes, not by the name.
+pub(crate) struct Reader {
+    inner: Inner,
+    /// A fault met after some good bytes: it is told on the next call.
+    fault: Option<Cut>,
+}
+
+enum Inner {
+    Plain(Stored),
+    Gzip(Box<MultiGzDecoder<BufReader<Stored>>>),
+}
+
+/// Why the bytes of a file end before the file does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// The compressed stream stops in the middle.
+    Truncated,
+    /// The compressed stream is damaged.
+    Corrupt,
+    /// The system failed to read.
+    Unreadable,
+}
+
+impl From<io::Error> for Cut {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::Truncated,
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Self::Corrupt,
+            _ => Self::Unreadable,
+        }
+    }
+}
+
+impl Reader {
+    pub(crate) fn open(source: &SourceFile) -> io::Result<Self> {
+        let mut file = File::open(&source.path)?;
+        let mut magic = Vec::with_capacity(2);
+        (&mut file).take(2).read_to_end(&mut magic)?;
+        file.rewind()?;
+        let stored = Stored {
+            file,
+            digest: DigestWriter::new(io::sink()),
+            bytes: 0,
+        };
+        let inner = if magic == [0x1f, 0x8b] {
+            let buffered = BufReader::with_capacity(READ_BYTES, stored);
+            Inner::Gzip(Box::new(MultiGzDecoder::new(buffered)))
+        } else {
+            Inner::Plain(stored)
+        };
+        Ok(Self { inner, fault: None })
+    }
+
+    /// Appends up to `count` bytes; fewer only at the end.
+    pub(crate) fn fill(&mut self, buffer: &mut Vec<u8>, count: usize) -> Result<usize, Cut> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let start = buffer.len();
+        let limit = count as u64;
+        let result = match &mut self.inner {
+            Inner::Plain(stored) => stored.take(limit).read_to_end(buffer),
+            Inner::Gzip(decoder) => decoder.take(limit).read_to_end(buffer),
+        };
+        match result {
+            Ok(read) => Ok(read),
+            Err(error) => {
+                let fault = Cut::from(error);
+                self.fault = Some(fault);
+                let read = buffer.len() - start;
+                if read > 0 { Ok(read) } else { Err(fault) }
+            }
+        }
+    }
+
+    /// Reads what is left of the stored bytes, so that the digest is of the whole file.
+    pub(crate) fn finish(self) -> (Digest, u64) {
+        let mut stored = match self.inner {
+            Inner::Plain(stored) => stored,
+            Inner::Gzip(decoder) => decoder.into_inner().into_inner(),
+        };
+        // A fault here was met, and reported, when the rows were read.
+        let _rest = io::copy(&mut stored, &mut io::sink());
+        (stored.digest.finish().1, stored.bytes)
+    }
+}
+
+/// How the characters of a file are written, told from its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// UTF-8; this many bytes of byte order mark come first.
+    Utf8 { mark_bytes: usize },
+    /// UTF-16 of either byte order, which FHIR does not allow.
+    Utf16,
+}
+
+impl Encoding {
+    pub(crate) fn of(start: &[u8]) -> Self {
+        match start {
+            [0xEF, 0xBB, 0xBF, ..] => Self::Utf8 { mark_bytes: 3 },
+            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [b'{', 0, ..] | [0, b'{', ..] => Self::Utf16,
+            _ => Self::Utf8 { mark_bytes: 0 },
+        }
+    }
+}
+
+/// A piece of a file of lines.
+pub(crate) enum Piece {
+    /// Whole lines, the first of which is line `first_row`.
+    Lines { bytes: Vec<u8>, first_row: u64 },
+    /// A line longer than the limit, which was passed over.
+    TooLong { row: u64 },
+    /// The file is in UTF-16.
+    Utf16,
+    /// The bytes end too early, in line `row`.
+    Cut { cut: Cut, row: u64 },
+}
+
+/// Cuts a file into pieces.
+pub(crate) struct Lines {
+    reader: Reader,
+    buffer: Vec<u8>,
+    row: u64,
+    started: bool,
+    ended: bool,
+    skipping: bool,
+    cut: Option<Cut>,
+    chunk_bytes_max: usize,
+    line_bytes_max: usize,
+}
+
+impl Lines {
+    pub(crate) fn new(reader: Reader, chunk_bytes_max: usize, line_bytes_max: usize) -> Self {
+        Self {
+            reader,
+            buffer: Vec::new(),
+            row: 1,
+            started: false,
+            ended: false,
+            skipping: false,
+            cut: None,
+            chunk_bytes_max: chunk_bytes_max.max(1),
+            line_bytes_max: line_bytes_max.max(1),
+        }
+    }
+
+    pub(crate) fn into_reader(self) -> Reader {
+        self.reader
+    }
+
+    /// The next piece, or `None` at the end.
+    pub(crate) fn next(&mut self) -> Option<Piece> {
+        while !self.ended {
+            let wanted = self.chunk_bytes_max.saturating_sub(self.buffer.len());
+            let count = wanted.clamp(READ_BYTES.min(self.chunk_bytes_max), self.chunk_bytes_max);
+            match self.reader.fill(&mut self.buffer, count) {
+                Ok(0) => self.ended = true,
+                Ok(_) => {}
+                Err(cut) => self.end_with(cut),
+            }
+            if !self.started && !self.buffer.is_empty() {
+                self.started = true;
+                match Encoding::of(&self.buffer) {
+                    Encoding::Utf16 => {
+                        self.ended = true;
+                        self.buffer.clear();
+                        return Some(Piece::Utf16);
+                    }
+                    Encoding::Utf8 { mark_bytes } => drop(self.buffer.drain(..mark_bytes)),
+                }
+            }
+            if let Some(piece) = self.take_lines() {
+                return Some(piece);
+            }
+        }
+        let row = self.row;
+        self.take_rest()
+            .or_else(|| self.cut.take().map(|cut| Piece::Cut { cut, row }))
+    }
+
+    /// The line in which the bytes stop is not whole, so it is no row; those before it are.
+    fn end_with(&mut self, cut: Cut) {
+        self.ended = true;
+        self.cut = Some(cut);
+        let whole = memchr::memrchr(b'\n', &self.buffer).map_or(0, |last| last + 1);
+        self.buffer.truncate(whole);
+    }
+
+    /// The whole lines of the buffer once there are enough of them.
+    fn take_lines(&mut self) -> Option<Piece> {
+        if self.skipping {
+            let Some(end) = memchr::memchr(b'\n', &self.buffer) else {
+                self.buffer.clear();
+                return None;
+            };
+            drop(self.buffer.drain(..=end));
+            self.skipping = false;
+            self.row += 1;
+        }
+        if self.buffer.len() < self.chunk_bytes_max {
+            return None;
+        }
+        if let Some(last) = memchr::memrchr(b'\n', &self.buffer) {
+            let rest = self.buffer.split_off(last + 1);
+            let bytes = std::mem::replace(&mut self.buffer, rest);
+            let first_row = self.row;
+            self.row += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+            return Some(Piece::Lines { bytes, first_row });
+        }
+        if self.buffer.len() > self.line_bytes_max {
+            self.buffer.clear();
+            self.skipping = true;
+            return Some(Piece::TooLong { row: self.row });
+        }
+        None
+    }
+
+    /// The last lines, of which the very last may lack its line end.
+    fn take_rest(&mut self) -> Option<Piece> {
+        if self.buffer.is_empty() || self.skipping {
+            return None;
+        }
+        let bytes = std::mem::take(&mut self.buffer);
+        let first_row = self.row;
+        self.row += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        Some(Piece::Lines { bytes, first_row })
+    }
+}

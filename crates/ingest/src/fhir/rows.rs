@@ -1,0 +1,566 @@
+//! One row at a time into events: the ground that the mappings in `map` stand on. A mapper belongs
+//! to one piece of one file and its output, a [`Batch`], depends on nothing but that piece, the
+//! index and the options.
+
+use super::codes::{self, Uncoded};
+use super::hash::hash64;
+use super::index::{Index, Span};
+use super::json::{CodeableConcept, Head, Reference, Text};
+use super::map::{self, Record};
+use super::reference::{Target, urn_id};
+use super::time::{self, When};
+use super::types::{self, Treatment};
+use crate::options::EncounterEdge;
+use longitude_core::{Code, Digest, EncounterId, Event, Instant, IssueKind, Origin, SubjectId};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// The row of a type that cannot be told.
+pub(crate) const UNKNOWN: &str = "unknown";
+
+/// What is the matter with a row or a part of it.
+#[derive(Debug)]
+pub(crate) struct Note {
+    pub(crate) kind: IssueKind,
+    /// The place inside the record.
+    pub(crate) element: Cow<'static, str>,
+    /// Under what it is counted.
+    pub(crate) detail: Cow<'static, str>,
+}
+
+impl Note {
+    /// A note about an element, counted under the element's path.
+    pub(crate) fn at(kind: IssueKind, element: impl Into<Cow<'static, str>>) -> Self {
+        let element = element.into();
+        Self {
+            kind,
+            detail: element.clone(),
+            element,
+        }
+    }
+
+    /// A note counted under a detail of its own.
+    pub(crate) fn new(
+        kind: IssueKind,
+        element: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            kind,
+            element: element.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// What became of one row.
+pub(crate) struct Outcome {
+    pub(crate) row: u64,
+    pub(crate) kind: &'static str,
+    /// The hash of type and identifier, or 0 where the record has none.
+    pub(crate) key: u64,
+    /// How many of the batch's events are this row's.
+    pub(crate) events: usize,
+    /// How many of the batch's warnings are this row's.
+    pub(crate) warnings: usize,
+    pub(crate) other_codings: u64,
+    pub(crate) issue: Option<Note>,
+}
+
+/// What became of one piece of a file.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) rows: Vec<Outcome>,
+    pub(crate) events: Vec<(SubjectId, Event)>,
+    pub(crate) warnings: Vec<Note>,
+    /// Matters of the file, each with the row near it.
+    pub(crate) file_issues: Vec<(u64, Note)>,
+    /// The file as stored, once it has been read to its end.
+    pub(crate) stored: Option<(Digest, u64)>,
+    pub(crate) export_time: Option<Instant>,
+}
+
+/// What rows are resolved through.
+#[derive(Clone, Copy)]
+pub(crate) struct World<'w> {
+    pub(crate) index: &'w Index,
+    /// Of the bundle that the rows stand in.
+    pub(crate) local: Option<&'w Index>,
+    pub(crate) time_from_encounter: EncounterEdge,
+}
+
+/// Maps the rows of one piece of a file.
+pub(crate) struct Mapper<'w> {
+    pub(crate) world: World<'w>,
+    file: Arc<str>,
+    names: Names,
+    pub(crate) batch: Batch,
+    last_subject: (String, SubjectId, bool),
+    here: Here,
+}
+
+/// The row that is being mapped.
+struct Here {
+    row: u64,
+    kind: &'static str,
+    record: Arc<str>,
+    key: u64,
+    subject: SubjectId,
+    encounter: Option<EncounterId>,
+    span: Span,
+    /// The reference through which the record got its time, where it has none of its own.
+    dated_by: Option<Cow<'static, str>>,
+    other_codings: u64,
+}
+
+impl<'w> Mapper<'w> {
+    pub(crate) fn new(world: World<'w>, file: &Arc<str>) -> Self {
+        Self {
+            world,
+            file: Arc::clone(file),
+            names: Names::new(),
+            batch: Batch::default(),
+            last_subject: (String::new(), SubjectId(0), false),
+            here: Here {
+                row: 0,
+                kind: UNKNOWN,
+                record: "".into(),
+                key: 0,
+                subject: SubjectId(0),
+                encounter: None,
+                span: Span::default(),
+                dated_by: None,
+                other_codings: 0,
+            },
+        }
+    }
+
+    /// Whole lines, the first of which has the number `row`.
+    pub(crate) fn lines(&mut self, bytes: &[u8], first_row: u64) {
+        for (row, line) in (first_row..).zip(bytes.split(|byte| *byte == b'\n')) {
+            let line = line.trim_ascii();
+            if line.is_empty() {
+                continue;
+            }
+            match std::str::from_utf8(line) {
+                Ok(text) => self.resource(text, row, None),
+                Err(_) => self.reject(row, Note::new(IssueKind::InvalidEncoding, "", "line")),
+            }
+        }
+    }
+
+    /// One resource.
+    pub(crate) fn resource(&mut self, text: &str, row: u64, full_url: Option<&str>) {
+        let (events, warnings) = (self.batch.events.len(), self.batch.warnings.len());
+        self.start(row);
+        let issue = self.map(text, full_url).err();
+        if issue.is_some() {
+            self.batch.events.truncate(events);
+            self.batch.warnings.truncate(warnings);
+        }
+        self.finish(events, warnings, issue);
+    }
+
+    /// A row that is an issue without being looked into.
+    pub(crate) fn reject(&mut self, row: u64, issue: Note) {
+        self.start(row);
+        self.finish(
+            self.batch.events.len(),
+            self.batch.warnings.len(),
+            Some(issue),
+        );
+    }
+
+    fn start(&mut self, row: u64) {
+        let here = &mut self.here;
+        here.row = row;
+        here.kind = UNKNOWN;
+        here.key = 0;
+        here.encounter = None;
+        here.span = Span::default();
+        here.dated_by = None;
+        here.other_codings = 0;
+    }
+
+    fn finish(&mut self, events: usize, warnings: usize, issue: Option<Note>) {
+        self.batch.rows.push(Outcome {
+            row: self.here.row,
+            kind: self.here.kind,
+            key: self.here.key,
+            events: self.batch.events.len() - events,
+            warnings: self.batch.warnings.len() - warnings,
+            other_codings: self.here.other_codings,
+            issue,
+        });
+    }
+
+    fn map(&mut self, text: &str, full_url: Option<&str>) -> Result<(), Note> {
+        let found = types::of_resource(text).and_then(|name| types::find(&name));
+        let Some((kind, treatment)) = found else {
+            return Err(self.untyped(text));
+        };
+        self.here.kind = kind;
+        let unmapped = match treatment {
+            Treatment::Mapped(mapped) => return map::dispatch(self, mapped, text, full_url),
+            Treatment::NotSupported => IssueKind::NotSupported,
+            Treatment::NotClinical => IssueKind::NotClinical,
+        };
+        // Parsed all the same: a broken line is told as one.
+        let head: Head<'_> = self.parse(text)?;
+        if head.resource_type.is_none() {
+            return Err(self.untyped(text));
+        }
+        Err(Note::new(unmapped, "", kind))
+    }
+
+    /// Parses, maps, and keeps the record's identifier.
+    pub(crate) fn record<'a, R: Record<'a>>(
+        &mut self,
+        text: &'a str,
+        full_url: Option<&str>,
+    ) -> Result<(), Note> {
+        let record: R = self.parse(text)?;
+        if !record.is_typed() {
+            return Err(self.untyped(text));
+        }
+        let id = record.id().or_else(|| super::bundle::entry_id(full_url));
+        let kind = self.here.kind;
+        if let Some(id) = id {
+            self.here.key = hash64(kind, id).max(1);
+            self.here.record = [kind, "/", id].concat().into();
+        } else {
+            self.here.record = kind.into();
+        }
+        record.map(self, id)
+    }
+
+    fn parse<'a, T: serde::Deserialize<'a>>(&self, text: &'a str) -> Result<T, Note> {
+        serde_json::from_str(text).map_err(|error| json_note(&error, self.here.kind))
+    }
+
+    /// What a line without a known type is.
+    fn untyped(&mut self, text: &str) -> Note {
+        self.here.kind = UNKNOWN;
+        let head = match serde_json::from_str::<Head<'_>>(text) {
+            Ok(head) => head,
+            Err(error) => return json_note(&error, UNKNOWN),
+        };
+        let stated = head.transaction_time.as_ref();
+        let logged = head
+            .event_detail
+            .as_ref()
+            .and_then(|detail| detail.transaction_time.as_ref());
+        if let Some(time) = stated.or(logged) {
+            self.export_time(time);
+        }
+        if head.resource_type.is_some() {
+            Note::new(
+                IssueKind::UnknownResourceType,
+                "resourceType",
+                "not a type of FHIR R4",
+            )
+        } else if head.event_id.is_some() {
+            Note::new(IssueKind::NotClinical, "", "bulk export log")
+        } else if head.transaction_time.is_some() && head.output.0 {
+            Note::new(IssueKind::NotClinical, "", "bulk export manifest")
+        } else {
+            Note::new(IssueKind::UnknownResourceType, "", "no resourceType")
+        }
+    }
+
+    /// Notes a stated time of the export; the latest of several stays.
+    pub(crate) fn export_time(&mut self, text: &Text<'_>) {
+        let time = time::parse(text.as_str()).map(|when| when.instant);
+        self.batch.export_time = self.batch.export_time.max(time);
+    }
+}
+
+/// What the mappings call.
+impl Mapper<'_> {
+    pub(crate) fn set_subject(&mut self, id: &str) {
+        self.here.subject = SubjectId::from_source("Patient", id);
+    }
+
+    pub(crate) fn set_encounter(&mut self, encounter: Option<EncounterId>) {
+        self.here.encounter = encounter;
+    }
+
+    /// Names another record as the source of this one's time; its events say so.
+    pub(crate) fn date_by(&mut self, element: &'static str) {
+        self.here.dated_by = Some(element.into());
+        let detail = [element, ": dated by it"].concat();
+        self.warn(Note::new(IssueKind::MissingTime, element, detail));
+    }
+
+    pub(crate) fn warn(&mut self, note: Note) {
+        self.batch.warnings.push(note);
+    }
+
+    /// `Type.element` of this row's type, for notes.
+    pub(crate) fn path(&self, element: &str) -> String {
+        [self.here.kind, ".", element].concat()
+    }
+
+    /// Whose record this is. Without an answer the row cannot be mapped.
+    pub(crate) fn subject(&mut self, reference: Option<&Reference<'_>>) -> Result<(), Note> {
+        let Some(text) = reference.and_then(|reference| reference.reference.as_ref()) else {
+            return Err(Note::at(IssueKind::MissingSubject, self.path("subject")));
+        };
+        let text = text.as_str();
+        if self.last_subject.0 != text || text.is_empty() {
+            let (subject, is_known) = self.resolve_subject(text)?;
+            self.last_subject = (text.to_owned(), subject, is_known);
+        }
+        self.here.subject = self.last_subject.1;
+        if !self.last_subject.2 {
+            self.warn(Note::at(IssueKind::MissingReference, self.path("subject")));
+        }
+        Ok(())
+    }
+
+    /// The subject of a reference, and whether the source holds the Patient.
+    fn resolve_subject(&self, text: &str) -> Result<(SubjectId, bool), Note> {
+        let (kind, id) = match Target::parse(text) {
+            Target::Record { kind, id } => (kind, id),
+            Target::Urn(urn) => self.local_target(urn).unwrap_or(("Patient", urn_id(urn))),
+            Target::Contained(_) => {
+                let detail = self.path("subject: contained, so nobody that other records know");
+                return Err(Note::new(
+                    IssueKind::MissingSubject,
+                    self.path("subject"),
+                    detail,
+                ));
+            }
+            Target::Unresolvable => {
+                return Err(Note::at(IssueKind::MissingReference, self.path("subject")));
+            }
+        };
+        if kind != "Patient" {
+            let kind = types::find(kind).map_or("of another kind", |(name, _)| name);
+            let detail = self.path(&format!("subject: {kind}"));
+            return Err(Note::new(
+                IssueKind::NotSupported,
+                self.path("subject"),
+                detail,
+            ));
+        }
+        let key = hash64("Patient", id);
+        let is_known = self.indexes().any(|index| index.has_patient(key));
+        Ok((SubjectId::from_source("Patient", id), is_known))
+    }
+
+    /// Places the record in its encounter, where it names one.
+    pub(crate) fn encounter(&mut self, reference: Option<&Reference<'_>>) {
+        let Some(text) = reference.and_then(|reference| reference.reference.as_ref()) else {
+            return;
+        };
+        let (kind, id) = match Target::parse(text.as_str()) {
+            Target::Record { kind, id } => (kind, id),
+            Target::Urn(urn) => self.local_target(urn).unwrap_or(("Encounter", urn_id(urn))),
+            Target::Contained(_) | Target::Unresolvable => ("", ""),
+        };
+        let span = (kind == "Encounter").then(|| {
+            let key = hash64("Encounter", id);
+            self.indexes().find_map(|index| index.encounter(key))
+        });
+        let (encounter, span) = match span {
+            Some(span) => (Some(EncounterId::from_source("Encounter", id)), span),
+            // An EpisodeOfCare is a lawful `context`, and no encounter.
+            None if kind == "EpisodeOfCare" => return,
+            None => (None, None),
+        };
+        self.here.encounter = encounter;
+        match span {
+            Some(span) => self.here.span = span,
+            None => self.warn(Note::at(
+                IssueKind::MissingReference,
+                self.path("encounter"),
+            )),
+        }
+    }
+
+    /// What a URN points to inside the bundle.
+    pub(crate) fn local_target(&self, urn: &str) -> Option<(&'static str, &str)> {
+        self.world.local?.target(urn)
+    }
+
+    /// The indexes, nearest first.
+    pub(crate) fn indexes(&self) -> impl Iterator<Item = &Index> {
+        self.world.local.into_iter().chain([self.world.index])
+    }
+
+    /// The first of several elements that holds a time; else the time of the encounter.
+    pub(crate) fn place(
+        &mut self,
+        candidates: &[(&'static str, Option<&Text<'_>>)],
+    ) -> Result<When, Note> {
+        let mut invalid = None;
+        for (element, text) in candidates {
+            if let Some(text) = text {
+                if let Some(when) = time::parse(text.as_str()) {
+                    if let Some(element) = invalid {
+                        self.warn(Note::at(IssueKind::InvalidTime, element));
+                    }
+                    self.note_offset(when, element);
+                    return Ok(when);
+                }
+                invalid.get_or_insert(*element);
+            }
+        }
+        let (first, second) = match self.world.time_from_encounter {
+            EncounterEdge::Start => (self.here.span.start, self.here.span.end),
+            EncounterEdge::End => (self.here.span.end, self.here.span.start),
+        };
+        let kind = match invalid {
+            Some(_) => IssueKind::InvalidTime,
+            None => IssueKind::MissingTime,
+        };
+        let element = invalid.map_or_else(|| self.path("time").into(), Cow::Borrowed);
+        let Some(when) = first.when().or_else(|| second.when()) else {
+            return Err(Note::at(kind, element));
+        };
+        self.here.dated_by = Some(self.path("encounter").into());
+        let detail = self.path("encounter: dated by its encounter");
+        self.warn(Note::new(kind, element, detail));
+        Ok(when)
+    }
+
+    /// A time that must be there and right, or nothing; a wrong one is warned of.
+    pub(crate) fn time(&mut self, element: &'static str, text: Option<&Text<'_>>) -> Option<When> {
+        let when = time::parse(text?.as_str());
+        match when {
+            Some(when) => self.note_offset(when, element),
+            None => self.warn(Note::at(IssueKind::InvalidTime, element)),
+        }
+        when
+    }
+
+    fn note_offset(&mut self, when: When, element: &'static str) {
+        if when.lacks_offset() {
+            let detail = [element, ": no offset, read as UTC"].concat();
+            self.warn(Note::new(IssueKind::InvalidTime, element, detail));
+        }
+    }
+
+    /// The end of something that lasts, unless it lies before the start.
+    pub(crate) fn end(
+        &mut self,
+        start: When,
+        element: &'static str,
+        text: Option<&Text<'_>>,
+    ) -> Option<Instant> {
+        let end = self.time(element, text)?;
+        if end.instant >= start.instant {
+            return Some(end.instant);
+        }
+        // An end known to the day says nothing about the order within that day.
+        if end.instant.civil_date() != start.instant.civil_date() {
+            let detail = [element, ": before the start"].concat();
+            self.warn(Note::new(IssueKind::InvalidTime, element, detail));
+        }
+        None
+    }
+
+    /// The code of a concept.
+    pub(crate) fn coded(
+        &mut self,
+        concept: Option<&CodeableConcept<'_>>,
+        element: &'static str,
+    ) -> Result<Code, Note> {
+        let Some(concept) = concept else {
+            return Err(Note::at(IssueKind::MissingCode, element));
+        };
+        match codes::choose(concept) {
+            Ok(chosen) => {
+                self.here.other_codings += chosen.others as u64;
+                Ok(self.code(&chosen.system, &chosen.value))
+            }
+            Err(Uncoded::Empty) => Err(Note::at(IssueKind::MissingCode, element)),
+            Err(Uncoded::LongText) => {
+                let detail = [element, ": text too long to stand for a code"].concat();
+                Err(Note::new(IssueKind::MissingCode, element, detail))
+            }
+        }
+    }
+
+    /// A code whose texts are shared with the other events of this piece.
+    pub(crate) fn code(&mut self, system: &str, value: &str) -> Code {
+        Code {
+            system: self.names.get(system),
+            value: self.names.get(value),
+        }
+    }
+
+    /// The code with more behind it: `2160-0` and `ABSENT//unknown` give `2160-0//ABSENT//unknown`.
+    pub(crate) fn suffixed(&mut self, code: &Code, suffix: &str) -> Code {
+        let value = [&*code.value, "//", suffix].concat();
+        Code {
+            system: Arc::clone(&code.system),
+            value: self.names.get(&value),
+        }
+    }
+
+    /// A code within a system of ours: `ALLERGY` and SNOMED's `x` give `SNOMED//x` in `ALLERGY`.
+    pub(crate) fn within(&mut self, system: &str, code: &Code) -> Code {
+        let value = code.to_meds().into_owned();
+        self.code(system, &value)
+    }
+
+    /// A shared text.
+    pub(crate) fn name(&mut self, text: &str) -> Arc<str> {
+        self.names.get(text)
+    }
+
+    /// Adds an event of this row.
+    pub(crate) fn event(&mut self, code: Code, when: Option<When>, element: &str) -> &mut Event {
+        let element = self.here.dated_by.as_deref().unwrap_or(element);
+        let element = self.names.get(element);
+        let origin = Origin {
+            file: Arc::clone(&self.file),
+            record: Arc::clone(&self.here.record),
+            element,
+            row: self.here.row,
+        };
+        let mut event = Event::new(code, when.map(|when| when.instant), origin);
+        if let Some(when) = when {
+            event.precision = when.precision;
+            event.utc_offset_minutes = when.offset_minutes;
+        }
+        event.encounter = self.here.encounter;
+        let place = self.batch.events.len();
+        self.batch.events.push((self.here.subject, event));
+        &mut self.batch.events[place].1
+    }
+}
+
+/// Syntax and type faults apart; serde's own words may quote a value and are never used.
+fn json_note(error: &serde_json::Error, kind: &'static str) -> Note {
+    let issue = match error.classify() {
+        serde_json::error::Category::Data => IssueKind::InvalidField,
+        serde_json::error::Category::Syntax
+        | serde_json::error::Category::Eof
+        | serde_json::error::Category::Io => IssueKind::InvalidJson,
+    };
+    Note::new(issue, format!("column {}", error.column()), kind)
+}
+
+/// Recent texts, so that equal ones share memory: a table of fixed size in which a newcomer takes
+/// the place of whatever had its slot.
+struct Names(Vec<Option<Arc<str>>>);
+
+impl Names {
+    const SLOTS: usize = 4096;
+
+    fn new() -> Self {
+        Self(vec![None; Self::SLOTS])
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "only low bits are used")]
+    fn get(&mut self, text: &str) -> Arc<str> {
+        let slot = &mut self.0[hash64("", text) as usize % Self::SLOTS];
+        match slot {
+            Some(known) if **known == *text => Arc::clone(known),
+            _ => Arc::clone(slot.insert(text.into())),
+        }
+    }
+}

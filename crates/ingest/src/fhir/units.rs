@@ -1,0 +1,296 @@
+//! Units of measure into UCUM. A unit that is neither in the table nor written in UCUM is kept as it
+//! is, with a warning. No value is converted.
+
+/// The unit system's URI.
+pub(crate) const UCUM: &str = "http://unitsofmeasure.org";
+
+/// Clinical spellings that are not UCUM, or that UCUM would read as something else, sorted.
+/// Source of the right-hand side: the UCUM specification's tables (<https://ucum.org/ucum>, 2.1).
+/// Source of the left-hand side: laboratory and bedside spellings of MIMIC-IV (`mimic-units`), of
+/// Synthea, and of LOINC's list of submitted units ("example units").
+const SPELLINGS: &[(&str, &str)] = &[
+    ("#/HPF", "/[HPF]"),
+    ("#/LPF", "/[LPF]"),
+    ("#/hpf", "/[HPF]"),
+    ("#/lpf", "/[LPF]"),
+    ("#/uL", "/uL"),
+    ("/HPF", "/[HPF]"),
+    ("/LPF", "/[LPF]"),
+    ("/cumm", "/mm3"),
+    ("/hpf", "/[HPF]"),
+    ("/lpf", "/[LPF]"),
+    ("10*3/mcL", "10*3/uL"),
+    ("10E3/uL", "10*3/uL"),
+    ("10^12/L", "10*12/L"),
+    ("10^3/uL", "10*3/uL"),
+    ("10^6/uL", "10*6/uL"),
+    ("10^9/L", "10*9/L"),
+    ("BPM", "/min"),
+    ("C", "Cel"),
+    ("CM", "cm"),
+    ("Cel", "Cel"),
+    ("Deg. C", "Cel"),
+    ("Deg. F", "[degF]"),
+    ("F", "[degF]"),
+    ("GPL", "[GPL'U]"),
+    ("IU", "[IU]"),
+    ("IU/L", "[IU]/L"),
+    ("IU/mL", "[IU]/mL"),
+    ("K/cumm", "10*3/mm3"),
+    ("K/mcL", "10*3/uL"),
+    ("K/uL", "10*3/uL"),
+    ("LBS", "[lb_av]"),
+    ("M/mcL", "10*6/uL"),
+    ("M/uL", "10*6/uL"),
+    ("MPL", "[MPL'U]"),
+    ("Ratio", "1"),
+    ("SECONDS", "s"),
+    ("beats/min", "/min"),
+    ("beats/minute", "/min"),
+    ("bpm", "/min"),
+    ("breaths/min", "/min"),
+    ("breaths/minute", "/min"),
+    ("cc", "mL"),
+    ("cells/uL", "/uL"),
+    ("cmH20", "cm[H2O]"),
+    ("cmH2O", "cm[H2O]"),
+    ("days", "d"),
+    ("deg C", "Cel"),
+    ("deg F", "[degF]"),
+    ("degC", "Cel"),
+    ("degF", "[degF]"),
+    ("dose", "{dose}"),
+    ("fl", "fL"),
+    ("ft", "[ft_i]"),
+    ("gm", "g"),
+    ("gm/dL", "g/dL"),
+    ("grams", "g"),
+    ("hour", "h"),
+    ("hours", "h"),
+    ("hr", "h"),
+    ("hrs", "h"),
+    ("in", "[in_i]"),
+    ("inHg", "[in_i'Hg]"),
+    ("inches", "[in_i]"),
+    ("insp/min", "/min"),
+    ("kg/m^2", "kg/m2"),
+    ("kg/m²", "kg/m2"),
+    ("lb", "[lb_av]"),
+    ("lbs", "[lb_av]"),
+    ("m/uL", "10*6/uL"),
+    ("mEq", "meq"),
+    ("mEq/L", "meq/L"),
+    ("mIU/L", "m[IU]/L"),
+    ("mIU/mL", "m[IU]/mL"),
+    ("mL/hour", "mL/h"),
+    ("mL/hr", "mL/h"),
+    ("mOsm/kg", "mosm/kg"),
+    ("mOsm/kg H2O", "mosm/kg"),
+    ("mcg", "ug"),
+    ("mcg/dL", "ug/dL"),
+    ("mcg/hour", "ug/h"),
+    ("mcg/hr", "ug/h"),
+    ("mcg/kg/min", "ug/kg/min"),
+    ("mcg/mL", "ug/mL"),
+    ("mcg/min", "ug/min"),
+    ("meq/l", "meq/L"),
+    ("mg/24hr", "mg/(24.h)"),
+    ("mg/dl", "mg/dL"),
+    ("mg/hour", "mg/h"),
+    ("mg/hr", "mg/h"),
+    ("mg/kg/hour", "mg/kg/h"),
+    ("minutes", "min"),
+    ("ml", "mL"),
+    ("ml/hr", "mL/h"),
+    ("ml/min", "mL/min"),
+    ("mm Hg", "mm[Hg]"),
+    ("mm/hr", "mm/h"),
+    ("mmHg", "mm[Hg]"),
+    ("mmhg", "mm[Hg]"),
+    ("mmol/l", "mmol/L"),
+    ("months", "mo"),
+    ("ng/mL FEU", "ng/mL{FEU}"),
+    ("oz", "[oz_av]"),
+    ("percent", "%"),
+    ("ratio", "1"),
+    ("sec", "s"),
+    ("seconds", "s"),
+    ("secs", "s"),
+    ("uIU/mL", "u[IU]/mL"),
+    ("weeks", "wk"),
+    ("x10(3)/mcL", "10*3/uL"),
+    ("x10(6)/mcL", "10*6/uL"),
+    ("x10E3/uL", "10*3/uL"),
+    ("x10E6/uL", "10*6/uL"),
+    ("x10^3/uL", "10*3/uL"),
+    ("x10^9/L", "10*9/L"),
+    ("years", "a"),
+    ("°C", "Cel"),
+    ("°F", "[degF]"),
+    ("µg", "ug"),
+    ("µg/L", "ug/L"),
+    ("µg/dL", "ug/dL"),
+    ("µmol/L", "umol/L"),
+    ("μg", "ug"),
+    ("μg/L", "ug/L"),
+    ("μmol/L", "umol/L"),
+];
+
+/// UCUM's metric units in clinical use, which take prefixes.
+const METRIC: &[&str] = &[
+    "g", "L", "l", "m", "s", "mol", "eq", "osm", "U", "[iU]", "[IU]", "Pa", "bar", "m[Hg]",
+    "m[H2O]", "V", "A", "Hz", "W", "J", "cal", "kat", "Bq", "Gy", "Sv", "C", "ohm", "N", "F", "K",
+    "Cel", "t",
+];
+
+/// UCUM's other units in clinical use, which take none.
+const OTHER: &[&str] = &[
+    "%",
+    "min",
+    "h",
+    "d",
+    "wk",
+    "mo",
+    "a",
+    "deg",
+    "Ci",
+    "[degF]",
+    "[in_i]",
+    "[ft_i]",
+    "[lb_av]",
+    "[oz_av]",
+    "[HPF]",
+    "[LPF]",
+    "[pH]",
+    "[ppm]",
+    "[drp]",
+    "[GPL'U]",
+    "[MPL'U]",
+    "[in_i'Hg]",
+    "[CFU]",
+    "[arb'U]",
+    "[foz_us]",
+    "[tsp_us]",
+    "[tbs_us]",
+    "[Cal]",
+    "[diop]",
+    "[beth'U]",
+    "[anti'Xa'U]",
+    "[APL'U]",
+    "[EIA'U]",
+    "[Ch]",
+    "dB",
+    "B",
+];
+
+const PREFIXES: &[&str] = &["da", "k", "h", "d", "c", "m", "u", "n", "p", "f", "M", "G"];
+
+/// The UCUM unit of a spelling, or `None` when it is not known.
+pub(crate) fn to_ucum(unit: &str) -> Option<&str> {
+    let unit = unit.trim();
+    if let Ok(at) = SPELLINGS.binary_search_by(|(spelling, _)| (*spelling).cmp(unit)) {
+        return Some(SPELLINGS[at].1);
+    }
+    is_ucum(unit).then_some(unit)
+}
+
+/// Whether a text is a UCUM expression over the units above: terms joined by `.` and `/`.
+fn is_ucum(unit: &str) -> bool {
+    // Longer ones are not in clinical use; the bound keeps free text out.
+    if unit.is_empty() || unit.len() > 32 {
+        return false;
+    }
+    let unit = unit.strip_prefix('/').unwrap_or(unit);
+    let mut inside = false;
+    let joint = |c: char| {
+        inside = (inside || c == '{') && c != '}';
+        !inside && matches!(c, '/' | '.')
+    };
+    unit.split(joint).all(is_term)
+}
+
+/// A term: an annotation alone, a power of ten, or a unit with prefix, exponent and annotation.
+fn is_term(term: &str) -> bool {
+    let (term, annotated) = match term.split_once('{') {
+        Some((bare, annotation)) => match annotation.strip_suffix('}') {
+            Some(inside) if !inside.contains(['{', '}']) => (bare, true),
+            _ => return false,
+        },
+        None => (term, false),
+    };
+    if term.is_empty() {
+        return annotated;
+    }
+    if let Some(power) = term
+        .strip_prefix("10*")
+        .or_else(|| term.strip_prefix("10^"))
+    {
+        return !power.is_empty()
+            && power
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'-');
+    }
+    if term == "1" {
+        return true;
+    }
+    let bare = term.trim_end_matches(|c: char| c.is_ascii_digit());
+    let bare = bare.strip_suffix('-').unwrap_or(bare);
+    let is_metric = |text: &str| METRIC.contains(&text);
+    let prefixed = || {
+        let mut tails = PREFIXES
+            .iter()
+            .filter_map(|prefix| bare.strip_prefix(prefix));
+        tails.any(is_metric)
+    };
+    OTHER.contains(&bare) || is_metric(bare) || prefixed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_its_right_side_is_ucum() {
+        for pair in SPELLINGS.windows(2) {
+            assert!(pair[0].0 < pair[1].0, "{} {}", pair[0].0, pair[1].0);
+        }
+        for (spelling, ucum) in SPELLINGS {
+            assert!(is_ucum(ucum) || ucum.contains('('), "{spelling}: {ucum}");
+        }
+    }
+
+    #[test]
+    fn clinical_spellings_become_ucum() {
+        let cases = [
+            ("mg/dL", "mg/dL"),
+            ("K/uL", "10*3/uL"),
+            ("m/uL", "10*6/uL"),
+            ("mEq/L", "meq/L"),
+            ("IU/L", "[IU]/L"),
+            ("mmHg", "mm[Hg]"),
+            ("mm[Hg]", "mm[Hg]"),
+            ("bpm", "/min"),
+            ("%", "%"),
+            ("°F", "[degF]"),
+            ("°C", "Cel"),
+            ("{score}", "{score}"),
+            ("pg", "pg"),
+            ("kg/m2", "kg/m2"),
+            ("10*3/uL", "10*3/uL"),
+            ("mL/min/{1.73_m2}", "mL/min/{1.73_m2}"),
+            ("ng/mL{FEU}", "ng/mL{FEU}"),
+            ("/min", "/min"),
+            (" sec ", "s"),
+            ("units", "?"),
+            ("tablet", "?"),
+            ("", "?"),
+            ("{", "?"),
+            ("/", "?"),
+            ("mg//dL", "?"),
+            ("mOsm/kg", "mosm/kg"),
+        ];
+        for (unit, expected) in cases {
+            assert_eq!(to_ucum(unit).unwrap_or("?"), expected, "{unit}");
+        }
+    }
+}

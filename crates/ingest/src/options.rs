@@ -1,0 +1,51 @@
+//! What a caller may choose about ingest. Every field changes the output or the memory; none is read
+//! from the environment.
+
+use serde::{Deserialize, Serialize};
+
+/// Options of [`crate::fhir`]. `threads` never changes the events; the other fields may.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// Threads that parse and map; one more reads and unpacks. At least 1.
+    pub threads: usize,
+    /// Bytes of whole lines that one thread takes at a time.
+    pub chunk_bytes_max: usize,
+    /// The longest line that is read; a longer one becomes an issue.
+    pub line_bytes_max: usize,
+    /// The largest bundle or single-resource file (unpacked) that is read; a larger one becomes an
+    /// issue. A bundle is held in memory whole, one of the largest size at a time.
+    pub bundle_bytes_max: usize,
+    /// Records whose identifiers are remembered to find duplicates: up to 11 bytes each. Records
+    /// beyond it are mapped unchecked and counted in the report.
+    pub identifiers_max: usize,
+    /// When a record without a time of its own is taken to have been known.
+    pub time_from_encounter: EncounterEdge,
+}
+
+/// Which end of an encounter dates the records that have no time of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EncounterEdge {
+    /// The start. Discharge diagnoses then stand before the stay that they sum up, and a model
+    /// that predicts within the stay has seen its outcome.
+    Start,
+    /// The end (the start of an encounter that has no end): the first moment at which such a record
+    /// is sure to be known. MEDS's own mapping of MIMIC-IV dates discharge diagnoses so.
+    End,
+}
+
+impl Options {
+    /// The limits that keep ingest under 1 GiB on two cores, with records without a time dated by
+    /// the end of their encounter.
+    pub fn standard(threads: usize) -> Self {
+        Self {
+            threads,
+            chunk_bytes_max: 1 << 20,
+            line_bytes_max: 64 << 20,
+            bundle_bytes_max: 256 << 20,
+            identifiers_max: 24_000_000,
+            time_from_encounter: EncounterEdge::End,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The account of an ingest: how many rows came in, what became of them and why, file by file.
+
+use longitude_core::{Digest, Instant, IssueKind, Location, RowCounts};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Distinct findings kept apart; the rest of a kind is counted under [`REST`]. Bounds the memory
+/// where a source writes a different unit on every row.
+const FINDINGS_MAX: usize = 2_000;
+const REST: &str = "(others)";
+const EXAMPLES_MAX: usize = 3;
+
+/// Issues or warnings of one kind and detail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What is the matter.
+    pub kind: IssueKind,
+    /// About what: a resource type, an element path, a unit; never a patient's value.
+    pub detail: String,
+    /// How many.
+    pub count: u64,
+    /// The first three places.
+    pub examples: Vec<Location>,
+}
+
+/// One file that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileReport {
+    /// Its name, relative to the folder that was ingested.
+    pub file: String,
+    /// Rows read from it.
+    pub rows: u64,
+    /// Its size as stored.
+    pub bytes: u64,
+    /// The SHA-256 of its bytes as stored, taken while reading.
+    pub digest: Digest,
+}
+
+/// The account of one ingest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// All rows; `rows_read == rows_mapped + rows_with_issue`.
+    pub counts: RowCounts,
+    /// The same by FHIR resource type; rows whose type cannot be told stand under `unknown`.
+    pub by_type: BTreeMap<String, RowCounts>,
+    /// Why rows made no event, and what was the matter with whole files (row 0).
+    pub issues: Vec<Finding>,
+    /// What was noted about rows that were mapped.
+    pub warnings: Vec<Finding>,
+    /// The issues that concern a file or a part of it and no row:
+    /// the counts of `issues` sum to `rows_with_issue + file_issues`.
+    pub file_issues: u64,
+    /// The files read, by name.
+    pub files: Vec<FileReport>,
+    /// The files left alone because their name says neither NDJSON nor JSON.
+    pub files_ignored: Vec<String>,
+    /// Distinct subjects with at least one event.
+    pub subjects: u64,
+    /// Mapped rows that made no event and were there for others to resolve through (Medication).
+    pub reference_rows: u64,
+    /// References to records that the source does not hold.
+    pub unresolved_references: u64,
+    /// Codings left aside because another of the same concept was preferred.
+    pub other_codings: u64,
+    /// Rows mapped without a check for duplicates, once `identifiers_max` was reached.
+    pub duplicates_unchecked: u64,
+    /// The time of the export, where a manifest, a bundle or an export log states it.
+    pub export_time: Option<Instant>,
+}
+
+impl Report {
+    /// Whether every row is accounted for, in the whole and in every type.
+    pub fn balanced(&self) -> bool {
+        let counted: u64 = self.issues.iter().map(|finding| finding.count).sum();
+        let sum = |field: fn(&RowCounts) -> u64| self.by_type.values().map(field).sum::<u64>();
+        self.counts.balanced()
+            && self.by_type.values().all(RowCounts::balanced)
+            && sum(|counts| counts.rows_read) == self.counts.rows_read
+            && sum(|counts| counts.events) == self.counts.events
+            && counted == self.counts.rows_with_issue + self.file_issues
+    }
+}
+
+/// Findings while they are counted.
+#[derive(Default)]
+pub(crate) struct Tally {
+    findings: BTreeMap<IssueKind, BTreeMap<String, (u64, Vec<Location>)>>,
+    distinct: usize,
+}
+
+impl Tally {
+    /// Counts one finding; `place` is called only for the first three of its kind and detail.
+    pub(crate) fn add(&mut self, kind: IssueKind, detail: &str, place: impl FnOnce() -> Location) {
+        let details = self.findings.entry(kind).or_default();
+        let known = details.contains_key(detail);
+        let name = if known || self.distinct < FINDINGS_MAX {
+            detail
+        } else {
+            REST
+        };
+        if !details.contains_key(name) {
+            self.distinct += 1;
+            details.insert(name.to_owned(), (0, Vec::new()));
+        }
+        if let Some((count, examples)) = details.get_mut(name) {
+            *count += 1;
+            if examples.len() < EXAMPLES_MAX {
+                examples.push(place());
+            }
+        }
+    }
+
+    /// The findings by kind and detail.
+    pub(crate) fn finish(self) -> Vec<Finding> {
+        let of_kind = |(kind, details): (IssueKind, BTreeMap<String, (u64, Vec<Location>)>)| {
+            details
+                .into_iter()
+                .map(move |(detail, (count, examples))| Finding {
+                    kind,
+                    detail,
+                    count,
+                    examples,
+                })
+        };
+        self.findings.into_iter().flat_map(of_kind).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_details_is_bounded() {
+        let mut tally = Tally::default();
+        let place = || Location {
+            file: "f".into(),
+            row: 1,
+            element: String::new(),
+        };
+        for unit in 0..5_000 {
+            tally.add(IssueKind::UnknownUnit, &format!("unit {unit}"), place);
+        }
+        let findings = tally.finish();
+        assert_eq!(findings.len(), FINDINGS_MAX + 1);
+        assert_eq!(findings.iter().map(|f| f.count).sum::<u64>(), 5_000);
+        assert!(findings.iter().all(|f| f.examples.len() <= EXAMPLES_MAX));
+    }
+}
