@@ -13,6 +13,7 @@
 //! person-time there is (Jeffreys). An empty cell thus has the hazard of its band.
 
 use crate::Example;
+use crate::error::NotFitted;
 use crate::features::age_years;
 use longitude_core::{Days, Task, Timeline};
 use serde::{Deserialize, Serialize};
@@ -62,7 +63,8 @@ struct Place {
 }
 
 impl AgeSex {
-    pub(crate) fn fit(train: &[(Example<'_>, bool)], task: &Task) -> Self {
+    /// Counts the train timelines; the labels are not looked at, for the timelines hold more.
+    pub(crate) fn fit(train: &[(Example<'_>, bool)], task: &Task) -> Result<Self, NotFitted> {
         let mut tallies: BTreeMap<String, Vec<Tally>> = BTreeMap::new();
         let mut without_age = Tally::default();
         for (example, _) in train {
@@ -81,12 +83,16 @@ impl AgeSex {
             }
             cells[band(age + days)].close(end);
         }
+        let mut every = tallies.values().flatten().chain([&without_age]);
+        if !every.any(|tally| tally.outcomes > 0.0) {
+            return Err(NotFitted::NothingFollowed);
+        }
         let hazards = |events: fn(&Tally) -> f64| Hazards::new(&tallies, &without_age, events);
-        Self {
+        Ok(Self {
             outcome: hazards(|tally| tally.outcomes),
             death: (!task.outcome.is_death()).then(|| hazards(|tally| tally.deaths)),
             horizon: task.horizon,
-        }
+        })
     }
 
     /// The cumulative incidence of the outcome over the horizon.
@@ -122,7 +128,7 @@ impl Hazards {
         };
         let every = tallies.values().flatten().chain([without_age]);
         let (total, days) = sum(&mut every.into_iter());
-        // Without any person-time the hazard is unknown; a day stands for it, and nothing uses it.
+        // Outcomes may all fall so soon that there is next to no person-time; a day stands for it.
         let all = (total + 0.5) / days.max(1.0);
         let toward = |(events, days): (f64, f64), mean: f64| {
             (events + PRIOR_EVENTS) / (days + PRIOR_EVENTS / mean)

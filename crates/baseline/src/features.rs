@@ -288,3 +288,6 @@ pub(crate) fn age_years(timeline: &Timeline, example: &Example<'_>) -> Option<f6
     let birth = timeline.birth().filter(|&birth| birth <= example.time)?;
     Some((example.time - birth).years().min(AGE_YEARS_MAX))
 }
+
+#[cfg(test)]
+mod tests;

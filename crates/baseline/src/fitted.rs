@@ -109,7 +109,8 @@ pub fn fit(
     check(train).map_err(|reason| Error::NotFitted { kind, reason })?;
     let model = if kind == Kind::AgeSex {
         Model::AgeSex {
-            hazards: AgeSex::fit(train, task),
+            hazards: AgeSex::fit(train, task)
+                .map_err(|reason| Error::NotFitted { kind, reason })?,
         }
     } else if check(tuning).is_ok() {
         fit_on_counts(kind, train, tuning, seed)?

@@ -168,7 +168,7 @@ fn codes_of(train: &[(Example<'_>, bool)]) -> CodeTable {
 }
 
 /// The feature of every slot of a table.
-fn slot_features(table: &CodeTable) -> Vec<Feature> {
+pub(crate) fn slot_features(table: &CodeTable) -> Vec<Feature> {
     let mut features = general();
     assert_eq!(features.len(), GENERAL, "the general columns are counted");
     for (code, &number) in &table.index {

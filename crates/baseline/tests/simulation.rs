@@ -382,6 +382,9 @@ fn what_cannot_be_fitted_is_refused() {
         reason(&labelled[..30], Kind::Logistic),
         Some(NotFitted::NothingToTuneOn)
     );
+    let elsewhere = fit(Kind::AgeSex, &labelled, &[], &self::task("ICD10CM//Y"), 0);
+    let reason = NotFitted::NothingFollowed;
+    assert!(matches!(elsewhere, Err(Error::NotFitted { reason: found, .. }) if found == reason));
     let error = fit(Kind::Boosted, &without, &[], &task, 0)
         .unwrap_err()
         .to_string();
