@@ -259,7 +259,7 @@ mod tests {
     fn the_table_is_sorted() {
         assert!(SYSTEMS.is_sorted_by(|a, b| a.0 < b.0));
         let named = |name: &&str| SYSTEMS.iter().any(|(_, short, _)| short == name);
-        assert!(PREFERRED.iter().all(|name| named(&name)));
+        assert!(PREFERRED.iter().all(named));
     }
 
     #[test]

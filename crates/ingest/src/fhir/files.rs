@@ -45,14 +45,13 @@ pub(crate) struct Found {
 
 /// Lists a folder recursively, or takes a single file.
 pub(crate) fn find(root: &Path) -> Result<Found, Error> {
-    let unreadable = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => Error::NotFound {
-            path: root.to_owned(),
-        },
-        _ => Error::Unreadable {
-            path: root.to_owned(),
-            source,
-        },
+    let unreadable = |source: io::Error| {
+        let path = root.to_owned();
+        if source.kind() == io::ErrorKind::NotFound {
+            Error::NotFound { path }
+        } else {
+            Error::Unreadable { path, source }
+        }
     };
     let metadata = fs::metadata(root).map_err(unreadable)?;
     let mut found = Found::default();

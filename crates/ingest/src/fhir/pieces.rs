@@ -112,23 +112,16 @@ fn map_text(text: &str, world: World<'_>, file: &SourceFile) -> Batch {
         map_single(text, &mut mapper);
         return mapper.batch;
     }
-    match serde_json::from_str::<Bundle<'_>>(text) {
-        Ok(bundle) => {
-            let local = sniff::needs_local_index(&bundle).then(|| Index::of_bundle(&bundle));
-            let world = World {
-                local: local.as_ref(),
-                ..world
-            };
-            let mut mapper = Mapper::new(world, &file.name);
-            map_bundle(&bundle, &mut mapper);
-            mapper.batch
-        }
-        Err(_) => {
-            // Lines of bundles, or a bundle that is none: the row tells which.
-            map_single(text, &mut mapper);
-            mapper.batch
-        }
-    }
+    let Ok(bundle) = serde_json::from_str::<Bundle<'_>>(text) else {
+        // Lines of bundles, or a bundle that is none: the row tells which.
+        map_single(text, &mut mapper);
+        return mapper.batch;
+    };
+    let local = sniff::needs_local_index(&bundle).then(|| Index::of_bundle(&bundle));
+    let local = local.as_ref();
+    let mut mapper = Mapper::new(World { local, ..world }, &file.name);
+    map_bundle(&bundle, &mut mapper);
+    mapper.batch
 }
 
 /// One resource; or, under the wrong name, one a line.

@@ -51,10 +51,16 @@ pub(crate) enum Cut {
 
 impl From<io::Error> for Cut {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof => Self::Truncated,
-            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Self::Corrupt,
-            _ => Self::Unreadable,
+        let kind = error.kind();
+        if kind == io::ErrorKind::UnexpectedEof {
+            Self::Truncated
+        } else if matches!(
+            kind,
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+        ) {
+            Self::Corrupt
+        } else {
+            Self::Unreadable
         }
     }
 }

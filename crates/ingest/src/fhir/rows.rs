@@ -301,10 +301,17 @@ impl Mapper<'_> {
         [self.here.kind, ".", element].concat()
     }
 
+    /// The element that names the subject, which two types call `patient`, and more behind it.
+    fn subject_path(&self, more: &str) -> String {
+        let is_patient = matches!(self.here.kind, "AllergyIntolerance" | "Immunization");
+        let element = if is_patient { ".patient" } else { ".subject" };
+        [self.here.kind, element, more].concat()
+    }
+
     /// Whose record this is. Without an answer the row cannot be mapped.
     pub(crate) fn subject(&mut self, reference: Option<&Reference<'_>>) -> Result<(), Note> {
         let Some(text) = reference.and_then(|reference| reference.reference.as_ref()) else {
-            return Err(Note::at(IssueKind::MissingSubject, self.path("subject")));
+            return Err(Note::at(IssueKind::MissingSubject, self.subject_path("")));
         };
         let text = text.as_str();
         if self.last_subject.0 != text || text.is_empty() {
@@ -313,7 +320,7 @@ impl Mapper<'_> {
         }
         self.here.subject = self.last_subject.1;
         if !self.last_subject.2 {
-            self.warn(Note::at(IssueKind::MissingReference, self.path("subject")));
+            self.warn(Note::at(IssueKind::MissingReference, self.subject_path("")));
         }
         Ok(())
     }
@@ -324,23 +331,23 @@ impl Mapper<'_> {
             Target::Record { kind, id } => (kind, id),
             Target::Urn(urn) => self.local_target(urn).unwrap_or(("Patient", urn_id(urn))),
             Target::Contained(_) => {
-                let detail = self.path("subject: contained, so nobody that other records know");
+                let detail = self.subject_path(": contained, so nobody that other records know");
                 return Err(Note::new(
                     IssueKind::MissingSubject,
-                    self.path("subject"),
+                    self.subject_path(""),
                     detail,
                 ));
             }
             Target::Unresolvable => {
-                return Err(Note::at(IssueKind::MissingReference, self.path("subject")));
+                return Err(Note::at(IssueKind::MissingReference, self.subject_path("")));
             }
         };
         if kind != "Patient" {
             let kind = types::find(kind).map_or("of another kind", |(name, _)| name);
-            let detail = self.path(&format!("subject: {kind}"));
+            let detail = self.subject_path(&format!(": {kind}"));
             return Err(Note::new(
                 IssueKind::NotSupported,
-                self.path("subject"),
+                self.subject_path(""),
                 detail,
             ));
         }
@@ -541,7 +548,11 @@ fn json_note(error: &serde_json::Error, kind: &'static str) -> Note {
         | serde_json::error::Category::Eof
         | serde_json::error::Category::Io => IssueKind::InvalidJson,
     };
-    Note::new(issue, format!("column {}", error.column()), kind)
+    Note::new(
+        issue,
+        format!("line {} column {}", error.line(), error.column()),
+        kind,
+    )
 }
 
 /// Recent texts, so that equal ones share memory: a table of fixed size in which a newcomer takes

@@ -81,7 +81,9 @@ fn map(
         }
     }
     if mapper.batch.events.len() > before {
-        fault.into_iter().for_each(|fault| mapper.warn(fault));
+        if let Some(fault) = fault {
+            mapper.warn(fault);
+        }
         return Ok(());
     }
     Err(fault.unwrap_or_else(|| Note::at(IssueKind::NotSupported, "DocumentReference.content")))

@@ -5,7 +5,7 @@ use super::{record, refuse};
 use crate::fhir::codes;
 use crate::fhir::json::{CodeableConcept, Coding, Present, Reference, Text};
 use crate::fhir::rows::{Mapper, Note};
-use longitude_core::IssueKind;
+use longitude_core::Code;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -49,24 +49,17 @@ fn map(study: &ImagingStudy<'_>, mapper: &mut Mapper<'_>, _id: Option<&str>) -> 
     mapper.encounter(study.encounter.as_ref());
     let when = mapper.place(&[("ImagingStudy.started", study.started.as_ref())])?;
     let procedure = study.procedure_code.first();
-    let code = match mapper.coded(procedure, "ImagingStudy.procedureCode") {
-        Ok(code) => code,
-        Err(_) => {
-            let series = study
-                .series
-                .iter()
-                .filter_map(|series| series.modality.as_ref());
-            let modality = study.modality.iter().chain(series).find_map(codes::spell);
-            let Some((system, value)) = modality else {
-                return Err(Note::at(
-                    IssueKind::MissingCode,
-                    "ImagingStudy.procedureCode",
-                ));
-            };
-            mapper.code(&system, &value)
-        }
-    };
+    let procedure = mapper.coded(procedure, "ImagingStudy.procedureCode");
+    let code = procedure.or_else(|note| modality(study, mapper).ok_or(note))?;
     let code = mapper.within("IMAGING", &code);
     mapper.event(code, Some(when), "ImagingStudy");
     Ok(())
+}
+
+/// The first modality that is coded, of the study or else of its series.
+fn modality(study: &ImagingStudy<'_>, mapper: &mut Mapper<'_>) -> Option<Code> {
+    let series = study.series.iter();
+    let series = series.filter_map(|series| series.modality.as_ref());
+    let (system, value) = study.modality.iter().chain(series).find_map(codes::spell)?;
+    Some(mapper.code(&system, &value))
 }

@@ -4,7 +4,7 @@
 //! becomes part of the code (`72166-2//SNOMED//8517006`), because it is one of a few and a model reads
 //! codes. A date becomes the days from the observation to it, which survive a shift of all dates.
 
-use crate::fhir::json::{CodeableConcept, Number, Period, Quantity, Range, Ratio, Text};
+use crate::fhir::json::{CodeableConcept, Number, Quantity, Range, Ratio, Text};
 use crate::fhir::rows::{Mapper, Note};
 use crate::fhir::time::{self, When};
 use crate::fhir::units;
@@ -30,8 +30,8 @@ macro_rules! valued {
             value_date_time: Option<$crate::fhir::json::Text<'a>>,
             #[serde(borrow)]
             value_time: Option<$crate::fhir::json::Text<'a>>,
-            #[serde(borrow)]
-            value_period: Option<$crate::fhir::json::Period<'a>>,
+            #[serde(default)]
+            value_period: $crate::fhir::json::Present,
             #[serde(borrow)]
             value_range: Option<$crate::fhir::json::Range<'a>>,
             #[serde(borrow)]
@@ -55,7 +55,7 @@ macro_rules! valued {
                     .or_else(|| self.value_integer.map(Value::Integer))
                     .or_else(|| self.value_date_time.as_ref().map(Value::DateTime))
                     .or_else(|| self.value_time.as_ref().map(Value::Time))
-                    .or_else(|| self.value_period.as_ref().map(Value::Period))
+                    .or_else(|| self.value_period.0.then_some(Value::Period))
                     .or_else(|| self.value_range.as_ref().map(Value::Range))
                     .or_else(|| self.value_ratio.as_ref().map(Value::Ratio))
                     .or_else(|| self.value_sampled_data.0.then_some(Value::Sampled))
@@ -76,7 +76,7 @@ pub(crate) enum Value<'v, 'a> {
     Integer(i64),
     DateTime(&'v Text<'a>),
     Time(&'v Text<'a>),
-    Period(&'v Period<'a>),
+    Period,
     Range(&'v Range<'a>),
     Ratio(&'v Ratio<'a>),
     Sampled,
@@ -94,7 +94,7 @@ impl Value<'_, '_> {
             Self::Integer(_) => "valueInteger",
             Self::DateTime(_) => "valueDateTime",
             Self::Time(_) => "valueTime",
-            Self::Period(_) => "valuePeriod",
+            Self::Period => "valuePeriod",
             Self::Range(_) => "valueRange",
             Self::Ratio(_) => "valueRatio",
             Self::Sampled => "valueSampledData",
@@ -134,10 +134,17 @@ pub(crate) fn observe(
             let suffix = ["ABSENT//", &reason].concat();
             (mapper.suffixed(&code, &suffix), Measured::default())
         }
-        Value::Period(_) | Value::Sampled => {
+        Value::Period | Value::Sampled => {
             return Err(Note::at(IssueKind::NotSupported, element.to_owned()));
         }
-        other => (code, measure(mapper, other, when, element)),
+        Value::Quantity(_)
+        | Value::Text(_)
+        | Value::Boolean(_)
+        | Value::Integer(_)
+        | Value::DateTime(_)
+        | Value::Time(_)
+        | Value::Range(_)
+        | Value::Ratio(_) => (code, measure(mapper, value, when, element)),
     };
     let event = mapper.event(code, Some(when), element);
     event.numeric_value = measured.number;
@@ -199,7 +206,7 @@ fn measure(mapper: &mut Mapper<'_>, value: Value<'_, '_>, when: When, element: &
         }
         Value::Range(range) => ranged(mapper, range, element),
         Value::Ratio(ratio) => divided(mapper, ratio, element),
-        Value::Concept(_) | Value::Period(_) | Value::Sampled | Value::Absent(_) => {
+        Value::Concept(_) | Value::Period | Value::Sampled | Value::Absent(_) => {
             Measured::default()
         }
     }
