@@ -6,7 +6,7 @@
 use crate::curve::ascending;
 use crate::rank::RankSums;
 use crate::recalibration::{
-    Free, IDENTITY, Recalibration, Row, TOLERANCE, estimable, logit, newton,
+    Free, IDENTITY, Recalibration, Row, TOLERANCE, estimable, logit, newton, newton_from_near,
 };
 use crate::undefined::Undefined;
 
@@ -128,7 +128,9 @@ impl Prepared {
     pub(crate) fn values_on_all(&mut self, clusters: usize) -> Values {
         let ones = vec![1; clusters];
         let mut values = self.values_without_fits(&ones);
-        let [large, joint] = self.fits(&ones, TOLERANCE);
+        let [large, joint] = self.fits(&ones, |rows, free, start| {
+            newton(rows, free, start, TOLERANCE)
+        });
         (self.large, self.joint) = (large.unwrap_or(IDENTITY), joint.unwrap_or(IDENTITY));
         set_fits(&mut values, large, joint);
         values
@@ -137,8 +139,7 @@ impl Prepared {
     /// Every metric with these weights of the subjects.
     pub(crate) fn values(&self, weights: &[u32]) -> Values {
         let mut values = self.values_without_fits(weights);
-        // The last step is taken too, and the error left is about its square.
-        let [large, joint] = self.fits(weights, 1e-4);
+        let [large, joint] = self.fits(weights, newton_from_near);
         set_fits(&mut values, large, joint);
         values
     }
@@ -182,7 +183,7 @@ impl Prepared {
     }
 
     /// Calibration in the large, and slope with intercept.
-    fn fits(&self, weights: &[u32], tolerance: f64) -> [Result<Recalibration, Undefined>; 2] {
+    fn fits(&self, weights: &[u32], fit: impl Fn(&[Row], Free, Recalibration) -> Fit) -> [Fit; 2] {
         let weighted = self.rows.iter().map(|row| Row {
             logit: row.logit,
             label: row.label,
@@ -191,23 +192,19 @@ impl Prepared {
         let rows: Vec<Row> = weighted.filter(|row| row.weight > 0.0).collect();
         let estimable = estimable(&rows);
         let large = match estimable {
-            Err(reason)
-                if reason != Undefined::Separated && reason != Undefined::ConstantScores =>
-            {
-                Err(reason)
+            Ok(()) | Err(Undefined::Separated | Undefined::ConstantScores) => {
+                fit(&rows, Free::Intercept, self.large)
             }
-            _ => newton(&rows, Free::Intercept, self.large, tolerance),
+            Err(reason) => Err(reason),
         };
-        let joint = estimable.and_then(|()| newton(&rows, Free::Both, self.joint, tolerance));
+        let joint = estimable.and_then(|()| fit(&rows, Free::Both, self.joint));
         [large, joint]
     }
 }
 
-fn set_fits(
-    values: &mut Values,
-    large: Result<Recalibration, Undefined>,
-    joint: Result<Recalibration, Undefined>,
-) {
+type Fit = Result<Recalibration, Undefined>;
+
+fn set_fits(values: &mut Values, large: Fit, joint: Fit) {
     values[4] = joint.map(|fit| fit.slope);
     values[5] = large.map(|fit| fit.intercept);
     values[6] = joint.map(|fit| fit.intercept);
@@ -225,4 +222,60 @@ fn ece_bin(risk: f64) -> u8 {
 fn nats(label: bool, risk: f64) -> f64 {
     let clipped = risk.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
     -if label { clipped } else { 1.0 - clipped }.ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rank::{auroc, average_precision};
+    use crate::recalibration::{calibration_in_the_large, recalibrate};
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// A resample by weights is the same as one by repeating the rows of each subject.
+        #[test]
+        fn a_weight_is_a_repeated_row(
+            rows in prop::collection::vec((any::<bool>(), 1_u8..20, 0_u32..9), 1..80),
+            weights in prop::collection::vec(0_u32..4, 9),
+        ) {
+            let labels: Vec<bool> = rows.iter().map(|row| row.0).collect();
+            let risks: Vec<f64> = rows.iter().map(|row| f64::from(row.1) / 20.0).collect();
+            let clusters: Vec<u32> = rows.iter().map(|row| row.2).collect();
+            let (mut repeated, mut repeated_risks) = (Vec::new(), Vec::new());
+            for ((&label, &risk), &cluster) in labels.iter().zip(&risks).zip(&clusters) {
+                for _ in 0..weights[cluster as usize] {
+                    repeated.push(label);
+                    repeated_risks.push(risk);
+                }
+            }
+            let mut prepared = Prepared::new(&labels, &risks, &clusters);
+            prop_assert_eq!(prepared.values_on_all(9)[AUROC], auroc(&labels, &risks));
+            let got = prepared.values(&weights);
+            let joint = recalibrate(&repeated, &repeated_risks);
+            let wanted = [
+                auroc(&repeated, &repeated_risks),
+                average_precision(&repeated, &repeated_risks),
+                brier(&repeated, &repeated_risks),
+                log_loss(&repeated, &repeated_risks),
+                joint.map(|fit| fit.slope),
+                calibration_in_the_large(&repeated, &repeated_risks),
+                joint.map(|fit| fit.intercept),
+                expected_calibration_error(&repeated, &repeated_risks),
+                observed_expected(&repeated, &repeated_risks),
+            ];
+            for (place, (got, wanted)) in got.into_iter().zip(wanted).enumerate() {
+                // The fits of resamples stop sooner than the fit on all rows.
+                let tolerance = if (4..7).contains(&place) { 1e-5 } else { 1e-12 };
+                match (got, wanted) {
+                    (Ok(got), Ok(wanted)) => {
+                        let scale = wanted.abs().max(1.0);
+                        prop_assert!((got - wanted).abs() <= tolerance * scale, "{place}");
+                    }
+                    (got, wanted) => prop_assert_eq!(got, wanted, "{}", place),
+                }
+            }
+        }
+    }
 }

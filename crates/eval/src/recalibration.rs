@@ -33,7 +33,7 @@ pub(crate) enum Free {
     Intercept,
 }
 
-/// One row as the fit sees it.
+/// One row as the fit sees it; its weight is above 0.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) logit: f64,
@@ -94,9 +94,8 @@ fn rows(labels: &[bool], risks: &[f64]) -> Vec<Row> {
 }
 
 fn both_classes(rows: &[Row]) -> Result<(), Undefined> {
-    let mut live = rows.iter().filter(|row| row.weight > 0.0).peekable();
-    let first = live.peek().ok_or(Undefined::NoRows)?.label;
-    if live.all(|row| row.label == first) {
+    let first = rows.first().ok_or(Undefined::NoRows)?.label;
+    if rows.iter().all(|row| row.label == first) {
         return Err(if first {
             Undefined::NoNegatives
         } else {
@@ -113,7 +112,7 @@ pub(crate) fn estimable(rows: &[Row]) -> Result<(), Undefined> {
     both_classes(rows)?;
     // The span of logits of each class: [negatives, positives].
     let mut span = [(f64::INFINITY, f64::NEG_INFINITY); 2];
-    for row in rows.iter().filter(|row| row.weight > 0.0) {
+    for row in rows {
         let (low, high) = &mut span[usize::from(row.label)];
         *low = low.min(row.logit);
         *high = high.max(row.logit);
@@ -128,10 +127,9 @@ pub(crate) fn estimable(rows: &[Row]) -> Result<(), Undefined> {
     Ok(())
 }
 
-/// Negative log likelihood with its gradient and Hessian.
+/// Gradient and Hessian of the negative log likelihood.
 #[derive(Clone, Copy, Default)]
 struct Derivatives {
-    loss: f64,
     gradient: [f64; 2],
     /// Of intercept twice, of both, of slope twice.
     hessian: [f64; 3],
@@ -139,14 +137,10 @@ struct Derivatives {
 
 fn derivatives(rows: &[Row], at: Recalibration) -> Derivatives {
     let mut sum = Derivatives::default();
-    for row in rows.iter().filter(|row| row.weight > 0.0) {
-        let eta = at.intercept + at.slope * row.logit;
-        let small = (-eta.abs()).exp();
-        let risk = if eta >= 0.0 { 1.0 } else { small } / (1.0 + small);
-        let label = f64::from(u8::from(row.label));
-        let residual = row.weight * (risk - label);
+    for row in rows {
+        let risk = 1.0 / (1.0 + (-(at.intercept + at.slope * row.logit)).exp());
+        let residual = row.weight * (risk - f64::from(u8::from(row.label)));
         let curvature = row.weight * risk * (1.0 - risk);
-        sum.loss += row.weight * (eta.max(0.0) + small.ln_1p() - label * eta);
         sum.gradient[0] += residual;
         sum.gradient[1] += residual * row.logit;
         sum.hessian[0] += curvature;
@@ -154,6 +148,16 @@ fn derivatives(rows: &[Row], at: Recalibration) -> Derivatives {
         sum.hessian[2] += curvature * row.logit * row.logit;
     }
     sum
+}
+
+/// The negative log likelihood.
+fn loss(rows: &[Row], at: Recalibration) -> f64 {
+    let nats = |row: &Row| {
+        let eta = at.intercept + at.slope * row.logit;
+        let against = if row.label { -eta } else { eta };
+        row.weight * (against.max(0.0) + (-against.abs()).exp().ln_1p())
+    };
+    rows.iter().map(nats).sum()
 }
 
 /// Newton's method with step halving; the loss is convex, so that halving always ends.
@@ -164,23 +168,20 @@ pub(crate) fn newton(
     tolerance: f64,
 ) -> Result<Recalibration, Undefined> {
     let mut at = start;
-    let mut here = derivatives(rows, at);
+    let mut here = loss(rows, at);
     for _ in 0..ITERATIONS_MAX {
-        let step = newton_step(&here, free).ok_or(Undefined::NotConverged)?;
-        if step[0].abs() <= tolerance * (1.0 + at.intercept.abs())
-            && step[1].abs() <= tolerance * (1.0 + at.slope.abs())
-        {
+        let step = newton_step(&derivatives(rows, at), free).ok_or(Undefined::NotConverged)?;
+        let length = length(step, at);
+        if length <= tolerance {
             return Ok(moved(at, step, 1.0));
         }
         // Where the curve is flat a full step would leave the range of floats.
-        let longest = step[0].abs() / (1.0 + at.intercept.abs());
-        let longest = longest.max(step[1].abs() / (1.0 + at.slope.abs()));
-        let mut share = (STEP_MAX / longest).min(1.0);
+        let mut share = (STEP_MAX / length).min(1.0);
         loop {
             let next = moved(at, step, share);
-            let there = derivatives(rows, next);
+            let there = loss(rows, next);
             // A relative hair above `here` still counts: rounding must not stop the last steps.
-            if there.loss <= here.loss + 1e-12 * here.loss.abs() {
+            if there <= here + 1e-12 * here.abs() {
                 (at, here) = (next, there);
                 break;
             }
@@ -191,6 +192,36 @@ pub(crate) fn newton(
         }
     }
     Err(Undefined::NotConverged)
+}
+
+/// The fit of a resample, from the fit of all rows: plain Newton steps for as long as each is less
+/// than half the last, which is the rule so near the end, and [`newton`] otherwise.
+pub(crate) fn newton_from_near(
+    rows: &[Row],
+    free: Free,
+    near: Recalibration,
+) -> Result<Recalibration, Undefined> {
+    let mut at = near;
+    let mut last = 1.0;
+    while let Some(step) = newton_step(&derivatives(rows, at), free) {
+        let length = length(step, at);
+        if length >= 0.5 * last {
+            break;
+        }
+        at = moved(at, step, 1.0);
+        // The error left is about the square of the last step.
+        if length <= 1e-4 {
+            return Ok(at);
+        }
+        last = length;
+    }
+    newton(rows, free, near, 1e-4)
+}
+
+/// The length of a step relative to the parameters.
+fn length(step: [f64; 2], at: Recalibration) -> f64 {
+    let intercept = step[0].abs() / (1.0 + at.intercept.abs());
+    intercept.max(step[1].abs() / (1.0 + at.slope.abs()))
 }
 
 fn moved(at: Recalibration, step: [f64; 2], share: f64) -> Recalibration {

@@ -4,12 +4,12 @@
 //! It judges and does not choose: which rows are asked about, and what their labels are, comes
 //! from the caller.
 
-use crate::bootstrap::{Clusters, metric, resample};
+use crate::bootstrap::Clusters;
 use crate::curve::{reliability, roc};
 use crate::error::Error;
-use crate::group::{CELL_MIN, hidden, is_small};
-use crate::prepared::{AUROC, BRIER, METRICS, Prepared, Values};
-use crate::report::{Differences, GroupReport, Metric, Metrics, ModelReport, TaskReport};
+use crate::judge::{judge, metrics_from};
+use crate::report::{Metric, ModelReport, TaskReport};
+use crate::subgroup::group_reports;
 use crate::truth::truth_report;
 use std::collections::BTreeMap;
 
@@ -99,7 +99,7 @@ pub fn task_report(input: &TaskInput<'_>, options: &Options) -> Result<TaskRepor
 
 /// The rows that every model answered.
 pub(crate) struct Common<'a> {
-    rows: Vec<usize>,
+    pub(crate) rows: Vec<usize>,
     pub(crate) labels: Vec<bool>,
     pub(crate) clusters: Clusters,
     /// The models with at least one risk.
@@ -175,175 +175,6 @@ fn no_answer(name: &str, abstained: u64) -> ModelReport {
     }
 }
 
-/// One model's values on all rows and on every resample.
-struct Judged {
-    on_all: Values,
-    drawn: [Vec<Option<f64>>; METRICS],
-}
-
-impl Judged {
-    fn metrics(&self) -> Metrics {
-        metrics_from(|index| metric(self.on_all[index], &self.drawn[index]))
-    }
-
-    /// The differences from another model judged on the same resamples.
-    fn less(&self, other: &Self) -> Differences {
-        let difference = |index: usize| {
-            let on_all = self.on_all[index].and_then(|a| other.on_all[index].map(|b| a - b));
-            let pairs = self.drawn[index].iter().zip(&other.drawn[index]);
-            let drawn: Vec<_> = pairs.map(|(a, b)| Some((*a)? - (*b)?)).collect();
-            metric(on_all, &drawn)
-        };
-        Differences {
-            auroc: difference(AUROC),
-            brier: difference(BRIER),
-        }
-    }
-}
-
-fn metrics_from(metric: impl Fn(usize) -> Metric) -> Metrics {
-    Metrics {
-        auroc: metric(AUROC),
-        auprc: metric(1),
-        brier: metric(BRIER),
-        log_loss: metric(3),
-        calibration_slope: metric(4),
-        calibration_intercept: metric(5),
-        calibration_intercept_joint: metric(6),
-        ece: metric(7),
-        observed_expected: metric(8),
-    }
-}
-
-/// Judges all models on the same resamples, so that their differences are paired.
-fn judge(labels: &[bool], risks: &[&[f64]], clusters: &Clusters, options: &Options) -> Vec<Judged> {
-    let mut prepared: Vec<Prepared> = risks
-        .iter()
-        .map(|risks| Prepared::new(labels, risks, &clusters.of_row))
-        .collect();
-    let mut judged: Vec<Judged> = prepared
-        .iter_mut()
-        .map(|prepared| Judged {
-            on_all: prepared.values_on_all(clusters.count as usize),
-            drawn: std::array::from_fn(|_| Vec::with_capacity(options.resamples as usize)),
-        })
-        .collect();
-    resample(clusters.count, options.resamples, options.seed, |weights| {
-        for (prepared, judged) in prepared.iter().zip(&mut judged) {
-            let values = prepared.values(weights);
-            for (value, drawn) in values.into_iter().zip(&mut judged.drawn) {
-                drawn.push(value.ok());
-            }
-        }
-    });
-    judged
-}
-
-/// The subgroup tables, one list for each answering model.
-fn group_reports(
-    input: &TaskInput<'_>,
-    common: &Common<'_>,
-    options: &Options,
-) -> Vec<Vec<GroupReport>> {
-    let mut reports = vec![Vec::new(); common.models.len()];
-    for (dimension, values) in input.groups {
-        let mut rows_of: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (place, &row) in common.rows.iter().enumerate() {
-            rows_of.entry(&values[row]).or_default().push(place);
-        }
-        let cells: Vec<Cell> = rows_of
-            .iter()
-            .map(|(value, rows)| Cell::new(value, rows, common))
-            .collect();
-        let sizes: Vec<u64> = cells
-            .iter()
-            .map(|cell| u64::from(cell.clusters.count))
-            .collect();
-        let too_small = hidden(&sizes);
-        let counts: Vec<u64> = cells.iter().map(Cell::count_that_may_be_small).collect();
-        let positives_hidden = hidden(&counts);
-        for (index, cell) in cells.iter().enumerate() {
-            let group = |metrics: Option<Metrics>| GroupReport {
-                dimension: dimension.clone(),
-                value: cell.value.to_owned(),
-                n: if too_small[index] {
-                    0
-                } else {
-                    cell.labels.len() as u64
-                },
-                positives: (!too_small[index] && !positives_hidden[index])
-                    .then(|| count(&cell.labels)),
-                metrics,
-                suppressed: reason(sizes[index], too_small[index], positives_hidden[index]),
-            };
-            if too_small[index] {
-                for list in &mut reports {
-                    list.push(group(None));
-                }
-                continue;
-            }
-            let risks: Vec<Vec<f64>> = common
-                .models
-                .iter()
-                .map(|(_, risks)| select(risks, cell.rows))
-                .collect();
-            let risks: Vec<&[f64]> = risks.iter().map(|risks| &risks[..]).collect();
-            let judged = judge(&cell.labels, &risks, &cell.clusters, options);
-            for (list, judged) in reports.iter_mut().zip(&judged) {
-                list.push(group(Some(judged.metrics())));
-            }
-        }
-    }
-    reports
-}
-
-/// One group of one dimension.
-struct Cell<'a> {
-    value: &'a str,
-    rows: &'a [usize],
-    labels: Vec<bool>,
-    clusters: Clusters,
-}
-
-impl<'a> Cell<'a> {
-    fn new(value: &'a str, rows: &'a [usize], common: &Common<'_>) -> Self {
-        let of_row = select(&common.clusters.of_row, rows);
-        let ids: Vec<u64> = of_row.into_iter().map(u64::from).collect();
-        Self {
-            value,
-            rows,
-            labels: select(&common.labels, rows),
-            clusters: Clusters::new(&ids),
-        }
-    }
-
-    /// The rows with the outcome, or those without where these are the small cell: with the size
-    /// of the group known, each gives the other away.
-    fn count_that_may_be_small(&self) -> u64 {
-        let positives = count(&self.labels);
-        let negatives = self.labels.len() as u64 - positives;
-        if is_small(negatives) {
-            negatives
-        } else {
-            positives
-        }
-    }
-}
-
-fn reason(size: u64, too_small: bool, positives_hidden: bool) -> Option<String> {
-    if too_small && is_small(size) {
-        Some(format!("fewer than {CELL_MIN} subjects"))
-    } else if too_small {
-        Some("hidden so that a smaller group does not follow from the total".into())
-    } else if positives_hidden {
-        Some(format!(
-            "positives hidden: a count below {CELL_MIN} would be shown or would follow"
-        ))
-    } else {
-        None
-    }
-}
-
 fn check(input: &TaskInput<'_>) -> Result<(), Error> {
     let task = || input.id.to_owned();
     let expected = input.labels.len();
@@ -399,10 +230,10 @@ fn check(input: &TaskInput<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn select<T: Clone>(values: &[T], rows: &[usize]) -> Vec<T> {
+pub(crate) fn select<T: Clone>(values: &[T], rows: &[usize]) -> Vec<T> {
     rows.iter().map(|&row| values[row].clone()).collect()
 }
 
-fn count(labels: &[bool]) -> u64 {
+pub(crate) fn count(labels: &[bool]) -> u64 {
     labels.iter().filter(|&&label| label).count() as u64
 }

@@ -1,6 +1,8 @@
 //! The task builder: intervals that cover, subjects that stay together, small groups that are not
 //! shown, models that abstain.
 
+#![expect(clippy::panic, reason = "a test may stop where it stands")]
+
 use expect_test::expect;
 use longitude_eval::{
     CELL_MIN, Error, Estimate, Metric, Options, TaskInput, TaskReport, auroc, task_report,

@@ -1,0 +1,113 @@
+//! The metrics by subgroup, with small groups hidden.
+
+use crate::bootstrap::Clusters;
+use crate::group::{CELL_MIN, hidden, is_small};
+use crate::judge::judge;
+use crate::report::{GroupReport, Metrics};
+use crate::task::{Common, Options, TaskInput, count, select};
+use std::collections::BTreeMap;
+
+/// The subgroup tables, one list for each answering model.
+pub(crate) fn group_reports(
+    input: &TaskInput<'_>,
+    common: &Common<'_>,
+    options: &Options,
+) -> Vec<Vec<GroupReport>> {
+    let mut reports = vec![Vec::new(); common.models.len()];
+    for (dimension, values) in input.groups {
+        let mut rows_of: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (place, &row) in common.rows.iter().enumerate() {
+            rows_of.entry(&values[row]).or_default().push(place);
+        }
+        let cells: Vec<Cell> = rows_of
+            .iter()
+            .map(|(value, rows)| Cell::new(value, rows, common))
+            .collect();
+        let sizes: Vec<u64> = cells
+            .iter()
+            .map(|cell| u64::from(cell.clusters.count))
+            .collect();
+        let too_small = hidden(&sizes);
+        let counts: Vec<u64> = cells.iter().map(Cell::count_that_may_be_small).collect();
+        let positives_hidden = hidden(&counts);
+        for (index, cell) in cells.iter().enumerate() {
+            let group = |metrics: Option<Metrics>| GroupReport {
+                dimension: dimension.clone(),
+                value: cell.value.to_owned(),
+                n: if too_small[index] {
+                    0
+                } else {
+                    cell.labels.len() as u64
+                },
+                positives: (!too_small[index] && !positives_hidden[index])
+                    .then(|| count(&cell.labels)),
+                metrics,
+                suppressed: reason(sizes[index], too_small[index], positives_hidden[index]),
+            };
+            if too_small[index] {
+                for list in &mut reports {
+                    list.push(group(None));
+                }
+                continue;
+            }
+            let risks: Vec<Vec<f64>> = common
+                .models
+                .iter()
+                .map(|(_, risks)| select(risks, cell.rows))
+                .collect();
+            let risks: Vec<&[f64]> = risks.iter().map(|risks| &risks[..]).collect();
+            let judged = judge(&cell.labels, &risks, &cell.clusters, options);
+            for (list, judged) in reports.iter_mut().zip(&judged) {
+                list.push(group(Some(judged.metrics())));
+            }
+        }
+    }
+    reports
+}
+
+/// One group of one dimension.
+struct Cell<'a> {
+    value: &'a str,
+    rows: &'a [usize],
+    labels: Vec<bool>,
+    clusters: Clusters,
+}
+
+impl<'a> Cell<'a> {
+    fn new(value: &'a str, rows: &'a [usize], common: &Common<'_>) -> Self {
+        let of_row = select(&common.clusters.of_row, rows);
+        let ids: Vec<u64> = of_row.into_iter().map(u64::from).collect();
+        Self {
+            value,
+            rows,
+            labels: select(&common.labels, rows),
+            clusters: Clusters::new(&ids),
+        }
+    }
+
+    /// The rows with the outcome, or those without where these are the small cell: with the size
+    /// of the group known, each gives the other away.
+    fn count_that_may_be_small(&self) -> u64 {
+        let positives = count(&self.labels);
+        let negatives = self.labels.len() as u64 - positives;
+        if is_small(negatives) {
+            negatives
+        } else {
+            positives
+        }
+    }
+}
+
+fn reason(size: u64, too_small: bool, positives_hidden: bool) -> Option<String> {
+    if too_small && is_small(size) {
+        Some(format!("fewer than {CELL_MIN} subjects"))
+    } else if too_small {
+        Some("hidden so that a smaller group does not follow from the total".into())
+    } else if positives_hidden {
+        Some(format!(
+            "positives hidden: a count below {CELL_MIN} would be shown or would follow"
+        ))
+    } else {
+        None
+    }
+}
