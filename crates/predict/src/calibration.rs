@@ -168,7 +168,7 @@ impl Calibration {
     }
 
     /// The map of a task on which nothing was fitted: the risk is the estimate.
-    pub fn identity() -> Self {
+    pub const fn identity() -> Self {
         Self {
             calibrated: false,
             refusal: None,

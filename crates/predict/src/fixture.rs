@@ -5,7 +5,8 @@ pub(crate) mod chain;
 use longitude_core::{
     Code, Days, Event, Instant, Observation, ObservationSource, Origin, SubjectId, Timeline,
 };
-use longitude_tokens::{Vocabulary, VocabularyBuilder, VocabularyOptions};
+use longitude_model::{Codes, Config, Marginals, Model, Sizes};
+use longitude_tokens::{Bins, Vocabulary, VocabularyBuilder, VocabularyOptions};
 
 /// Events by MEDS string and day since the epoch; a static event has no finite day.
 pub(crate) fn timeline(subject: i64, events: &[(&str, f64)], observation: Observation) -> Timeline {
@@ -67,4 +68,37 @@ pub(crate) fn vocabulary() -> Vocabulary {
         builder.observe(&patient(subject, 24));
     }
     builder.finish().unwrap()
+}
+
+/// A little transformer of that world with random weights: its marginal rates are about those of
+/// the patients (an event every three days, a tie in three), and its past matters.
+pub(crate) fn model(vocabulary: &Vocabulary) -> Model {
+    let sizes = Sizes {
+        vocab: vocabulary.len(),
+        groups: vocabulary.groups_len(),
+        value_bins: usize::from(vocabulary.value_bins_max()),
+        vocabulary: vocabulary.digest().unwrap().to_string(),
+    };
+    let config = Config::shaped((32, 2, 2), 96, sizes);
+    let ids = (0..).take(vocabulary.len());
+    let codes = Codes {
+        groups: vocabulary.group_table(),
+        value_bins: ids
+            .map(|id| vocabulary.bins_of(id).map_or(0, Bins::len))
+            .collect(),
+    };
+    let mut shares = vocabulary.marginals().code_log_share;
+    shares[vocabulary.death_id() as usize] = 0.01_f32.ln();
+    let marginals = Marginals {
+        code_log_frequency: shares,
+        zero_wait: 0.3,
+        hazards_per_day: vec![0.3; config.wait_bins()],
+        value_log_frequency: Vec::new(),
+    };
+    let mut model = Model::new(config, codes, 17).unwrap();
+    model.set_marginals(&marginals).unwrap();
+    for (index, weight) in (0_u32..).zip(model.weights_mut()) {
+        *weight += 0.3 * crate::sample::single(crate::rng::unit(1, index, 0) - 0.5);
+    }
+    model
 }

@@ -12,11 +12,17 @@
 
 mod abstain;
 mod calibration;
+mod default_tasks;
+mod engine;
+mod evidence;
+mod fan;
 mod index;
+mod neural;
 mod process;
 mod risk;
 mod rng;
 mod sample;
+mod workers;
 
 #[cfg(test)]
 mod fixture;
@@ -26,6 +32,10 @@ pub use calibration::{
     Calibrated, Calibration, CalibrationOptions, ESTIMATE_MIN, Isotonic, Logistic, Map, Method,
     Refusal,
 };
+pub use default_tasks::{Census, DefaultTasksOptions, default_tasks};
+pub use engine::{AnswerOptions, Asked, Engine, Fitted, Pool};
+pub use evidence::EvidenceOptions;
+pub use fan::{Fan, FanPoint, Outlook, OutlookOptions, fan};
 pub use index::{IndexFit, IndexOptions, index_time, last_observed};
 pub use risk::{Outcome, Raw};
 pub use sample::{Future, SampleOptions, Step};
@@ -34,12 +44,37 @@ pub use sample::{Future, SampleOptions, Step};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A sampling option is zero.
-    #[error("the sampling option `{what}` must be at least 1")]
+    /// An option is zero or empty.
+    #[error("the option `{what}` must be at least 1")]
     Option {
         /// Which.
         what: &'static str,
     },
+    /// There is nothing before the prediction time, not even birth.
+    #[error("the subject has no event up to the prediction time")]
+    EmptyHistory,
+    /// The model was made for another vocabulary.
+    #[error("the model belongs to vocabulary {model}, not to {vocabulary}")]
+    Vocabulary {
+        /// What the model says.
+        model: String,
+        /// The digest of the vocabulary that was given.
+        vocabulary: longitude_core::Digest,
+    },
+    /// The vocabulary has no digest.
+    #[error("the vocabulary's digest cannot be taken")]
+    VocabularyDigest(#[source] longitude_tokens::Error),
+    /// The model could not take a history.
+    #[error("the model refused a history of {positions} events")]
+    Prefill {
+        /// How many events it had.
+        positions: usize,
+        /// Why.
+        source: longitude_model::Error,
+    },
+    /// The model could not take a step.
+    #[error("the model could not go on with a future")]
+    Model(#[from] longitude_model::Error),
 }
 
 /// This crate's result.

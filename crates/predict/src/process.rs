@@ -3,6 +3,7 @@
 //! tests have a chain whose answers are known on paper.
 
 use crate::Result;
+use longitude_model::Input;
 
 /// R futures of one past, each with what happened in it so far. Rows are numbered from 0 in the
 /// order in which they were made; retired rows close up.
@@ -20,16 +21,4 @@ pub(crate) trait Process {
 
     /// Keeps these rows only, in this order (ascending), and appends one event to each.
     fn advance(&mut self, keep: &[usize], events: &[Input]) -> Result<()>;
-}
-
-/// What the process sees of one event.
-#[derive(Clone, Copy, PartialEq)]
-#[expect(dead_code, reason = "a process need not look at everything")]
-pub(crate) struct Input {
-    pub(crate) code: u32,
-    pub(crate) value_bin: u16,
-    pub(crate) value: f32,
-    pub(crate) age_days: f32,
-    pub(crate) time_days: f64,
-    pub(crate) wait_days_prev: f32,
 }

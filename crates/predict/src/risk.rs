@@ -164,6 +164,11 @@ impl Scores {
         Self(tallies)
     }
 
+    /// The first `n` of them.
+    pub(crate) fn first(&self, n: u32) -> Self {
+        Self(self.0.iter().take(n as usize).copied().collect())
+    }
+
     /// The estimate with everything beside it.
     pub(crate) fn raw(&self) -> Raw {
         let scope: Vec<f64> = self.0.iter().map(|t| t.scope).collect();

@@ -7,12 +7,12 @@
 //! Every draw depends on (seed, subject, sample, step, purpose) alone (`rng`), and rows of a batch
 //! do not see each other, so a future is the same in any batch and on any number of threads.
 
-use crate::process::Input;
 use crate::process::Process;
 use crate::risk::{Outcomes, Tally};
 use crate::rng::{Draws, Stream};
 use crate::{Error, Result};
 use longitude_core::{Code, Days, Instant, SampledEvent, StopReason, SubjectId, Trajectory};
+use longitude_model::Input;
 use longitude_tokens::{PAD, Vocabulary, age_days};
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,118 @@
+//! The transformer as a [`Process`]: one past, run once, and its futures as rows of a decoder.
+
+use crate::process::Process;
+use crate::sample::{Start, single};
+use crate::{Error, Result};
+use longitude_core::{Days, Instant, Timeline};
+use longitude_model::{Decoder, Input, Prefix, Rows};
+use longitude_tokens::{Vocabulary, encode_history};
+
+/// One subject's past as the model sees it.
+pub(crate) struct History {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) start: Start,
+}
+
+impl History {
+    /// The events up to and with `at`, at most `positions_max` of them: static ones and birth, then
+    /// the latest, as training cuts long timelines.
+    pub(crate) fn new(
+        vocabulary: &Vocabulary,
+        timeline: &Timeline,
+        at: Instant,
+        positions_max: usize,
+    ) -> Result<Self> {
+        let tokens = encode_history(vocabulary, timeline, at);
+        let positions = tokens.recent(positions_max);
+        let (Some(first), Some(last)) = (positions.first(), positions.last()) else {
+            return Err(Error::EmptyHistory);
+        };
+        let (first_us, last_us) = (tokens.time_us[*first], tokens.time_us[*last]);
+        let input = |position: &usize| {
+            let now = tokens.time_us[*position];
+            let before = position.checked_sub(1).map_or(now, |p| tokens.time_us[p]);
+            Input {
+                code: tokens.code[*position],
+                value_bin: tokens.value_bin[*position],
+                value: tokens.value[*position],
+                age_days: tokens.age_days[*position],
+                time_days: Days::from_micros(now.saturating_sub(first_us)).0,
+                wait_days_prev: single(Days::from_micros(now.saturating_sub(before)).0),
+            }
+        };
+        Ok(Self {
+            inputs: positions.iter().map(input).collect(),
+            start: Start {
+                subject: timeline.subject(),
+                at,
+                first_us,
+                last_us,
+                birth: tokens.birth_us.map(Instant),
+            },
+        })
+    }
+}
+
+/// Futures of one prefix.
+pub(crate) struct Neural<'a> {
+    decoder: &'a Decoder,
+    prefix: &'a Prefix,
+    rows: &'a mut Rows,
+    /// The decoder's row of each row here, ascending.
+    active: Vec<u32>,
+    /// `[R, D]`.
+    hidden: Vec<f32>,
+    /// `[R, 1 + W]`.
+    laws: Vec<f32>,
+}
+
+impl<'a> Neural<'a> {
+    /// `n` futures with nothing in them yet; `rows` has at least as many rows and is cleared.
+    pub(crate) fn new(
+        decoder: &'a Decoder,
+        prefix: &'a Prefix,
+        rows: &'a mut Rows,
+        n: u32,
+    ) -> Self {
+        rows.clear_all();
+        Self {
+            decoder,
+            prefix,
+            rows,
+            active: (0..n).collect(),
+            hidden: prefix.hidden().repeat(n as usize),
+            laws: Vec::new(),
+        }
+    }
+}
+
+impl Process for Neural<'_> {
+    fn waits(&mut self, after: Option<f64>, draws: &[f64], waits: &mut Vec<f64>) -> Result<()> {
+        self.decoder.wait(&self.hidden, &mut self.laws);
+        let width = self.laws.len() / draws.len().max(1);
+        waits.clear();
+        let rows = self.laws.chunks_exact(width.max(1)).zip(draws);
+        waits.extend(rows.map(|(law, draw)| self.decoder.wait_law(law).sample(*draw, after)));
+        Ok(())
+    }
+
+    fn codes(&mut self, waits: &[f64], codes: &mut Vec<f32>) -> Result<()> {
+        self.decoder.codes(&self.hidden, waits, codes);
+        Ok(())
+    }
+
+    fn bins(&mut self, marks: &[(f64, u32)], bins: &mut Vec<f32>) -> Result<()> {
+        let (waits, codes): (Vec<f64>, Vec<u32>) = marks.iter().copied().unzip();
+        Ok(self.decoder.values(&self.hidden, &waits, &codes, bins)?)
+    }
+
+    fn advance(&mut self, keep: &[usize], events: &[Input]) -> Result<()> {
+        self.active = keep.iter().map(|row| self.active[*row]).collect();
+        let hidden = self
+            .decoder
+            .step(self.prefix, self.rows, &self.active, events)?;
+        self.hidden.clear();
+        self.hidden.extend_from_slice(hidden);
+        Ok(())
+    }
+}
