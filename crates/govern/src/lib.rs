@@ -1,2 +1,43 @@
-//! Signing, registry and contest over the ledger.
+//! Who answers for a run, and how anyone can check it: the institution's keys, the signed model
+//! folder, the ledger of receipts, the check of a whole run, and contests.
+//!
+//! ```text
+//! Institution --signs--> model/model.sig           (OpenSSF Model Signing 1.0, P-256)
+//!      |------signs--> institution.keys.json  --vouches for--> the log's Ed25519 key
+//! Receipt --append--> RunLedger --checkpoint--> ledger/   --verify_run--> Verdict
+//! Contest --file, transition--> contests/<id>.json, a commitment in the ledger
+//! ```
+//!
+//! What it is not: it does not decide who may sign in, talks to no network, and reads no clock; a
+//! time enters as a value. Randomness is drawn in one place, [`random_bytes`].
 #![forbid(unsafe_code)]
+
+mod contest;
+mod dsse;
+mod error;
+mod files;
+mod institution;
+mod key;
+mod layout;
+mod model;
+mod run;
+mod tree;
+mod verify;
+
+pub use contest::{
+    Action, Cause, Contest, ContestBook, ContestId, ContestKind, Determination, Filer, Finding,
+    Ground, Independence, NewContest, Remedy, State, Step, Transition,
+};
+pub use error::{Error, Fault, Result};
+pub use institution::{Institution, random_bytes};
+pub use key::{PublicKey, TrustedKey};
+pub use layout::Layout;
+pub use model::{
+    LoadGuard, MODEL_SIGNATURE, Manifest, load_guard, model_root, sign_model, verify_model,
+};
+pub use run::{EntryId, Leaf, RunLedger, commitment};
+pub use tree::{Tree, tree_digest};
+pub use verify::{Check, Outcome, Verdict, verify_run};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! The contests of a run on the disk, each step in the ledger before it counts.
+//!
+//! A step writes the new case beside the old one, appends the commitment to the ledger, and then
+//! puts the new case in the old one's place. After a crash the ledger says whether it counts.
+
+use crate::contest::case::{Contest, ContestId, NewContest};
+use crate::contest::state::{State, Transition};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::institution::random_bytes;
+use crate::layout::Layout;
+use crate::run::{EntryId, Leaf, RunLedger, commitment};
+use longitude_core::Digest;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const PENDING: &str = ".pending";
+
+/// The contests of a run.
+#[derive(Clone, Debug)]
+pub struct ContestBook {
+    dir: PathBuf,
+}
+
+/// What the ledger holds of a step: which contest, where it stands, a commitment to the case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Committed {
+    pub(crate) contest: ContestId,
+    state: State,
+    case: Digest,
+}
+
+impl ContestBook {
+    /// Opens the contests of a run and finishes or undoes a step that a crash interrupted.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written.
+    pub fn open(layout: &Layout, ledger: &RunLedger) -> Result<Self> {
+        let dir = layout.contests();
+        fs::create_dir_all(&dir).map_err(Error::file("create", &dir))?;
+        let book = Self { dir };
+        let pending = names_in(&book.dir, &format!(".json{PENDING}"));
+        if pending.is_empty() {
+            return Ok(book);
+        }
+        let steps: Vec<Committed> = ledger.leaves()?.iter().filter_map(step_of).collect();
+        for name in pending {
+            let path = book.dir.join(&name);
+            let committed = commitment_of(&path)?;
+            if steps.iter().any(|step| step.case == committed) {
+                let place = name.trim_end_matches(PENDING);
+                files::rename(&path, &book.dir.join(place))?;
+            } else {
+                fs::remove_file(&path).map_err(Error::file("remove", &path))?;
+            }
+        }
+        Ok(book)
+    }
+
+    /// Files a contest. It counts when this returns.
+    ///
+    /// # Errors
+    /// When it lacks what its kind needs, or the disk or the ledger refuses.
+    pub fn file(&self, ledger: &mut RunLedger, new: NewContest) -> Result<ContestId> {
+        let ids = self.ids()?;
+        let id = ids.last().map_or(ContestId::FIRST, |last| last.next());
+        let mut contest = new.open(id)?;
+        self.commit(ledger, &mut contest)?;
+        Ok(id)
+    }
+
+    /// All contests, oldest first.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn list(&self) -> Result<Vec<Contest>> {
+        self.ids()?.into_iter().map(|id| self.get(id)).collect()
+    }
+
+    /// One contest.
+    ///
+    /// # Errors
+    /// When there is none with this number, or it cannot be read.
+    pub fn get(&self, id: ContestId) -> Result<Contest> {
+        let path = self.path(id);
+        let text = files::read_text_if_there(&path)?;
+        let text = text.ok_or_else(|| Error::NoContest(id.to_string()))?;
+        let contest: Contest = files::parse_json(&path, &text)?;
+        if contest.id != id {
+            return Err(Error::form(&path, "it holds a contest with another number"));
+        }
+        Ok(contest)
+    }
+
+    /// Makes a step and gives its entry in the ledger.
+    ///
+    /// # Errors
+    /// When the contest's state does not allow it, it lacks what it needs, or the disk or the
+    /// ledger refuses.
+    pub fn transition(
+        &self,
+        ledger: &mut RunLedger,
+        id: ContestId,
+        transition: Transition,
+    ) -> Result<EntryId> {
+        let mut contest = self.get(id)?;
+        contest.advance(transition)?;
+        self.commit(ledger, &mut contest)
+    }
+
+    fn commit(&self, ledger: &mut RunLedger, contest: &mut Contest) -> Result<EntryId> {
+        contest.salt = salt_text(&random_bytes()?);
+        let text = files::to_json("the contest", contest)?;
+        let place = self.path(contest.id);
+        let pending = files::beside(&place, PENDING);
+        files::write(&pending, text.as_bytes())?;
+        let step = Committed {
+            contest: contest.id,
+            state: contest.state,
+            case: commitment_of(&pending)?,
+        };
+        let entry = ledger.append(&format!("contest.{}", contest.state), &step)?;
+        files::rename(&pending, &place)?;
+        Ok(entry)
+    }
+
+    fn ids(&self) -> Result<Vec<ContestId>> {
+        let names = files_in(&self.dir);
+        let id = |name: String| name.trim_end_matches(".json").parse();
+        let mut ids: Vec<ContestId> = names.into_iter().map(id).collect::<Result<_>>()?;
+        ids.sort();
+        Ok(ids)
+    }
+
+    fn path(&self, id: ContestId) -> PathBuf {
+        self.dir.join(format!("{id}.json"))
+    }
+}
+
+/// The step that a leaf of the ledger is of, if it is of one.
+pub(crate) fn step_of(leaf: &Leaf) -> Option<Committed> {
+    if !leaf.kind.starts_with("contest.") {
+        return None;
+    }
+    serde_json::from_value(leaf.receipt.clone()).ok()
+}
+
+/// Whether the case on the disk is the one that the ledger committed to: in its place, or beside
+/// it where a crash came before the exchange.
+pub(crate) fn is_committed(dir: &Path, step: &Committed) -> Result<bool> {
+    let place = dir.join(format!("{}.json", step.contest));
+    let pending = files::beside(&place, PENDING);
+    if pending.is_file() && commitment_of(&pending).is_ok_and(|case| case == step.case) {
+        return Ok(true);
+    }
+    Ok(commitment_of(&place)? == step.case)
+}
+
+/// The names of the case files in a folder, sorted.
+pub(crate) fn files_in(dir: &Path) -> Vec<String> {
+    names_in(dir, ".json")
+}
+
+fn names_in(dir: &Path, ending: &str) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.ok()?.file_name().into_string().ok();
+    let mut names: Vec<String> = entries
+        .filter_map(name)
+        .filter(|name| name.ends_with(ending))
+        .collect();
+    names.sort();
+    names
+}
+
+/// The commitment to a case file: over all its bytes, salted with the salt that it holds.
+fn commitment_of(path: &Path) -> Result<Digest> {
+    let text = files::read_text(path)?;
+    let contest: Contest = files::parse_json(path, &text)?;
+    let salt = salt_bytes(&contest.salt).ok_or_else(|| Error::form(path, "it has no salt"))?;
+    Ok(commitment(&salt, text.as_bytes()))
+}
+
+fn salt_text(salt: &[u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(*salt))
+}
+
+fn salt_bytes(text: &str) -> Option<[u8; 16]> {
+    let number = u128::from_str_radix(text, 16).ok()?;
+    let salt = number.to_be_bytes();
+    (salt_text(&salt) == text).then_some(salt)
+}
