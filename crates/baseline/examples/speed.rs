@@ -75,9 +75,8 @@ fn main() -> Result<(), Error> {
         let mean = risks.iter().sum::<f64>() / risks.len() as f64;
         let chosen = fitted.describe();
         let asking = start.elapsed().as_secs_f64();
-        println!(
-            "{kind}: fit {fit_seconds:.2} s, 2,000 answers {asking:.2} s, mean {mean:.3}, {chosen:?}"
-        );
+        println!("{kind}: fit {fit_seconds:.2} s, 2,000 answers {asking:.2} s");
+        println!("  mean risk {mean:.3}, {chosen:?}");
     }
     Ok(())
 }

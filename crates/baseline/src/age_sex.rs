@@ -1,11 +1,12 @@
 //! The hazard of the outcome by age and sex alone: what every model must beat.
 //!
 //! Person-time is counted on the train timelines from each prediction time to the first outcome,
-//! death, the end of observation or the horizon, whichever comes first, in bands of
-//! [`BAND_YEARS`] years by sex. In each cell the hazard is constant; the hazard of death is found
-//! in the same way, each cause taking the other as the end of follow-up. The risk over the horizon
-//! is the cumulative incidence under both (Kalbfleisch and Prentice 2002, section 8.2), the subject
-//! growing older on the way.
+//! death or the horizon, whichever comes first, in bands of [`BAND_YEARS`] years by sex: the same
+//! people at the same times as the other baselines learn from, so that who is left out of the
+//! labels (the censored) is left out of all alike. In each cell the hazard is constant; the hazard
+//! of death is found in the same way, each cause taking the other as the end of follow-up. The
+//! risk over the horizon is the cumulative incidence under both (Kalbfleisch and Prentice 2002,
+//! section 8.2), the subject growing older on the way.
 //!
 //! Cells with little person-time lean on a prior: a cell's hazard has a gamma prior worth
 //! [`PRIOR_EVENTS`] event, whose mean is the hazard of the age band in both sexes; that of a band
@@ -175,7 +176,8 @@ impl Tally {
     }
 }
 
-/// Days at risk after the prediction time, and what ended them.
+/// Days at risk after the prediction time, and what ended them. An example with neither outcome nor
+/// death was observed to the horizon, or it would have no label.
 fn follow_up(example: &Example<'_>, task: &Task) -> (f64, End) {
     let Example { timeline, time } = example;
     let horizon = time.plus(task.horizon);
@@ -191,9 +193,7 @@ fn follow_up(example: &Example<'_>, task: &Task) -> (f64, End) {
             return ((when - *time).0, End::Death);
         }
     }
-    let last = timeline.events().last().and_then(|event| event.time);
-    let observed = timeline.observation().end.or(last).unwrap_or(*time);
-    ((observed.min(horizon).max(*time) - *time).0, End::Neither)
+    (task.horizon.0, End::Neither)
 }
 
 impl Place {

@@ -35,12 +35,12 @@ pub enum NotFitted {
     /// Everybody to learn from had the outcome.
     #[error("every example to learn from has the outcome")]
     NoNegatives,
-    /// No follow-up of the timelines holds the outcome, whatever the labels say, so that there is no
-    /// hazard to estimate.
+    /// No follow-up of the timelines holds the outcome, whatever the labels say, so that there is
+    /// no hazard to estimate.
     #[error("no follow-up after a prediction time holds the outcome")]
     NothingFollowed,
     /// Neither the tuning examples, nor a fifth of the train subjects in their place, hold both
     /// classes, so that neither the penalty nor the number of trees can be chosen.
-    #[error("the tuning examples are too few or of one class, and the train ones cannot spare any")]
+    #[error("the tuning examples are too few or of one class, and train can spare none")]
     NothingToTuneOn,
 }

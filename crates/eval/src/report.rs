@@ -131,8 +131,8 @@ pub struct TruthAgreement {
 pub struct TruthReport {
     /// Rows compared: those that every model answered.
     pub n: u64,
-    /// Mean true risk over them, absent where there are none.
-    pub mean_true_risk: Option<f64>,
+    /// Mean true risk over them.
+    pub mean_true_risk: f64,
     /// Each model by its name.
     pub models: BTreeMap<String, TruthAgreement>,
 }
@@ -156,7 +156,7 @@ pub struct TaskReport {
     pub left_out: BTreeMap<String, u64>,
     /// The models in the order given.
     pub models: Vec<ModelReport>,
-    /// The models against the known truth, where there is one.
+    /// The models against the known truth, where there is one and rows to compare on.
     pub truth: Option<TruthReport>,
 }
 

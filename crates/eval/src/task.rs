@@ -83,6 +83,7 @@ pub fn task_report(input: &TaskInput<'_>, options: &Options) -> Result<TaskRepor
     let reports = model_reports(input, &models, &common, options);
     let truth = input
         .truth
+        .filter(|_| !common.rows.is_empty())
         .map(|truth| truth_report(&common, &select(truth, &common.rows), options));
     Ok(TaskReport {
         id: input.id.to_owned(),

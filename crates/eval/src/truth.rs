@@ -20,6 +20,7 @@ pub fn agreement(truth: &[f64], risks: &[f64]) -> [Result<f64, Undefined>; 3] {
     weighted_agreement(truth, risks, |_| 1.0)
 }
 
+/// `truth` holds the common rows, of which there is at least one.
 pub(crate) fn truth_report(common: &Common<'_>, truth: &[f64], options: &Options) -> TruthReport {
     let models = common.models.iter().filter(|(name, _)| *name != TRUTH);
     let agreements = models.map(|(name, risks)| {
@@ -44,7 +45,7 @@ pub(crate) fn truth_report(common: &Common<'_>, truth: &[f64], options: &Options
     });
     TruthReport {
         n: truth.len() as u64,
-        mean_true_risk: (!truth.is_empty()).then(|| truth.iter().sum::<f64>() / truth.len() as f64),
+        mean_true_risk: truth.iter().sum::<f64>() / truth.len() as f64,
         models: agreements.collect(),
     }
 }

@@ -371,6 +371,7 @@ fn few_events_leave_the_interval_out_with_a_reason() {
 fn no_rows_are_a_report_too() {
     let report = Rows::draw(0, 8).report(200).unwrap();
     assert_eq!((report.n, report.positives), (0, 0));
+    assert!(report.truth.is_none() && !serde_json::to_string(&report).unwrap().contains("NaN"));
     assert!(
         report
             .models
