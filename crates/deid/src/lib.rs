@@ -1,2 +1,30 @@
 //! The privacy boundary: the only maker of de-identified timelines.
+//!
+//! It takes a timeline of one subject, takes away what identifies, and seals the result in
+//! [`Deidentified`], which nothing outside this crate can construct. It opens no file, reads no
+//! clock, and keeps no map back: who holds the key can make the pseudonyms again.
+//!
+//! ```text
+//! Timeline -> Deidentifier (key, options) -> Deidentified<Timeline> + Changes
+//! stored de-identified set + deid's receipt -> Reopened -> Deidentified<Timeline>
+//! ```
+//!
+//! [`policy`] states, identifier by identifier, what becomes of it in each mode.
 #![forbid(unsafe_code)]
+
+mod dates;
+mod key;
+mod names;
+mod patterns;
+pub mod policy;
+mod receipt;
+mod sealed;
+mod text;
+mod timeline;
+
+pub use key::Key;
+pub use policy::{Changes, Identifier, Mode, Options, TextPolicy};
+pub use receipt::{Error, Reopened, receipt, reopen};
+pub use sealed::Deidentified;
+pub use text::{Found, Scrubber};
+pub use timeline::Deidentifier;

@@ -1,0 +1,295 @@
+//! The patterns of identifiers in English clinical text, in one list. Where a pattern has a group
+//! `x`, that group is the identifier; otherwise the whole match is.
+//!
+//! They are written for recall: a number after the word `serial` is taken whatever it looks like.
+//! Formats follow North American habits for telephones, postal codes and social security numbers.
+
+use crate::policy::Identifier;
+
+/// A name of one to three words, perhaps with an initial.
+macro_rules! name {
+    () => {
+        r"\p{Lu}[\p{L}'’-]+(?:[ \t]+\p{Lu}\.)?(?:[ \t]+\p{Lu}[\p{L}'’-]+){0,2}"
+    };
+}
+
+/// What stands between the name of a number and the number.
+macro_rules! number_label {
+    () => {
+        r"(?:[ \t]*(?:id|identifier|number|num|no\.?|nr\.?|\#))?[ \t]*(?:is[ \t]+)?[:#]?[ \t]*"
+    };
+}
+
+/// A number that may have letters and dashes, with a digit early on.
+macro_rules! number {
+    () => {
+        r"(?P<x>[A-Za-z]{0,5}-?\d[\dA-Za-z-]{3,})"
+    };
+}
+
+/// Telephone digits in their usual groups, with or without country code and extension.
+macro_rules! phone {
+    () => {
+        r"(?:(?:\+\d{1,3}|001|1)[-. ]?)?(?:\(\d{3}\)[ ]?|\d{3}[-. ]?)\d{3}[-. ]?\d{4}(?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?"
+    };
+}
+
+/// The patterns, the more telling first: where two find the same place, the earlier names it.
+pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
+    (Identifier::Email, r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+    (
+        Identifier::Url,
+        r"(?i)\b(?:https?|ftp)://[^\s<>]+|\bwww\.[^\s<>]+",
+    ),
+    (Identifier::Ip, r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b"),
+    (
+        Identifier::Ip,
+        r"\b(?:[0-9A-Fa-f]{1,4}:){4,7}[0-9A-Fa-f]{1,4}\b",
+    ),
+    (Identifier::Ssn, r"\b\d{3}-\d{2}-\d{4}\b"),
+    (
+        Identifier::Ssn,
+        concat!(
+            r"(?i)\b(?:ssn|social security)",
+            number_label!(),
+            r"(?P<x>\d[\d -]{6,10}\d)"
+        ),
+    ),
+    (
+        Identifier::Fax,
+        concat!(
+            r"(?i)\b(?:fax|facsimile)",
+            number_label!(),
+            r"(?P<x>[+(]?\d[\d().\- ]{3,}\d(?:[ ]?x[ ]?\d+)?)"
+        ),
+    ),
+    (Identifier::Phone, concat!(r"(?:\b|[+(])", phone!())),
+    (
+        Identifier::Phone,
+        concat!(
+            r"(?i)\b(?:pager|beeper|phone|tel|telephone|mobile|cell|ext|extension|call)\.?",
+            number_label!(),
+            r"(?P<x>[+(]?\d[\d().\- ]{2,}\d(?:[ ]?x[ ]?\d+)?)"
+        ),
+    ),
+    (
+        Identifier::Mrn,
+        concat!(
+            r"(?i)\b(?:mrn|medical record|patient id|patient number|patient no\.?|chart|hospital (?:id|number|no\.?)|unit (?:number|no\.?)|unit \#)",
+            number_label!(),
+            number!()
+        ),
+    ),
+    (
+        Identifier::HealthPlan,
+        concat!(
+            r"(?i)\b(?:member|subscriber|policy|group|insurance|beneficiary|medicare|medicaid|health plan|plan)",
+            number_label!(),
+            number!()
+        ),
+    ),
+    (
+        Identifier::Licence,
+        concat!(
+            r"(?i)\b(?:driver'?s? licen[sc]e|licen[sc]e|certificate|certification|dea|npi|dl)",
+            number_label!(),
+            number!()
+        ),
+    ),
+    (
+        Identifier::Vehicle,
+        concat!(
+            r"(?i)\b(?:licen[sc]e plate|plate|vin|vehicle|registration)",
+            number_label!(),
+            r"(?P<x>[A-Z0-9]{1,4}[- ]?\d[A-Z0-9-]{2,})"
+        ),
+    ),
+    (
+        Identifier::Vehicle,
+        r"\b[A-HJ-NPR-Z]{1,3}\d[A-HJ-NPR-Z0-9]{7,9}\d{6}\b",
+    ),
+    (
+        Identifier::Device,
+        concat!(
+            r"(?i)\b(?:serial|s/n|device|udi|imei|lot|model)",
+            number_label!(),
+            number!()
+        ),
+    ),
+    (
+        Identifier::Account,
+        concat!(
+            r"(?i)\b(?:account|acct\.?|invoice|claim|billing|encounter|visit|csn|har)",
+            number_label!(),
+            number!()
+        ),
+    ),
+    (
+        Identifier::Other,
+        concat!(
+            r"(?i)\b(?:accession|specimen|requisition|case|order|study|record|reference|ref\.?|confirmation)",
+            number_label!(),
+            number!()
+        ),
+    ),
+    (Identifier::Other, r"\b[A-Z]{1,4}-?\d{6,}(?:-\d+)?\b"),
+    (Identifier::Other, r"\b\d{7,}\b"),
+    (
+        Identifier::Age,
+        r"(?i)\b(?P<x>(?:9\d|1[0-4]\d))(?:[ \t-]*(?:years?|yrs?)\b|[ \t]*(?:y\.?o\.?|y/o|yo)\b|[ \t]*[MF]\b)",
+    ),
+    (
+        Identifier::Age,
+        r"(?i)\b(?:aged?|turned|turns)[ \t]*:?[ \t]*(?P<x>(?:9\d|1[0-4]\d))\b",
+    ),
+    (
+        Identifier::Age,
+        r"(?i)\b(?P<x>(?:ninety|one hundred|a hundred)(?:[- ](?:and[- ])?(?:one|two|three|four|five|six|seven|eight|nine|ten))?)[ -]years?[ -]old\b",
+    ),
+    (
+        Identifier::Address,
+        concat!(
+            r"\b\d{1,6}[A-Z]?[ \t]+(?:[NSEW]\.?[ \t]+)?(?:\p{Lu}[\p{L}'’.-]+[ \t]+|\d+(?:st|nd|rd|th)[ \t]+){1,4}?",
+            r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|Terrace|Ter|Circles?|Cir|Square|Sq|Highway|Hwy|Parkways?|Pkwy|Trails?|Row|Alley|Loop|Crescent|Plaza|Points?|Ports?|Harbors?|Harbours?|Isles?|Islands?|Clubs?|Forks?|Mounts?|Mountains?|Mission|Keys?|Lands?|Summit|Cliffs?|Walks?|Gardens?|Skyway|Causeway|Passage|Meadows?|Hills?|Hollow|Haven|Heights|Glens?|Groves?|Greens?|Gateway|Fords?|Forges?|Fields?|Flats?|Falls|Extensions?|Expressway|Estates?|Dale|Dam|Creek|Crossing|Cove|Course|Corners?|Common|Centers?|Canyon|Camp|Bypass|Burgs?|Brooks?|Bridge|Branch|Bend|Bayou|Beach|Bluffs?|Bottom|Inlet|Junctions?|Knolls?|Lakes?|Landing|Lights?|Locks?|Lodge|Mall|Manors?|Mews|Mills?|Motorway|Neck|Orchard|Oval|Overpass|Parks?|Pass|Path|Pike|Pines?|Plains?|Prairie|Radial|Ramp|Ranch|Rapids?|Rest|Ridges?|River|Route|Run|Shoals?|Shores?|Springs?|Spurs?|Station|Stravenue|Stream|Throughway|Trace|Track|Trafficway|Tunnel|Turnpike|Underpass|Unions?|Valleys?|Viaduct|Views?|Villages?|Ville|Vista|Wall|Wells?)\b\.?",
+            r"(?:,?[ \t]*(?:Apt|Apartment|Suite|Ste|Unit|Room|Rm|Floor|Fl|\#)\.?[ \t]*\#?\w+)?"
+        ),
+    ),
+    (Identifier::Address, r"(?i)\bP\.?[ ]?O\.?[ ]?Box[ ]+\d+"),
+    (
+        Identifier::Address,
+        r"(?i)\b(?:lives|resides|residing|living|home|address)[ \t]*(?:at|is|:)[ \t]*(?P<x>\d[^,;\n]{3,60})",
+    ),
+    (
+        Identifier::Place,
+        r"(?P<x>\p{Lu}[\p{L}'’.-]+(?:[ \t]\p{Lu}[\p{L}'’.-]+){0,3},[ \t]*[A-Z]{2})[ \t]+\d{5}\b",
+    ),
+    (
+        Identifier::Place,
+        r"(?i:\b(?:lives in|living in|resides in|resident of|moved from|moved to|born in|native of|grew up in|travell?ed (?:to|from)|visiting from))[ \t]+(?P<x>\p{Lu}[\p{L}'’.-]+(?:[ \t]\p{Lu}[\p{L}'’.-]+){0,2}(?:,[ \t]*\p{Lu}\p{L}+)?)",
+    ),
+    (
+        Identifier::Zip,
+        r"\b[A-Z]{2}[ \t]+(?P<x>\d{5}(?:-\d{4})?)\b",
+    ),
+    (
+        Identifier::Zip,
+        r"(?i)\b(?:zip|postal)(?:[ ]?code)?[: ]+(?P<x>\d{5}(?:-\d{4})?)\b",
+    ),
+    (
+        Identifier::Organization,
+        concat!(
+            r"\b(?:\p{Lu}[\p{L}'’.&-]+[ \t]+){1,4}(?:of[ \t]+(?:\p{Lu}[\p{L}'’.-]+[ \t]+){1,2})?",
+            r"(?:Medical Cent(?:er|re)|General Hospital|Memorial Hospital|Community Hospital|Community Clinic|Children's Hospital|Hospital|Clinic|Infirmary|Health System|Healthcare|Nursing Home|Hospice|Rehabilitation Cent(?:er|re)|University|College|High School|Elementary School)\b"
+        ),
+    ),
+    (
+        Identifier::Organization,
+        r"\b\p{Lu}[\p{L}'’-]+(?:(?:,[ \t]*|[ \t]+(?:and|&)[ \t]+|[ \t]+)\p{Lu}[\p{L}'’-]+){0,3}[ \t]+(?:PLC|LLC|LLP|Ltd|Inc|Corp|Co|GmbH|Group|Company|Corporation|Industries|Associates|Partners|and Sons)\b",
+    ),
+    (
+        Identifier::Organization,
+        r"\b\p{Lu}\p{Ll}+,[ \t]\p{Lu}\p{Ll}+[ \t]and[ \t]\p{Lu}\p{Ll}+\b",
+    ),
+    (
+        Identifier::Organization,
+        r"(?i:\b(?:work(?:s|ed|ing)?|employed|job|retired|driver|manager|teacher|engineer|clerk)\b[^.;:\n]{0,40}?\b(?:for|at|by|from))[ \t]+(?P<x>\p{Lu}[\p{L}'’&-]+(?:(?:,[ \t]*|[ \t]+)(?:(?:and|&|of)[ \t]+)?\p{Lu}[\p{L}'’&-]+){0,4})",
+    ),
+    (
+        Identifier::Name,
+        r"(?im)^[ \t]*(?:patient(?:'s)?(?: name)?|name|pt(?: name)?|attending(?: physician)?|provider|physician|surgeon|pcp|author|dictated by|referring(?: physician| provider)?|resident|nurse|therapist|interpreter|emergency contact|next of kin|guardian|mother|father|spouse)[ \t]*:[ \t]*(?P<x>[\p{L}'’.-]+(?:,?[ \t]+[\p{L}'’.-]+){0,3})",
+    ),
+    (
+        Identifier::Name,
+        concat!(
+            r"\b(?i:dr|mr|mrs|ms|miss|mx|prof|professor|doctor|nurse|sister|father|rev|sir|madam|sgt|capt)\b\.?[ \t]+(?P<x>",
+            name!(),
+            ")"
+        ),
+    ),
+    (
+        Identifier::Name,
+        concat!(
+            r"\b(?i:electronically signed by|signed by|signed|dictated by|transcribed by|reviewed by|seen by|discussed with|spoke with|spoken with|referred by|evaluated by|performed by|accompanied by|per|cc:|attn:|dear|named|name is|called)[ \t]+(?:(?i:dr|mr|mrs|ms)\.?[ \t]+)?(?P<x>",
+            name!(),
+            ")"
+        ),
+    ),
+    (
+        Identifier::Name,
+        concat!(
+            r"\b(?i:spouse|wife|husband|partner|fianc[eé]e?|boyfriend|girlfriend|mother|mom|father|dad|son|daughter|brother|sister|aunt|uncle|cousin|niece|nephew|grandmother|grandfather|grandson|granddaughter|friend|neighbou?r|caregiver|contact|proxy|roommate)[ \t]*(?:,|:|is|named)?[ \t]+(?P<x>",
+            name!(),
+            ")"
+        ),
+    ),
+    (
+        Identifier::Name,
+        concat!(
+            r"\b(?P<x>",
+            name!(),
+            r"),?[ \t]+(?:MD|M\.D\.|DO|D\.O\.|RN|NP|PA|PA-C|PhD|Ph\.D\.|DDS|LPN|CRNA|FNP|MBBS|DPT|LCSW)\b"
+        ),
+    ),
+];
+
+/// English months, full and short.
+macro_rules! month {
+    () => {
+        r"(?P<mon>January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)\b\.?"
+    };
+}
+
+/// A weekday before a date; it would give away the shift within the week, so it goes.
+macro_rules! weekday {
+    () => {
+        r"(?i)(?P<w>\b(?:mon|tues|wednes|thurs|fri|satur|sun)day,?[ \t]+(?:the[ \t]+)?)?\b"
+    };
+}
+
+/// Dates. Groups: `y`, `m` or `mon`, `d`, `o` (the ending of an ordinal), `w` (a weekday).
+pub(crate) const DATES: &[&str] = &[
+    concat!(
+        weekday!(),
+        r"(?P<y>(?:1[89]|2[0-2])\d{2})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"
+    ),
+    concat!(
+        weekday!(),
+        r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4}|\d{2})\b"
+    ),
+    concat!(
+        weekday!(),
+        r"(?P<m>\d{1,2})-(?P<d>\d{1,2})-(?P<y>\d{4}|\d{2})\b"
+    ),
+    concat!(
+        weekday!(),
+        r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})\b"
+    ),
+    concat!(
+        weekday!(),
+        month!(),
+        r"[ \t]*(?P<d>\d{1,2})(?P<o>st|nd|rd|th)?\b,?[ \t]+(?P<y>\d{4})\b"
+    ),
+    concat!(
+        weekday!(),
+        r"(?P<d>\d{1,2})(?P<o>st|nd|rd|th)?[ \t-]+(?:of[ \t]+)?",
+        month!(),
+        r"[ \t,-]+(?P<y>\d{4}|\d{2})\b"
+    ),
+    concat!(
+        weekday!(),
+        month!(),
+        r",?[ \t]+(?:of[ \t]+)?(?P<y>(?:1[89]|2[0-2])\d{2})\b"
+    ),
+    concat!(
+        weekday!(),
+        month!(),
+        r"[ \t]*(?P<d>[0-3]?\d)(?P<o>st|nd|rd|th)?\b"
+    ),
+    concat!(
+        weekday!(),
+        r"(?P<d>[0-3]?\d)(?P<o>st|nd|rd|th)?[ \t]+(?:of[ \t]+)?",
+        month!()
+    ),
+    r"\b(?P<m>0?[1-9]|1[0-2])/(?P<y>(?:19|20|21|22)\d{2})\b",
+    r"(?i)\b(?:on|since|dated?|from|until|before|after|by|through)[ \t]+(?P<x>(?P<m>0?[1-9]|1[0-2])/(?P<d>[0-3]?\d))\b",
+];

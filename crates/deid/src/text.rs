@@ -1,0 +1,579 @@
+//! The scrubber: finds identifiers in free text and replaces them.
+//!
+//! Rules only: patterns ([`crate::patterns`]), lists of names, strings that the caller knows. A
+//! name found once is found everywhere in its text. It is measured on annotated notes by
+//! `tests/notes.rs`; no scrubber finds everything, which is why Safe Harbor blanks notes.
+
+use crate::dates::Times;
+use crate::names;
+use crate::patterns::{DATES, PATTERNS};
+use crate::policy::Identifier;
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
+use longitude_core::Instant;
+use regex::{Captures, Regex};
+use std::collections::BTreeSet;
+use std::fmt;
+
+const MICROS_PER_DAY: i64 = 86_400_000_000;
+/// Months as a date spells them.
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// An identifier in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The first byte.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
+    /// What it is.
+    pub identifier: Identifier,
+}
+
+/// What becomes of a date in a text.
+#[derive(Clone, Copy)]
+pub(crate) enum DatePlan {
+    /// It is replaced by `[DATE]`.
+    Blank,
+    /// It is moved by days, in its own format; `[DATE]` where it cannot be read.
+    Shift {
+        /// The subject's days.
+        days: i64,
+        /// Earlier dates would tell an age over 89.
+        floor: Option<Instant>,
+        /// When the text was written, for dates without a year.
+        written: Option<Instant>,
+    },
+}
+
+impl DatePlan {
+    /// The plan for the notes of a subject.
+    pub(crate) fn of(times: Times, written: Option<Instant>) -> Self {
+        match times {
+            Times::Year { .. } => Self::Blank,
+            Times::Shift { days, floor, .. } => Self::Shift {
+                days,
+                floor,
+                written,
+            },
+        }
+    }
+}
+
+/// Strings that are known to identify the subject.
+pub(crate) struct KnownStrings(Option<AhoCorasick>);
+
+impl KnownStrings {
+    /// The strings, and their words of three letters or more.
+    pub(crate) fn new(identifiers: &[String]) -> Self {
+        let mut all = BTreeSet::new();
+        for identifier in identifiers {
+            all.insert(identifier.trim());
+            let words = identifier.split(|c: char| !c.is_alphanumeric());
+            all.extend(words.filter(|word| word.chars().count() >= 3));
+        }
+        all.remove("");
+        if all.is_empty() {
+            return Self(None);
+        }
+        let built = AhoCorasickBuilder::new()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(&all);
+        assert!(
+            built.is_ok(),
+            "the identifiers of one subject fit an automaton"
+        );
+        Self(built.ok())
+    }
+
+    /// Whether a text holds one.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        self.find(text).next().is_some()
+    }
+
+    /// Where they stand as whole words.
+    fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Found> + 'a {
+        let matches = self.0.iter().flat_map(move |known| known.find_iter(text));
+        let spans = matches.map(|found| (found.start(), found.end()));
+        spans
+            .filter(move |&(start, end)| is_whole(text, start, end))
+            .map(|(start, end)| Found {
+                start,
+                end,
+                identifier: Identifier::Known,
+            })
+    }
+}
+
+/// Whether no word goes on beyond either end.
+fn is_whole(text: &str, start: usize, end: usize) -> bool {
+    let inner_first = text[start..end].chars().next();
+    let inner_last = text[start..end].chars().next_back();
+    let joins = |a: Option<char>, b: Option<char>| match (a, b) {
+        (Some(a), Some(b)) => a.is_alphanumeric() && b.is_alphanumeric(),
+        _ => false,
+    };
+    !joins(text[..start].chars().next_back(), inner_first)
+        && !joins(inner_last, text[end..].chars().next())
+}
+
+/// Finds and replaces identifiers in English text.
+pub struct Scrubber {
+    patterns: Vec<(Identifier, Regex)>,
+    dates: Vec<Regex>,
+    given: BTreeSet<&'static str>,
+    surnames: BTreeSet<&'static str>,
+    common: BTreeSet<&'static str>,
+}
+
+impl Default for Scrubber {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scrubber {
+    /// Compiles the patterns; make it once.
+    pub fn new() -> Self {
+        let compile = |pattern: &str| {
+            let compiled = Regex::new(pattern);
+            assert!(compiled.is_ok(), "a pattern does not compile: {pattern}");
+            compiled.ok()
+        };
+        let patterns = PATTERNS.iter();
+        Self {
+            patterns: patterns
+                .filter_map(|(id, p)| Some((*id, compile(p)?)))
+                .collect(),
+            dates: DATES.iter().filter_map(|p| compile(p)).collect(),
+            given: names::GIVEN.split_whitespace().collect(),
+            surnames: names::SURNAMES.split_whitespace().collect(),
+            common: names::COMMON.split_whitespace().collect(),
+        }
+    }
+
+    /// The identifiers in a text, in order, not overlapping.
+    pub fn find(&self, text: &str) -> Vec<Found> {
+        let spans = self.spans(text, &KnownStrings(None));
+        spans.into_iter().map(|span| span.found).collect()
+    }
+
+    /// The text without its identifiers, and what they were.
+    pub(crate) fn scrub(
+        &self,
+        text: &str,
+        plan: DatePlan,
+        known: &KnownStrings,
+    ) -> (String, Vec<Identifier>) {
+        let spans = self.spans(text, known);
+        let moved = |span: &Span| {
+            let pattern = &self.dates[span.date?];
+            let captures = pattern.captures(&text[span.found.start..span.found.end])?;
+            moved_date(&captures, plan)
+        };
+        replace(text, &spans, moved)
+    }
+
+    /// A term of a vocabulary without what cannot belong to one: known strings, dates, and numbers
+    /// and addresses of persons. `None` where nothing was found.
+    pub(crate) fn scrub_term(
+        &self,
+        term: &str,
+        known: &KnownStrings,
+    ) -> Option<(String, Vec<Identifier>)> {
+        let mut spans: Vec<_> = known.find(term).map(Span::plain).collect();
+        if term.contains('@') || (term.contains(' ') && term.bytes().any(|b| b.is_ascii_digit())) {
+            let sure = [
+                Identifier::Email,
+                Identifier::Ssn,
+                Identifier::Phone,
+                Identifier::Mrn,
+            ];
+            let patterns = self.patterns.iter().filter(|(id, _)| sure.contains(id));
+            for (identifier, pattern) in patterns {
+                spans.extend(matches(pattern, term, *identifier).map(Span::plain));
+            }
+            spans.extend(self.date_spans(term));
+        }
+        let spans = resolved(spans);
+        (!spans.is_empty()).then(|| replace(term, &spans, |_span| None))
+    }
+
+    fn spans(&self, text: &str, known: &KnownStrings) -> Vec<Span> {
+        let mut spans: Vec<_> = known.find(text).map(Span::plain).collect();
+        spans.extend(self.date_spans(text));
+        for (identifier, pattern) in &self.patterns {
+            let found = matches(pattern, text, *identifier).map(|found| self.trimmed(text, found));
+            spans.extend(found.flatten().map(Span::plain));
+        }
+        spans.extend(self.listed_names(text).into_iter().map(Span::plain));
+        let everywhere = self.names_again(text, &spans);
+        spans.extend(everywhere.into_iter().map(Span::plain));
+        resolved(spans)
+    }
+
+    fn date_spans(&self, text: &str) -> Vec<Span> {
+        let patterns = self.dates.iter().enumerate();
+        let spans = patterns.flat_map(|(number, pattern)| {
+            matches(pattern, text, Identifier::Date).map(move |found| Span {
+                found,
+                date: Some(number),
+            })
+        });
+        spans.collect()
+    }
+
+    /// A name without the common words around it: `Mr. Prior film` names nobody.
+    fn trimmed(&self, text: &str, found: Found) -> Option<Found> {
+        if found.identifier != Identifier::Name {
+            return Some(found);
+        }
+        let words = words(&text[found.start..found.end]);
+        let is_name = |word: &Word<'_>| !self.is_common(word.as_str());
+        let first = words.first().filter(|word| is_name(word))?;
+        let last = words.iter().take_while(|word| is_name(word)).last()?;
+        Some(Found {
+            start: found.start + first.start(),
+            end: found.start + last.end(),
+            identifier: found.identifier,
+        })
+    }
+
+    fn is_common(&self, word: &str) -> bool {
+        self.common.contains(&*word.to_lowercase())
+    }
+
+    /// Names of the lists: a given name with the capitalised word after it, or alone; a surname.
+    fn listed_names(&self, text: &str) -> Vec<Found> {
+        let words = words(text);
+        let mut found = Vec::new();
+        for (at, word) in words.iter().enumerate() {
+            if !is_capitalised(word.as_str()) {
+                continue;
+            }
+            let lower = word.as_str().to_lowercase();
+            let given = self.given.contains(&*lower);
+            if !given && !self.surnames.contains(&*lower) {
+                continue;
+            }
+            let next = words.get(at + 1).filter(|next| {
+                given
+                    && is_capitalised(next.as_str())
+                    && text[word.end()..next.start()]
+                        .trim_matches([' ', '\t'])
+                        .is_empty()
+                    && !self.is_common(next.as_str())
+            });
+            found.push(Found {
+                start: word.start(),
+                end: next.map_or(word.end(), Word::end),
+                identifier: Identifier::Name,
+            });
+        }
+        found
+    }
+
+    /// Every word of the names that were found, wherever else it stands capitalised or beside
+    /// another such word.
+    fn names_again(&self, text: &str, spans: &[Span]) -> Vec<Found> {
+        let mut known = BTreeSet::new();
+        for Span { found, .. } in spans {
+            if found.identifier == Identifier::Name {
+                let words = words(&text[found.start..found.end]);
+                let words = words.iter().map(|word| word.as_str().to_lowercase());
+                known.extend(words.filter(|w| w.len() >= 3 && !self.common.contains(&**w)));
+            }
+        }
+        let words = words(text);
+        let is_known = |word: &Word<'_>| known.contains(&word.as_str().to_lowercase());
+        let mut found = Vec::new();
+        for (at, word) in words.iter().enumerate().filter(|(_, word)| is_known(word)) {
+            let before = at
+                .checked_sub(1)
+                .is_some_and(|before| is_known(&words[before]));
+            let beside = before || words.get(at + 1).is_some_and(is_known);
+            if is_capitalised(word.as_str()) || beside {
+                found.push(Found {
+                    start: word.start(),
+                    end: word.end(),
+                    identifier: Identifier::Name,
+                });
+            }
+        }
+        found
+    }
+}
+
+impl fmt::Debug for Scrubber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Scrubber({} patterns)",
+            self.patterns.len() + self.dates.len()
+        )
+    }
+}
+
+/// A word in a text.
+struct Word<'a> {
+    start: usize,
+    text: &'a str,
+}
+
+impl<'a> Word<'a> {
+    fn start(&self) -> usize {
+        self.start
+    }
+
+    fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+
+    fn as_str(&self) -> &'a str {
+        self.text
+    }
+}
+
+/// The words of a text: letters, joined by hyphens, and by apostrophes before a capital, so that
+/// O'Brien is one word and the genitive's ending is apart.
+fn words(text: &str) -> Vec<Word<'_>> {
+    let mut words: Vec<Word<'_>> = Vec::new();
+    let mut start = None;
+    let mut letters = text.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        let next = letters.peek().map(|(_, next)| *next);
+        let joins = match letter {
+            '-' => next.is_some_and(char::is_alphabetic),
+            '\'' | '’' => next.is_some_and(char::is_uppercase),
+            _ => letter.is_alphabetic(),
+        };
+        match (start, joins) {
+            (None, true) if letter.is_alphabetic() => start = Some(at),
+            (Some(from), false) => {
+                words.push(Word {
+                    start: from,
+                    text: &text[from..at],
+                });
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    words.extend(start.map(|start| Word {
+        start,
+        text: &text[start..],
+    }));
+    words
+}
+
+fn is_capitalised(word: &str) -> bool {
+    word.chars().next().is_some_and(char::is_uppercase)
+}
+
+/// A place to replace; for a date, the number of the pattern that reads it.
+struct Span {
+    found: Found,
+    date: Option<usize>,
+}
+
+impl Span {
+    const fn plain(found: Found) -> Self {
+        Self { found, date: None }
+    }
+}
+
+fn matches<'a>(
+    pattern: &'a Regex,
+    text: &'a str,
+    identifier: Identifier,
+) -> impl Iterator<Item = Found> + 'a {
+    pattern.captures_iter(text).filter_map(move |captures| {
+        let found = captures.name("x").or_else(|| captures.get(0))?;
+        let end = found.start() + found.as_str().trim_end().len();
+        Some(Found {
+            start: found.start(),
+            end,
+            identifier,
+        })
+    })
+}
+
+/// Spans in order without overlap: overlapping ones become one, named by the one that starts first
+/// and, of those, the longest, and, of those, the first found. A date stays readable only whole.
+fn resolved(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort_by_key(|span| (span.found.start, usize::MAX - span.found.end));
+    let mut resolved: Vec<Span> = Vec::new();
+    for span in spans {
+        match resolved.last_mut() {
+            Some(last) if span.found.start < last.found.end => {
+                if span.found.end > last.found.end {
+                    last.found.end = span.found.end;
+                    last.date = None;
+                }
+            }
+            _ => resolved.push(span),
+        }
+    }
+    resolved
+}
+
+fn replace(
+    text: &str,
+    spans: &[Span],
+    moved: impl Fn(&Span) -> Option<String>,
+) -> (String, Vec<Identifier>) {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for span in spans {
+        out.push_str(&text[at..span.found.start]);
+        match moved(span) {
+            Some(date) => out.push_str(&date),
+            None => out.push_str(span.found.identifier.tag()),
+        }
+        at = span.found.end;
+    }
+    out.push_str(&text[at..]);
+    (
+        out,
+        spans.iter().map(|span| span.found.identifier).collect(),
+    )
+}
+
+/// A date moved by the subject's days and written as it was; `None` where it cannot be read, or
+/// where it would tell an age over 89.
+fn moved_date(captures: &Captures<'_>, plan: DatePlan) -> Option<String> {
+    let DatePlan::Shift {
+        days,
+        floor,
+        written,
+    } = plan
+    else {
+        return None;
+    };
+    let date = read_date(captures, written)?;
+    if floor.is_some_and(|floor| date <= floor) {
+        return None;
+    }
+    let (year, month, day) = date.shifted(days * MICROS_PER_DAY).civil_date();
+    let whole = captures.get(0)?;
+    let mut pieces: Vec<(regex::Match<'_>, String)> = Vec::new();
+    for (group, value) in [("m", month), ("d", day)] {
+        if let Some(old) = captures.name(group) {
+            let width = old.len();
+            pieces.push((old, format!("{value:0width$}")));
+        }
+    }
+    if let Some(old) = captures.name("y") {
+        let year = if old.len() == 2 {
+            year.rem_euclid(100)
+        } else {
+            year
+        };
+        let width = old.len();
+        pieces.push((old, format!("{year:0width$}")));
+    }
+    if let Some(old) = captures.name("mon") {
+        pieces.push((old, month_like(old.as_str(), month)));
+    }
+    if let Some(old) = captures.name("o") {
+        pieces.push((old, ordinal(day).to_owned()));
+    }
+    if let Some(old) = captures.name("w") {
+        pieces.push((old, String::new()));
+    }
+    pieces.sort_by_key(|(old, _)| old.start());
+    let (mut out, mut at) = (String::new(), whole.start());
+    for (old, new) in pieces {
+        out.push_str(&captures.get(0)?.as_str()[at - whole.start()..old.start() - whole.start()]);
+        out.push_str(&new);
+        at = old.end();
+    }
+    out.push_str(&whole.as_str()[at - whole.start()..]);
+    Some(out)
+}
+
+fn read_date(captures: &Captures<'_>, written: Option<Instant>) -> Option<Instant> {
+    let number = |group: &str| {
+        captures
+            .name(group)
+            .and_then(|m| m.as_str().parse::<i16>().ok())
+    };
+    let now = written.map(|written| written.civil_date().0);
+    let year = match captures.name("y") {
+        None => now?,
+        Some(two) if two.len() == 2 => {
+            // The latest century that does not put the date after the note.
+            let now = now.unwrap_or(2029);
+            let guess = now - now.rem_euclid(100) + number("y")?;
+            if guess > now { guess - 100 } else { guess }
+        }
+        Some(_) => number("y")?,
+    };
+    let month = match captures.name("mon") {
+        Some(name) => {
+            let short = name.as_str().get(..3)?.to_ascii_lowercase();
+            let at = MONTHS
+                .iter()
+                .position(|m| m[..3].eq_ignore_ascii_case(&short))?;
+            i16::try_from(at + 1).ok()?
+        }
+        None => number("m")?,
+    };
+    let day = match captures.name("d") {
+        Some(_) => number("d")?,
+        None => 15,
+    };
+    let date = |month: i16, day: i16| {
+        let date = (year, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
+        Instant::from_civil(date, (0, 0, 0, 0), 0).ok()
+    };
+    // Only one order of day and month can exist when one of them is over 12; but the text cannot
+    // be written back in another order than its pattern's, so such a date is blanked.
+    date(month, day)
+}
+
+/// A month as short or long, and in the case, as the one that it replaces.
+fn month_like(old: &str, month: i8) -> String {
+    let full = usize::try_from(month - 1)
+        .ok()
+        .and_then(|at| MONTHS.get(at));
+    let full = full.copied().unwrap_or("");
+    let short = old.len() <= 4
+        && !MONTHS
+            .iter()
+            .any(|m| m.len() > 3 && m.eq_ignore_ascii_case(old));
+    let name = if short {
+        full.get(..3).unwrap_or(full)
+    } else {
+        full
+    };
+    if old.chars().all(char::is_uppercase) {
+        name.to_uppercase()
+    } else if old.chars().all(char::is_lowercase) {
+        name.to_lowercase()
+    } else {
+        name.to_owned()
+    }
+}
+
+fn ordinal(day: i8) -> &'static str {
+    match (day % 10, day / 10) {
+        (1, tens) if tens != 1 => "st",
+        (2, tens) if tens != 1 => "nd",
+        (3, tens) if tens != 1 => "rd",
+        _ => "th",
+    }
+}
