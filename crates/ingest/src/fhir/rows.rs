@@ -96,6 +96,7 @@ pub(crate) struct Mapper<'w> {
     names: Names,
     pub(crate) batch: Batch,
     last_subject: (String, SubjectId, bool),
+    last_encounter: (u64, EncounterId),
     here: Here,
 }
 
@@ -121,6 +122,7 @@ impl<'w> Mapper<'w> {
             names: Names::new(),
             batch: Batch::default(),
             last_subject: (String::new(), SubjectId(0), false),
+            last_encounter: (0, EncounterId::from_source("Encounter", "")),
             here: Here {
                 row: 0,
                 kind: UNKNOWN,
@@ -137,7 +139,11 @@ impl<'w> Mapper<'w> {
 
     /// Whole lines, the first of which has the number `row`.
     pub(crate) fn lines(&mut self, bytes: &[u8], first_row: u64) {
-        for (row, line) in (first_row..).zip(bytes.split(|byte| *byte == b'\n')) {
+        let mut start = 0;
+        let ends = memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]);
+        for (row, end) in (first_row..).zip(ends) {
+            let line = &bytes[start..end];
+            start = end + 1;
             let line = line.trim_ascii();
             if line.is_empty() {
                 continue;
@@ -366,17 +372,20 @@ impl Mapper<'_> {
             Target::Urn(urn) => self.local_target(urn).unwrap_or(("Encounter", urn_id(urn))),
             Target::Contained(_) | Target::Unresolvable => ("", ""),
         };
-        let span = (kind == "Encounter").then(|| {
+        // An EpisodeOfCare is a lawful `context`, and no encounter.
+        if kind == "EpisodeOfCare" {
+            return;
+        }
+        let mut span = None;
+        if kind == "Encounter" {
             let key = hash64("Encounter", id);
-            self.indexes().find_map(|index| index.encounter(key))
-        });
-        let (encounter, span) = match span {
-            Some(span) => (Some(EncounterId::from_source("Encounter", id)), span),
-            // An EpisodeOfCare is a lawful `context`, and no encounter.
-            None if kind == "EpisodeOfCare" => return,
-            None => (None, None),
-        };
-        self.here.encounter = encounter;
+            // Records of one encounter stand together: its SHA-256 is taken once.
+            if self.last_encounter.0 != key {
+                self.last_encounter = (key, EncounterId::from_source("Encounter", id));
+            }
+            self.here.encounter = Some(self.last_encounter.1);
+            span = self.indexes().find_map(|index| index.encounter(key));
+        }
         match span {
             Some(span) => self.here.span = span,
             None => self.warn(Note::at(
