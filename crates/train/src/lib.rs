@@ -1,2 +1,33 @@
-//! The training loop.
+//! The training loop: de-identified timelines in, a model and the account of its training out.
+//!
+//! [`TrainData`] takes only `Deidentified<Timeline>`; there is no other way in. Not here: the model's
+//! passes (`model`), the clock (the observer of the loop stops it), and the choice of options.
+//!
+//! ```text
+//! Deidentified<Timeline> --push--> TrainData --train(&Options, observe)--> Trained { model, record }
+//!                                                  |        ^
+//!                                            checkpoints --resume
+//! ```
 #![forbid(unsafe_code)]
+
+mod checkpoint;
+mod data;
+mod error;
+mod evaluate;
+mod loader;
+mod marginal;
+mod options;
+mod run;
+mod schedule;
+mod sequences;
+#[cfg(test)]
+mod world;
+
+pub use checkpoint::has_checkpoint;
+pub use data::{Part, TrainData, Warnings};
+pub use error::{Error, Result};
+pub use evaluate::{EvaluateOptions, Losses, Nats, evaluate};
+pub use loader::Place;
+pub use marginal::marginal_model;
+pub use options::{Budget, Options, plan_steps, sizes};
+pub use run::{Control, Progress, Record, StopCause, Trained, TuningPoint, probe, resume, train};

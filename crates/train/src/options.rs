@@ -1,0 +1,178 @@
+//! The options of a training, and how many steps fit into a given time.
+
+use crate::data::{Part, TrainData};
+use crate::{Error, Result};
+use longitude_core::Digest;
+use longitude_model::{AdamWOptions, Config, Device, Level, Sizes};
+use longitude_tokens::Vocabulary;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The options of a training. All but `threads` and `checkpoints` decide the bytes of the result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// The shape of the model.
+    pub config: Config,
+    /// Of the first weights and of the order of windows.
+    pub seed: u64,
+    /// Steps; the learning rate's schedule ends with them.
+    pub steps: u64,
+    /// Positions of a batch, at least the model's context.
+    pub batch_tokens: usize,
+    /// Events that a later window of a long timeline repeats as context.
+    pub overlap_positions: usize,
+    /// The peak of the learning rate.
+    pub learning_rate: f64,
+    /// Steps of linear warm-up.
+    pub warmup_steps: u64,
+    /// The optimiser's numbers.
+    pub adamw: AdamWOptions,
+    /// Gradients are scaled down to this Euclidean norm.
+    pub gradient_norm_max: f64,
+    /// Steps between evaluations on the early-stop subjects.
+    pub tuning_every: u64,
+    /// The most positions of such an evaluation: whole windows from the start of a fixed shuffle.
+    pub tuning_positions_max: usize,
+    /// Evaluations in a row without a better one after which training stops; 0 for never.
+    pub patience: u32,
+    /// Steps between checkpoints; 0 for only when the observer asks or stops.
+    pub checkpoint_every: u64,
+    /// The name of the kernel level ([`Level::name`]).
+    pub kernels: String,
+    /// Threads; the result does not depend on them.
+    pub threads: usize,
+    /// The folder of checkpoints, if any are to be written.
+    #[serde(skip)]
+    pub checkpoints: Option<PathBuf>,
+}
+
+impl Options {
+    /// The options that a shape and a length leave open, at the values that the project measures
+    /// with: batches of 4,096 positions (or the context), a quarter of the context as overlap, a
+    /// rate that falls with the width (0.002 at 96), 5 % warm-up, 20 evaluations, patience 4.
+    pub fn for_shape(config: Config, steps: u64, seed: u64) -> Self {
+        let width = config.dim as f64;
+        Self {
+            seed,
+            steps,
+            batch_tokens: config.context.max(4096),
+            overlap_positions: config.context / 4,
+            learning_rate: (2e-3 * (96.0 / width).sqrt()).min(3e-3),
+            warmup_steps: (steps / 20).max(1),
+            adamw: AdamWOptions::default(),
+            gradient_norm_max: 1.0,
+            tuning_every: (steps / 20).max(1),
+            tuning_positions_max: 65_536,
+            patience: 4,
+            checkpoint_every: 0,
+            kernels: Level::best().name().to_owned(),
+            threads: 1,
+            checkpoints: None,
+            config,
+        }
+    }
+
+    /// The digest of what decides the result: threads and the checkpoint folder do not.
+    ///
+    /// # Errors
+    /// When a number is not finite.
+    pub fn digest(&self) -> Result<Digest> {
+        let decisive = Self {
+            threads: 0,
+            ..self.clone()
+        };
+        Digest::of_json(&decisive).map_err(Error::Json)
+    }
+
+    pub(crate) fn check(&self, data: &TrainData) -> Result<()> {
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        let rules = [
+            (self.steps > 0, "steps", "at least 1"),
+            (self.tuning_every > 0, "tuning_every", "at least 1"),
+            (
+                self.batch_tokens >= self.config.context,
+                "batch_tokens",
+                "at least the model's context",
+            ),
+            (
+                self.overlap_positions < self.config.context,
+                "overlap_positions",
+                "less than the model's context",
+            ),
+            (positive(self.learning_rate), "learning_rate", "above zero"),
+            (
+                positive(self.gradient_norm_max),
+                "gradient_norm_max",
+                "above zero",
+            ),
+        ];
+        if let Some((_, option, must)) = rules.into_iter().find(|(holds, ..)| !holds) {
+            return Err(Error::Option { option, must });
+        }
+        let wanted = sizes(data.vocabulary())?;
+        let same = [
+            (self.config.vocab == wanted.vocab, "vocab"),
+            (self.config.groups == wanted.groups, "groups"),
+            (self.config.value_bins == wanted.value_bins, "value_bins"),
+            (self.config.vocabulary == wanted.vocabulary, "vocabulary"),
+        ];
+        match same.into_iter().find(|(same, _)| !same) {
+            Some((_, what)) => Err(Error::Shape { what }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a vocabulary dictates about a model's shape.
+///
+/// # Errors
+/// When the vocabulary has no digest.
+pub fn sizes(vocabulary: &Vocabulary) -> Result<Sizes> {
+    Ok(Sizes {
+        vocab: vocabulary.len(),
+        groups: vocabulary.groups_len(),
+        value_bins: usize::from(vocabulary.value_bins_max()),
+        vocabulary: vocabulary.digest()?.to_string(),
+    })
+}
+
+/// The device of a kernel level's name.
+pub(crate) fn device(kernels: &str, threads: usize) -> Result<Device> {
+    let level = Level::named(kernels).ok_or(Error::Option {
+        option: "kernels",
+        must: "a kernel level that this processor has",
+    })?;
+    Ok(Device { level, threads })
+}
+
+/// What a training may spend.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Budget {
+    /// Positions trained on in a second, as the caller measured over [`crate::probe`].
+    pub tokens_per_second: f64,
+    /// Seconds.
+    pub seconds: f64,
+    /// The most passes over the data: small sets are memorised beyond some tens.
+    pub epochs_max: f64,
+}
+
+/// How many steps fit into a budget, evaluations included: a position of an evaluation costs a third
+/// of a trained one (a forward pass without the backward one). At least 1.
+pub fn plan_steps(data: &TrainData, options: &Options, budget: Budget) -> u64 {
+    let batch = options.batch_tokens.max(1) as f64;
+    let affordable = (budget.tokens_per_second * budget.seconds).max(0.0);
+    let tuning = data
+        .events(Part::EarlyStop)
+        .min(options.tuning_positions_max) as f64;
+    // `Options::for_shape` evaluates at 20 steps and at the end.
+    let left = (affordable - 21.0 * tuning / 3.0).max(affordable / 2.0);
+    let by_time = left / batch;
+    let by_epochs = budget.epochs_max * data.events(Part::Learn) as f64 / batch;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float-to-int cast saturates"
+    )]
+    let steps = by_time.min(by_epochs).floor() as u64;
+    steps.max(1)
+}
