@@ -97,7 +97,7 @@ impl<'a> PopulationBuilder<'a> {
             timed.filter_map(|event| event.time)
         };
         if let (Some(birth), Some(first), Some(last)) =
-            (timeline.birth(), lived().next(), lived().last())
+            (timeline.birth(), lived().next(), lived().next_back())
         {
             self.youngest.push((first - birth).years());
             self.oldest.push((last - birth).years());

@@ -125,8 +125,10 @@ pub struct Calibrated {
 }
 
 impl Calibration {
-    /// Fits on one estimate and one label for each tuning subject. The two slices are of one length
-    /// (a broken invariant otherwise).
+    /// Fits on one estimate and one label for each tuning subject.
+    ///
+    /// # Panics
+    /// When the two slices differ in length: an estimate without its label is a broken invariant.
     pub fn fit(estimates: &[f64], labels: &[bool], options: &CalibrationOptions) -> Self {
         assert_eq!(estimates.len(), labels.len(), "one label an estimate");
         let count = |wanted| labels.iter().filter(|&&label| label == wanted).count();

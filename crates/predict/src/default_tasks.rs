@@ -132,7 +132,7 @@ pub fn default_tasks(census: &Census, options: &DefaultTasksOptions) -> Vec<Task
             tasks.push(task("admission", title, inpatient.clone(), horizon));
         }
     }
-    tasks.extend(census.diagnoses(long, options));
+    tasks.extend(census.diagnoses(long, *options));
     tasks
 }
 
@@ -144,7 +144,7 @@ impl Census {
         counts.flatten().map(|c| c.any_within[horizon]).sum()
     }
 
-    fn diagnoses(&self, horizon: usize, options: &DefaultTasksOptions) -> Vec<Task> {
+    fn diagnoses(&self, horizon: usize, options: DefaultTasksOptions) -> Vec<Task> {
         let mut frequent: Vec<(u32, &CodeMatch)> = self
             .outcomes
             .iter()

@@ -175,7 +175,7 @@ impl Scores {
         let hits: Vec<f64> = self.0.iter().map(|t| f64::from(u8::from(t.hit))).collect();
         let cut = self.0.iter().filter(|t| t.censored).count();
         let mixed = self.mixed();
-        let (estimate, standard_error) = (mean(&mixed), self.mixed_error(&mixed));
+        let (estimate, standard_error) = (mean(&mixed), mixed_error(&mixed));
         Raw {
             estimate,
             standard_error,
@@ -211,20 +211,20 @@ impl Scores {
             0.0
         }
     }
+}
 
-    /// The two halves have their own b, so the spread is taken inside each.
-    fn mixed_error(&self, mixed: &[f64]) -> f64 {
-        if mixed.len() < 4 {
-            return standard_error_of(mixed);
-        }
-        let half = |parity| mixed.iter().skip(parity).step_by(2).copied().collect();
-        let halves: [Vec<f64>; 2] = [half(0), half(1)];
-        let variance = |values: &Vec<f64>| {
-            let share = values.len() as f64 / mixed.len() as f64;
-            (share * standard_error_of(values)).powi(2)
-        };
-        halves.iter().map(variance).sum::<f64>().sqrt()
+/// The two halves have their own b, so the spread is taken inside each.
+fn mixed_error(mixed: &[f64]) -> f64 {
+    if mixed.len() < 4 {
+        return standard_error_of(mixed);
     }
+    let half = |parity| mixed.iter().skip(parity).step_by(2).copied().collect();
+    let halves: [Vec<f64>; 2] = [half(0), half(1)];
+    let variance = |values: &Vec<f64>| {
+        let share = values.len() as f64 / mixed.len() as f64;
+        (share * standard_error_of(values)).powi(2)
+    };
+    halves.iter().map(variance).sum::<f64>().sqrt()
 }
 
 pub(crate) fn mean(values: &[f64]) -> f64 {

@@ -32,7 +32,6 @@ fn wide_product(a: u32, b: u32) -> (u32, u32) {
     (high(product), low(product))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the upper half fits")]
 fn high(word: u64) -> u32 {
     (word >> 32) as u32
 }

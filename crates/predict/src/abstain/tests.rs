@@ -89,7 +89,7 @@ fn each_reason_has_its_cause() {
         .iter()
         .map(|case| case.as_ref().map_or("answer".into(), ToString::to_string))
         .collect();
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         answer
         the record ends in death before the prediction time
         answer
@@ -99,7 +99,7 @@ fn each_reason_has_its_cause() {
         33 % of the history's codes are unknown to the model, at most 25 % allowed
         outside the population that the model learnt from: older than the training subjects
         outside the population that the model learnt from: younger than the training subjects
-        only 19 training subjects had the outcome, 20 needed"#]]
+        only 19 training subjects had the outcome, 20 needed"]]
     .assert_eq(&shown.join("\n"));
 }
 
