@@ -14,8 +14,8 @@ pub enum Format {
     Meds,
 }
 
-/// Tells what `path` holds. A folder with Parquet under `data/` is MEDS, whatever JSON stands in its
-/// metadata; else any NDJSON or JSON file makes it FHIR.
+/// Tells what `path` holds. A folder with Parquet under `data/` is MEDS, whatever JSON stands in
+/// its metadata; else any NDJSON or JSON file makes it FHIR.
 ///
 /// # Errors
 /// When the path does not exist, cannot be read, holds no file, or holds neither format.

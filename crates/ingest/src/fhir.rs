@@ -1,8 +1,8 @@
 //! FHIR R4 from files to events in two passes: a light one over the files that hold Patients,
 //! Encounters and Medications, for what the other records point to, and a full one that streams.
 //!
-//! Memory is bounded by bytes in flight, by the index (40 bytes an encounter, 8 a patient) and by the
-//! identifiers remembered against duplicates. MEDS and the other formats are not read here.
+//! Memory is bounded by bytes in flight, by the index (40 bytes an encounter, 8 a patient) and by
+//! the identifiers remembered against duplicates. MEDS and the other formats are not read here.
 
 mod account;
 mod bundle;
@@ -31,11 +31,11 @@ use rows::World;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-/// Reads FHIR R4 under `path` (a folder, searched recursively, or one file) and hands every event and
-/// issue to `sink`, by file name, then row, then element.
+/// Reads FHIR R4 under `path` (a folder, searched recursively, or one file) and hands every event
+/// and issue to `sink`, by file name, then row, then element.
 ///
-/// `stop` is looked at between pieces of work; once it is set, ingest returns [`Error::Stopped`] and
-/// what the sink has taken so far is a prefix of the whole.
+/// `stop` is looked at between pieces of work; once it is set, ingest returns [`Error::Stopped`]
+/// and what the sink has taken so far is a prefix of the whole.
 ///
 /// # Errors
 /// When the path cannot be read or holds no FHIR file, when the sink refuses, or when stopped. Bad

@@ -1,5 +1,5 @@
-//! What a caller may choose about ingest. Every field changes the output or the memory; none is read
-//! from the environment.
+//! What a caller may choose about ingest. Every field changes the output or the memory; none is
+//! read from the environment.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,7 @@
-//! Files and folders as they come broken from the world: each is told by one issue or error with its
-//! place, and nothing that could be read is lost.
+//! Files and folders as they come broken from the world: each is told by one issue or error with
+//! its place, and nothing that could be read is lost.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

@@ -1,6 +1,8 @@
 //! Every case in `cases/ingest` (a file, or a folder of files) against the events it should make.
-//! The records are invented. `UPDATE_EXPECT=1 cargo test -p longitude-ingest --test golden` rewrites
-//! the expectations; the difference is to be reviewed.
+//! The records are invented. `UPDATE_EXPECT=1 cargo test -p longitude-ingest --test golden`
+//! rewrites the expectations; the difference is to be reviewed.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

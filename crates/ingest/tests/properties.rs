@@ -1,6 +1,8 @@
 //! What must hold for any bytes: nothing panics, every row is accounted for, and neither the number
 //! of threads nor the size of the pieces changes what comes out.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::{Kept, ingest, render};
@@ -90,18 +92,9 @@ proptest! {
 fn no_finding_quotes_a_patient() {
     // Every value here is a secret; notes may name types, elements and units only.
     let secret = "Zaphod";
-    let line = format!(
-        r#"{{"resourceType":"{secret}"}}
-{{"resourceType":"Patient","id":"{secret}","gender":{{"{secret}":1}}}}
-{{"resourceType":"Patient","id":"{secret}","birthDate":"{secret}"}}
-{{"resourceType":"Observation","status":"{secret}","subject":{{"reference":"{secret}/1"}}}}
-{{"resourceType":"Observation","code":{{"text":"{secret}"}},"subject":{{"reference":"Patient/{secret}"}},"effectiveDateTime":"2020-01-01","valueQuantity":{{"value":"{secret}","unit":"{secret} Beeblebrox of Betelgeuse"}}}}
-{{"resourceType":"Observation","code":{{"text":"x"}},"subject":{{"reference":"Patient/{secret}"}},"effectiveDateTime":"{secret}"}}
-{{"resourceType":"DocumentReference","type":{{"text":"x"}},"date":"2020","subject":{{"reference":"Patient/{secret}"}},"content":[{{"attachment":{{"contentType":"{secret}","data":"{secret}"}}}}]}}
-{{"resourceType":"Patient","id":"{secret}" {secret}
-"#
-    );
-    let (report, kept) = read("x.ndjson", line.as_bytes(), &Options::standard(1));
+    let lines = include_str!("secrets.ndjson");
+    assert_eq!(lines.matches(secret).count(), 18);
+    let (report, kept) = read("x.ndjson", lines.as_bytes(), &Options::standard(1));
     let told = |issue: &Issue| format!("{issue:?}");
     let notes: String = kept.issues.iter().chain(&kept.warnings).map(told).collect();
     assert!(!notes.contains(secret), "{notes}");

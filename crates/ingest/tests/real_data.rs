@@ -1,6 +1,8 @@
 //! Ingest of the shared data sets: every resource is accounted for, and the figures that were
 //! counted by other means come out. Left out, loudly, where the data are absent.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::{ingest, shared_data};
@@ -16,17 +18,14 @@ use tempfile::TempDir;
 /// Unpacks `F.tar.zst` into a folder of its own, or says why not.
 fn unpack(archive: &Path) -> Option<TempDir> {
     let folder = TempDir::new().unwrap();
-    let mut zstd = match Command::new("zstd")
+    let zstd = Command::new("zstd")
         .args(["-d", "--long=27", "-q", "-c"])
         .stdin(File::open(archive).ok()?)
         .stdout(Stdio::piped())
-        .spawn()
-    {
-        Ok(child) => child,
-        Err(_) => {
-            eprintln!("LEFT OUT: 1 test needs the zstd program");
-            return None;
-        }
+        .spawn();
+    let Ok(mut zstd) = zstd else {
+        eprintln!("LEFT OUT: 1 test needs the zstd program");
+        return None;
     };
     let tar = Command::new("tar")
         .arg("x")
@@ -38,7 +37,8 @@ fn unpack(archive: &Path) -> Option<TempDir> {
     Some(folder)
 }
 
-/// A running digest of everything that comes out, so that two runs can be compared in little memory.
+/// A running digest of everything that comes out, so that two runs can be compared in little
+/// memory.
 #[derive(Default)]
 struct Trace {
     state: u64,

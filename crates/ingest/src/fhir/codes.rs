@@ -93,8 +93,8 @@ const SYSTEMS: &[(&str, &str, Spelling)] = &[
 ];
 
 /// The systems preferred among the codings of one concept, best first: the terminologies of US Core
-/// for each domain before the billing ones and the local ones. A concept with none of them keeps its
-/// first coding.
+/// for each domain before the billing ones and the local ones. A concept with none of them keeps
+/// its first coding.
 pub(crate) const PREFERRED: &[&str] = &[
     "LOINC", "RxNorm", "CVX", "ICD10CM", "ICD10PCS", "ICD10", "ICD9CM", "ICD9PCS", "SNOMED", "CPT",
     "HCPCS", "NDC", "ATC",

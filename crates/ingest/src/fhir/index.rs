@@ -1,6 +1,6 @@
 //! What other records are resolved through: patients, encounters, medications and the times of
-//! prescriptions, keyed by 64-bit hashes. One index is of the whole source and made in a first pass;
-//! one more is made of each bundle while it is mapped.
+//! prescriptions, keyed by 64-bit hashes. One index is of the whole source and made in a first
+//! pass; one more is made of each bundle while it is mapped.
 
 use super::bundle::{Bundle, entry_id};
 use super::codes;
@@ -272,8 +272,8 @@ fn code_of(concept: &CodeableConcept<'_>) -> Option<Code> {
     Some(Code::new(&*chosen.system, &*chosen.value))
 }
 
-/// The index entries of one resource; none where it is of another type or cannot be read (the second
-/// pass says why).
+/// The index entries of one resource; none where it is of another type or cannot be read (the
+/// second pass says why).
 pub(crate) fn entries(resource: &str, full_url: Option<&str>) -> Vec<Entry> {
     let kind = types::of_resource(resource).unwrap_or_default();
     entry(&kind, resource, full_url).into_iter().collect()

@@ -6,8 +6,8 @@ use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
-/// A text that borrows from the line. (`Option<Cow<str>>` would always be copied: serde borrows only
-/// into a bare `Cow`.)
+/// A text that borrows from the line. (`Option<Cow<str>>` would always be copied: serde borrows
+/// only into a bare `Cow`.)
 #[derive(Clone, PartialEq)]
 pub(crate) struct Text<'a>(Cow<'a, str>);
 

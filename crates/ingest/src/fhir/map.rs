@@ -3,6 +3,7 @@
 mod allergy;
 mod condition;
 mod document;
+mod drug;
 mod encounter;
 mod imaging;
 mod immunization;

@@ -1,5 +1,5 @@
-//! One piece of work: a chunk of lines, or a whole document, into index entries (first pass) or into
-//! a batch of events (second pass).
+//! One piece of work: a chunk of lines, or a whole document, into index entries (first pass) or
+//! into a batch of events (second pass).
 
 use super::bundle::Bundle;
 use super::files::SourceFile;

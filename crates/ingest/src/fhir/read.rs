@@ -1,5 +1,5 @@
-//! Bytes of a file: digested as stored, unpacked where gzip, cut into chunks of whole lines. It knows
-//! nothing of JSON.
+//! Bytes of a file: digested as stored, unpacked where gzip, cut into chunks of whole lines. It
+//! knows nothing of JSON.
 
 use super::files::SourceFile;
 use flate2::bufread::MultiGzDecoder;

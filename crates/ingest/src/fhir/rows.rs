@@ -2,12 +2,13 @@
 //! to one piece of one file and its output, a [`Batch`], depends on nothing but that piece, the
 //! index and the options.
 
+mod resolve;
+
 use super::codes::{self, Uncoded};
 use super::hash::hash64;
 use super::index::{Index, Span};
-use super::json::{CodeableConcept, Head, Reference, Text};
+use super::json::{CodeableConcept, Head, Text};
 use super::map::{self, Record};
-use super::reference::{Target, urn_id};
 use super::time::{self, When};
 use super::types::{self, Treatment};
 use crate::options::EncounterEdge;
@@ -305,176 +306,6 @@ impl Mapper<'_> {
     /// `Type.element` of this row's type, for notes.
     pub(crate) fn path(&self, element: &str) -> String {
         [self.here.kind, ".", element].concat()
-    }
-
-    /// The element that names the subject, which two types call `patient`, and more behind it.
-    fn subject_path(&self, more: &str) -> String {
-        let is_patient = matches!(self.here.kind, "AllergyIntolerance" | "Immunization");
-        let element = if is_patient { ".patient" } else { ".subject" };
-        [self.here.kind, element, more].concat()
-    }
-
-    /// Whose record this is. Without an answer the row cannot be mapped.
-    pub(crate) fn subject(&mut self, reference: Option<&Reference<'_>>) -> Result<(), Note> {
-        let Some(text) = reference.and_then(|reference| reference.reference.as_ref()) else {
-            return Err(Note::at(IssueKind::MissingSubject, self.subject_path("")));
-        };
-        let text = text.as_str();
-        if self.last_subject.0 != text || text.is_empty() {
-            let (subject, is_known) = self.resolve_subject(text)?;
-            self.last_subject = (text.to_owned(), subject, is_known);
-        }
-        self.here.subject = self.last_subject.1;
-        if !self.last_subject.2 {
-            self.warn(Note::at(IssueKind::MissingReference, self.subject_path("")));
-        }
-        Ok(())
-    }
-
-    /// The subject of a reference, and whether the source holds the Patient.
-    fn resolve_subject(&self, text: &str) -> Result<(SubjectId, bool), Note> {
-        let (kind, id) = match Target::parse(text) {
-            Target::Record { kind, id } => (kind, id),
-            Target::Urn(urn) => self.local_target(urn).unwrap_or(("Patient", urn_id(urn))),
-            Target::Contained(_) => {
-                let detail = self.subject_path(": contained, so nobody that other records know");
-                return Err(Note::new(
-                    IssueKind::MissingSubject,
-                    self.subject_path(""),
-                    detail,
-                ));
-            }
-            Target::Unresolvable => {
-                return Err(Note::at(IssueKind::MissingReference, self.subject_path("")));
-            }
-        };
-        if kind != "Patient" {
-            let kind = types::find(kind).map_or("of another kind", |(name, _)| name);
-            let detail = self.subject_path(&format!(": {kind}"));
-            return Err(Note::new(
-                IssueKind::NotSupported,
-                self.subject_path(""),
-                detail,
-            ));
-        }
-        let key = hash64("Patient", id);
-        let is_known = self.indexes().any(|index| index.has_patient(key));
-        Ok((SubjectId::from_source("Patient", id), is_known))
-    }
-
-    /// Places the record in its encounter, where it names one.
-    pub(crate) fn encounter(&mut self, reference: Option<&Reference<'_>>) {
-        let Some(text) = reference.and_then(|reference| reference.reference.as_ref()) else {
-            return;
-        };
-        let (kind, id) = match Target::parse(text.as_str()) {
-            Target::Record { kind, id } => (kind, id),
-            Target::Urn(urn) => self.local_target(urn).unwrap_or(("Encounter", urn_id(urn))),
-            Target::Contained(_) | Target::Unresolvable => ("", ""),
-        };
-        // An EpisodeOfCare is a lawful `context`, and no encounter.
-        if kind == "EpisodeOfCare" {
-            return;
-        }
-        let mut span = None;
-        if kind == "Encounter" {
-            let key = hash64("Encounter", id);
-            // Records of one encounter stand together: its SHA-256 is taken once.
-            if self.last_encounter.0 != key {
-                self.last_encounter = (key, EncounterId::from_source("Encounter", id));
-            }
-            self.here.encounter = Some(self.last_encounter.1);
-            span = self.indexes().find_map(|index| index.encounter(key));
-        }
-        match span {
-            Some(span) => self.here.span = span,
-            None => self.warn(Note::at(
-                IssueKind::MissingReference,
-                self.path("encounter"),
-            )),
-        }
-    }
-
-    /// What a URN points to inside the bundle.
-    pub(crate) fn local_target(&self, urn: &str) -> Option<(&'static str, &str)> {
-        self.world.local?.target(urn)
-    }
-
-    /// The indexes, nearest first.
-    pub(crate) fn indexes(&self) -> impl Iterator<Item = &Index> {
-        self.world.local.into_iter().chain([self.world.index])
-    }
-
-    /// The first of several elements that holds a time; else the time of the encounter.
-    pub(crate) fn place(
-        &mut self,
-        candidates: &[(&'static str, Option<&Text<'_>>)],
-    ) -> Result<When, Note> {
-        let mut invalid = None;
-        for (element, text) in candidates {
-            if let Some(text) = text {
-                if let Some(when) = time::parse(text.as_str()) {
-                    if let Some(element) = invalid {
-                        self.warn(Note::at(IssueKind::InvalidTime, element));
-                    }
-                    self.note_offset(when, element);
-                    return Ok(when);
-                }
-                invalid.get_or_insert(*element);
-            }
-        }
-        let (first, second) = match self.world.time_from_encounter {
-            EncounterEdge::Start => (self.here.span.start, self.here.span.end),
-            EncounterEdge::End => (self.here.span.end, self.here.span.start),
-        };
-        let kind = match invalid {
-            Some(_) => IssueKind::InvalidTime,
-            None => IssueKind::MissingTime,
-        };
-        let element = invalid.map_or_else(|| self.path("time").into(), Cow::Borrowed);
-        let Some(when) = first.when().or_else(|| second.when()) else {
-            return Err(Note::at(kind, element));
-        };
-        self.here.dated_by = Some(self.path("encounter").into());
-        let detail = self.path("encounter: dated by its encounter");
-        self.warn(Note::new(kind, element, detail));
-        Ok(when)
-    }
-
-    /// A time that must be there and right, or nothing; a wrong one is warned of.
-    pub(crate) fn time(&mut self, element: &'static str, text: Option<&Text<'_>>) -> Option<When> {
-        let when = time::parse(text?.as_str());
-        match when {
-            Some(when) => self.note_offset(when, element),
-            None => self.warn(Note::at(IssueKind::InvalidTime, element)),
-        }
-        when
-    }
-
-    fn note_offset(&mut self, when: When, element: &'static str) {
-        if when.lacks_offset() {
-            let detail = [element, ": no offset, read as UTC"].concat();
-            self.warn(Note::new(IssueKind::InvalidTime, element, detail));
-        }
-    }
-
-    /// The end of something that lasts, unless it lies before the start.
-    pub(crate) fn end(
-        &mut self,
-        start: When,
-        element: &'static str,
-        text: Option<&Text<'_>>,
-    ) -> Option<Instant> {
-        let end = self.time(element, text)?;
-        if end.instant >= start.instant {
-            return Some(end.instant);
-        }
-        // An end known to the day says nothing about the order within that day.
-        if end.instant.civil_date() != start.instant.civil_date() {
-            let detail = [element, ": before the start"].concat();
-            self.warn(Note::new(IssueKind::InvalidTime, element, detail));
-        }
-        None
     }
 
     /// The code of a concept.

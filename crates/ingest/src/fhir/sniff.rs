@@ -1,5 +1,5 @@
-//! What the first bytes of a file say about the records in it, so that the first pass opens only the
-//! files that it needs.
+//! What the first bytes of a file say about the records in it, so that the first pass opens only
+//! the files that it needs.
 
 use super::bundle::Bundle;
 use super::files::{Shape, SourceFile};

@@ -201,9 +201,9 @@ pub(crate) fn find(name: &str) -> Option<(&'static str, Treatment)> {
     Some(TYPES[at])
 }
 
-/// The type that a resource's text states: a quick guess where the type is the first key or the only
-/// one of its name, else by parsing. Contained resources have types too, and the guess may be theirs
-/// where the outer resource has none; the typed parse finds that out.
+/// The type that a resource's text states: a quick guess where the type is the first key or the
+/// only one of its name, else by parsing. Contained resources have types too, and the guess may be
+/// theirs where the outer resource has none; the typed parse finds that out.
 pub(crate) fn of_resource(text: &str) -> Option<Cow<'_, str>> {
     const KEY: &[u8] = b"\"resourceType\"";
     let bytes = text.as_bytes();

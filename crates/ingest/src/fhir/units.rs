@@ -1,5 +1,5 @@
-//! Units of measure into UCUM. A unit that is neither in the table nor written in UCUM is kept as it
-//! is, with a warning. No value is converted.
+//! Units of measure into UCUM. A unit that is neither in the table nor written in UCUM is kept as
+//! it is, with a warning. No value is converted.
 
 /// The unit system's URI.
 pub(crate) const UCUM: &str = "http://unitsofmeasure.org";

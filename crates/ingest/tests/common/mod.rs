@@ -51,66 +51,83 @@ pub(crate) fn render(report: &Report, kept: &Kept) -> String {
         let count = subjects.len() + 1;
         let subject = *subjects.entry(*subject).or_insert(count);
         let origin = &event.origin;
-        let _ = write!(out, "{}:{} s{subject} ", origin.file, origin.row);
+        write!(out, "{}:{} s{subject} ", origin.file, origin.row).unwrap();
         match event.time {
             None => out.push_str("static"),
             Some(time) => {
-                let _ = write!(out, "{time}");
+                write!(out, "{time}").unwrap();
             }
         }
         if event.precision != Precision::Time {
-            let _ = write!(out, " ({:?})", event.precision);
+            write!(out, " ({:?})", event.precision).unwrap();
         }
         if let Some(minutes) = event.utc_offset_minutes {
-            let _ = write!(out, " {minutes:+}");
+            write!(out, " {minutes:+}").unwrap();
         }
         if let Some(end) = event.end_time {
-            let _ = write!(out, " until {end}");
+            write!(out, " until {end}").unwrap();
         }
-        let _ = write!(out, " [{}]", event.code);
+        write!(out, " [{}]", event.code).unwrap();
         if let Some(number) = event.numeric_value {
-            let _ = write!(out, " = {number}");
+            write!(out, " = {number}").unwrap();
         }
         if let Some(unit) = &event.unit {
-            let _ = write!(out, " {unit}");
+            write!(out, " {unit}").unwrap();
         }
         if let Some(text) = &event.text_value {
-            let _ = write!(out, " {text:?}");
+            write!(out, " {text:?}").unwrap();
         }
         if let Some(encounter) = event.encounter {
             let count = encounters.len() + 1;
-            let _ = write!(out, " e{}", *encounters.entry(encounter).or_insert(count));
+            write!(out, " e{}", *encounters.entry(encounter).or_insert(count)).unwrap();
         }
-        let _ = writeln!(out, " <- {} {}", origin.record, origin.element);
+        writeln!(out, " <- {} {}", origin.record, origin.element).unwrap();
     }
     for (name, notes) in [("issue", &kept.issues), ("warning", &kept.warnings)] {
         for note in notes {
             let (place, kind) = (&note.location, note.kind);
             let (file, row, element) = (&place.file, place.row, &place.element);
-            let _ = writeln!(
+            writeln!(
                 out,
                 "{name} {file}:{row} {kind} | {} | {element}",
                 note.detail
-            );
+            )
+            .unwrap();
         }
     }
+    out.push_str(&totals(report));
+    out
+}
+
+#[allow(dead_code, reason = "each test file uses its own part")]
+fn totals(report: &Report) -> String {
+    let mut out = String::new();
     let counts = report.counts;
-    let _ = writeln!(
+    let types = report.by_type.len();
+    write!(
         out,
-        "rows {} = mapped {} + issue {}; events {}; file issues {}; subjects {}; reference rows {}; \
-         unresolved {}; other codings {}; ignored {:?}; export {:?}",
-        counts.rows_read,
-        counts.rows_mapped,
-        counts.rows_with_issue,
-        counts.events,
-        report.file_issues,
-        report.subjects,
-        report.reference_rows,
-        report.unresolved_references,
-        report.other_codings,
-        report.files_ignored,
-        report.export_time.map(|time| time.to_string()),
-    );
+        "rows {} = mapped {}",
+        counts.rows_read, counts.rows_mapped
+    )
+    .unwrap();
+    write!(
+        out,
+        " + issue {}; events {}",
+        counts.rows_with_issue, counts.events
+    )
+    .unwrap();
+    write!(out, "; types {types}; file issues {}", report.file_issues).unwrap();
+    write!(out, "; subjects {}", report.subjects).unwrap();
+    write!(out, "; reference rows {}", report.reference_rows).unwrap();
+    write!(out, "; unresolved {}", report.unresolved_references).unwrap();
+    write!(out, "; other codings {}", report.other_codings).unwrap();
+    let export = report.export_time.map(|time| time.to_string());
+    writeln!(
+        out,
+        "; ignored {:?}; export {export:?}",
+        report.files_ignored
+    )
+    .unwrap();
     out
 }
 

@@ -1,15 +1,15 @@
-//! Medications ordered, given, dispensed and stated. The drug's own code is the event's code; what was
-//! done with it stands behind the code, except for an order, which is the plain code.
+//! Medications ordered, given, dispensed and stated. The drug's own code is the event's code; what
+//! was done with it stands behind the code, except for an order, which is the plain code.
 
+use super::drug::{Which, resolve};
 use super::value::amount;
 use super::{record, refuse};
 use crate::fhir::hash::hash64;
-use crate::fhir::index::{self, Drug, Index, Ingredient};
 use crate::fhir::json::{CodeableConcept, OneOrMany, Period, Present, Quantity, Reference, Text};
-use crate::fhir::reference::{Target, urn_id};
+use crate::fhir::reference::Target;
 use crate::fhir::rows::{Mapper, Note};
 use crate::fhir::time::When;
-use longitude_core::{Code, Instant, IssueKind};
+use longitude_core::{Instant, IssueKind};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -29,13 +29,6 @@ record!(Medication, known);
 #[expect(clippy::unnecessary_wraps, reason = "the shape of every mapping")]
 fn known(_drug: &Medication<'_>, _mapper: &mut Mapper<'_>, _id: Option<&str>) -> Result<(), Note> {
     Ok(())
-}
-
-/// The elements that say which drug.
-struct Which<'m, 'a> {
-    concept: Option<&'m CodeableConcept<'a>>,
-    reference: Option<&'m Reference<'a>>,
-    contained: &'m [&'a RawValue],
 }
 
 #[derive(Deserialize)]
@@ -409,83 +402,4 @@ fn take(mapper: &mut Mapper<'_>, which: &Which<'_, '_>, taken: &Taken<'_, '_>) -
         event.unit.clone_from(&unit);
     }
     Ok(())
-}
-
-/// The codes of the drug. A reference that leads nowhere falls back to its display text.
-fn resolve(mapper: &mut Mapper<'_>, which: &Which<'_, '_>) -> Result<Vec<Code>, Note> {
-    if which.concept.is_some() {
-        let code = mapper.coded(which.concept, "medicationCodeableConcept");
-        let code = code.map_err(|note| {
-            Note::new(
-                note.kind,
-                note.element,
-                mapper.path("medicationCodeableConcept"),
-            )
-        })?;
-        return Ok(vec![code]);
-    }
-    let path = mapper.path("medicationReference");
-    let Some(reference) = which.reference else {
-        return Err(Note::at(
-            IssueKind::MissingCode,
-            mapper.path("medication[x]"),
-        ));
-    };
-    let found = look_up(mapper, reference, which.contained);
-    let kind = match found {
-        Some(codes) if !codes.is_empty() => return Ok(codes),
-        Some(_) => IssueKind::MissingCode,
-        None => IssueKind::MissingReference,
-    };
-    let display = reference.display.as_ref();
-    let text = display.and_then(|text| crate::fhir::codes::text_code(text.as_str()));
-    let Some(text) = text.filter(|text| !text.is_empty()) else {
-        return Err(Note::at(kind, path));
-    };
-    mapper.warn(Note::at(kind, path));
-    Ok(vec![mapper.code(crate::fhir::codes::TEXT, &text)])
-}
-
-/// The codes of a referenced Medication: `None` when it is not there, empty when it has no code.
-fn look_up(
-    mapper: &Mapper<'_>,
-    reference: &Reference<'_>,
-    contained: &[&RawValue],
-) -> Option<Vec<Code>> {
-    let (kind, id) = match Target::parse(reference.reference.as_ref()?.as_str()) {
-        Target::Record { kind, id } => (kind, id),
-        Target::Urn(urn) => mapper
-            .local_target(urn)
-            .unwrap_or(("Medication", urn_id(urn))),
-        Target::Contained(id) => {
-            let inside = contained.iter().find_map(|resource| {
-                let drug: index::Medication<'_> = serde_json::from_str(resource.get()).ok()?;
-                (drug.id.as_ref()?.as_str() == id).then(|| drug.drug())
-            });
-            return Some(codes_of(mapper, &inside?));
-        }
-        Target::Unresolvable => return None,
-    };
-    let key = hash64(kind, id);
-    let drug = mapper.indexes().find_map(|index| index.medication(key))?;
-    Some(codes_of(mapper, drug))
-}
-
-/// The codes of a drug; ingredients are followed one step, so that no cycle can hold us.
-fn codes_of(mapper: &Mapper<'_>, drug: &Drug) -> Vec<Code> {
-    let code = |ingredient: &Ingredient| match ingredient {
-        Ingredient::Code(code) => Some(code.clone()),
-        Ingredient::Medication(key) => {
-            let known = |index: &'_ Index| match index.medication(*key) {
-                Some(Drug::Code(code)) => Some(code.clone()),
-                Some(Drug::Mix(_) | Drug::Uncoded) | None => None,
-            };
-            mapper.indexes().find_map(known)
-        }
-    };
-    match drug {
-        Drug::Code(code) => vec![code.clone()],
-        Drug::Mix(ingredients) => ingredients.iter().filter_map(code).collect(),
-        Drug::Uncoded => Vec::new(),
-    }
 }

@@ -1,8 +1,9 @@
 //! The value of an Observation or of one of its components, on its way into an event.
 //!
 //! A number stands in `numeric_value` with its unit, a comparator in `text_value`. A coded value
-//! becomes part of the code (`72166-2//SNOMED//8517006`), because it is one of a few and a model reads
-//! codes. A date becomes the days from the observation to it, which survive a shift of all dates.
+//! becomes part of the code (`72166-2//SNOMED//8517006`), because it is one of a few and a model
+//! reads codes. A date becomes the days from the observation to it, which survive a shift of all
+//! dates.
 
 use crate::fhir::json::{CodeableConcept, Number, Quantity, Range, Ratio, Text};
 use crate::fhir::rows::{Mapper, Note};
@@ -241,7 +242,8 @@ pub(crate) fn amount(
     (number, unit(mapper, quantity, element))
 }
 
-/// A UCUM code as it is; else the code or the unit's text by the table of spellings; else as written.
+/// A UCUM code as it is; else the code or the unit's text by the table of spellings; else as
+/// written.
 fn unit(mapper: &mut Mapper<'_>, quantity: &Quantity<'_>, element: &str) -> Option<Arc<str>> {
     let text = |text: &'_ Option<Text<'_>>| {
         let text = text.as_ref()?.as_str().trim();
