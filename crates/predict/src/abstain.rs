@@ -4,7 +4,7 @@
 //! The checks run before anything is sampled, but for the last one, which looks at the pool.
 
 use crate::calibration::percentile;
-use longitude_core::{Abstention, Code, Task, Timeline};
+use longitude_core::{Abstention, Code, Instant, Task, Timeline};
 use longitude_tokens::Vocabulary;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -99,8 +99,8 @@ impl<'a> PopulationBuilder<'a> {
         if let (Some(birth), Some(first), Some(last)) =
             (timeline.birth(), lived().next(), lived().next_back())
         {
-            self.youngest.push((first - birth).years());
-            self.oldest.push((last - birth).years());
+            self.youngest.push(age_years(birth, first));
+            self.oldest.push(age_years(birth, last));
         }
         let codes = timeline.events().iter().map(|event| &event.code);
         self.unknown_shares
@@ -138,10 +138,15 @@ pub struct HistoryFacts {
     pub events: u32,
     /// The share of events with a code that the model does not know.
     pub unknown_share: f64,
-    /// The age at the prediction time, where a birth is recorded.
+    /// The age at the prediction time, where a birth is recorded; 90 from there on.
     pub age_years: Option<f64>,
     /// Whether the subject is dead at the prediction time.
     pub dead: bool,
+}
+
+/// The age in years, saturating at 90 as the model's own age does: above it no age is told apart.
+fn age_years(birth: Instant, at: Instant) -> f64 {
+    (at - birth).years().min(90.0)
 }
 
 /// The share of codes that the vocabulary maps to "unknown"; 0 for none.
@@ -156,7 +161,7 @@ fn unknown_share<'c>(vocabulary: &Vocabulary, codes: impl Iterator<Item = &'c Co
 
 impl HistoryFacts {
     /// The facts of a subject at a prediction time; nothing after it is looked at.
-    pub fn of(vocabulary: &Vocabulary, timeline: &Timeline, at: longitude_core::Instant) -> Self {
+    pub fn of(vocabulary: &Vocabulary, timeline: &Timeline, at: Instant) -> Self {
         let history = timeline.history(at);
         let timed = history
             .iter()
@@ -167,7 +172,7 @@ impl HistoryFacts {
             unknown_share: unknown_share(vocabulary, history.iter().map(|event| &event.code)),
             age_years: birth
                 .and_then(|event| event.time)
-                .map(|birth| (at - birth).years()),
+                .map(|birth| age_years(birth, at)),
             dead: history.iter().any(|event| event.code.is_death()),
         }
     }

@@ -5,22 +5,23 @@
 //! futures (`sample`), estimate (`risk`), refuse where too many futures were cut short, calibrate
 //! (`calibration`), and where asked, look for what the answer rests on (`evidence`).
 
+mod sampling;
+
 use crate::abstain::{AbstainOptions, HistoryFacts, Population, refuse_censored};
 use crate::calibration::Calibration;
 use crate::evidence::EvidenceOptions;
-use crate::neural::History;
-use crate::risk::{Outcome, Outcomes, Raw, Scores};
-use crate::sample::{Future, SampleOptions, Sampled};
-use crate::workers::{Job, Worker, Workers};
+use crate::risk::{Raw, Scores};
+use crate::sample::SampleOptions;
+use crate::workers::Workers;
 use crate::{Error, Result};
-use longitude_core::{
-    Abstention, Days, Digest, Evidence, Instant, Prediction, StopReason, Task, Timeline,
-};
-use longitude_model::{Device, Model, Prefix};
+use longitude_core::{Abstention, Digest, Evidence, Instant, Prediction, Task, Timeline};
+use longitude_model::{Device, Model};
 use longitude_tokens::Vocabulary;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+pub use sampling::Pool;
 
 /// What was fitted beside the model: with it and the vocabulary, a model can answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,23 +52,20 @@ pub struct AnswerOptions {
     pub evidence: Option<EvidenceOptions>,
 }
 
-/// Futures of one past.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pool {
-    /// The prediction time.
-    pub at: Instant,
-    /// The horizon's end.
-    pub end: Instant,
-    /// The futures in the order of their numbers.
-    pub futures: Vec<Future>,
+impl AnswerOptions {
+    /// Settings for research runs: those of [`SampleOptions::research`], and no evidence.
+    pub fn research(seed: u64) -> Self {
+        Self {
+            sample: SampleOptions::research(seed),
+            evidence: None,
+        }
+    }
 }
 
-impl Pool {
-    /// The share of futures that the limit of events cut before the end.
-    pub fn censored_share(&self) -> f64 {
-        let cut = |future: &&Future| future.stop == StopReason::Length;
-        self.futures.iter().filter(cut).count() as f64 / self.futures.len().max(1) as f64
-    }
+/// A task with the ids that count for it, looked up once for all subjects.
+pub(crate) struct Question<'k> {
+    pub(crate) task: &'k Task,
+    pub(crate) ids: Vec<u32>,
 }
 
 /// The engine.
@@ -118,6 +116,14 @@ impl Engine {
         &self.fitted
     }
 
+    /// Puts other calibrations in the place of those it has: raw estimates come first, the fit on
+    /// them second.
+    #[must_use]
+    pub fn with_calibrations(mut self, calibrations: BTreeMap<String, Calibration>) -> Self {
+        self.fitted.calibrations = calibrations;
+        self
+    }
+
     /// The vocabulary.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
@@ -135,9 +141,10 @@ impl Engine {
         options: &SampleOptions,
     ) -> Result<Vec<Vec<Raw>>> {
         options.check()?;
-        let tasks: Vec<&Task> = tasks.iter().collect();
+        let questions = self.questions(tasks);
+        let all: Vec<&Question<'_>> = questions.iter().collect();
         self.workers.each(asked.len(), |worker, index| {
-            let scores = self.scores(worker, &asked[index], &tasks, options)?;
+            let scores = self.scores(worker, &asked[index], &all, options)?;
             Ok(scores.iter().map(Scores::raw).collect())
         })
     }
@@ -154,12 +161,21 @@ impl Engine {
         options: &AnswerOptions,
     ) -> Result<Vec<Prediction>> {
         options.sample.check()?;
-        let (refusals, open) = self.refusals(asked, tasks);
+        self.predict_questions(asked, &self.questions(tasks), options)
+    }
+
+    fn predict_questions(
+        &self,
+        asked: &Asked<'_>,
+        questions: &[Question<'_>],
+        options: &AnswerOptions,
+    ) -> Result<Vec<Prediction>> {
+        let (refusals, open) = self.refusals(asked, questions);
         if open.is_empty() {
-            return Ok(self.answers(asked, tasks, refusals, &[]));
+            return Ok(self.answers(asked, questions, refusals, &[]));
         }
         let scores = self.scores_in_parts(asked, &open, &options.sample)?;
-        let mut answers = self.answers(asked, tasks, refusals, &scores);
+        let mut answers = self.answers(asked, questions, refusals, &scores);
         if let Some(wanted) = &options.evidence {
             let evidence = self.evidence(asked, &open, (&scores, &options.sample), wanted)?;
             attach(&mut answers, &open, evidence);
@@ -179,206 +195,75 @@ impl Engine {
         options: &AnswerOptions,
     ) -> Result<Vec<Vec<Prediction>>> {
         options.sample.check()?;
+        let questions = self.questions(tasks);
         if options.evidence.is_some() {
-            let each = |one| self.predict(one, tasks, options);
+            let each = |one| self.predict_questions(one, &questions, options);
             return asked.iter().map(each).collect();
         }
         self.workers.each(asked.len(), |worker, index| {
             let one = &asked[index];
-            let (refusals, open) = self.refusals(one, tasks);
+            let (refusals, open) = self.refusals(one, &questions);
             let scores = if open.is_empty() {
                 Vec::new()
             } else {
                 self.scores(worker, one, &open, &options.sample)?
             };
-            Ok(self.answers(one, tasks, refusals, &scores))
+            Ok(self.answers(one, &questions, refusals, &scores))
         })
     }
 
-    /// Futures of one subject to the end of a horizon, for what is read from whole futures.
-    ///
-    /// # Errors
-    /// As [`Engine::raw_many`].
-    pub fn pool(&self, asked: &Asked<'_>, horizon: Days, options: &SampleOptions) -> Result<Pool> {
-        let (pool, _scores) = self.pool_with(asked, horizon, &[], options)?;
-        Ok(pool)
-    }
-
-    /// A pool and the estimates of outcomes from it.
-    pub(crate) fn pool_with(
-        &self,
-        asked: &Asked<'_>,
-        horizon: Days,
-        outcomes: &[Outcome],
-        options: &SampleOptions,
-    ) -> Result<(Pool, Vec<Raw>)> {
-        options.check()?;
-        let history = self.history(asked, options)?;
-        let prefix = self.prefix(&history)?;
-        let tallied = Outcomes::new(outcomes, asked.at);
-        let end = asked.at.plus(horizon);
-        let job = Job {
-            end,
-            to_the_end: true,
-            ..self.job((&history, &prefix), &tallied, options)
-        };
-        let sampled = self.sample_in_parts(&job)?;
-        let scores = scores(&sampled, outcomes.len());
-        let raws = scores.iter().map(Scores::raw).collect();
-        let futures = sampled.into_iter().map(|one| one.future).collect();
-        let at = asked.at;
-        Ok((Pool { at, end, futures }, raws))
-    }
-
-    /// The tallies of tasks for one subject, on one worker.
-    pub(crate) fn scores(
-        &self,
-        worker: &mut Worker<'_>,
-        asked: &Asked<'_>,
-        tasks: &[&Task],
-        options: &SampleOptions,
-    ) -> Result<Vec<Scores>> {
-        let history = self.history(asked, options)?;
-        let prefix = worker.prefill(&history)?;
-        let outcomes = self.outcomes(tasks, asked.at);
-        let job = self.tasks_job((&history, &prefix), &outcomes, tasks, options);
-        let sampled = worker.sample(&job, 0..options.samples)?;
-        Ok(scores(&sampled, tasks.len()))
-    }
-
-    /// The same on all workers.
-    fn scores_in_parts(
-        &self,
-        asked: &Asked<'_>,
-        tasks: &[&Task],
-        options: &SampleOptions,
-    ) -> Result<Vec<Scores>> {
-        let history = self.history(asked, options)?;
-        let prefix = self.prefix(&history)?;
-        let outcomes = self.outcomes(tasks, asked.at);
-        let job = self.tasks_job((&history, &prefix), &outcomes, tasks, options);
-        Ok(scores(&self.sample_in_parts(&job)?, tasks.len()))
-    }
-
-    fn sample_in_parts(&self, job: &Job<'_>) -> Result<Vec<Sampled>> {
-        let samples = job.options.samples;
-        let threads = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
-        let part = job.options.rows.min(samples.div_ceil(threads)).max(1);
-        let parts = samples.div_ceil(part) as usize;
-        let done = self.workers.each(parts, |worker, index| {
-            let from = u32::try_from(index)
-                .unwrap_or(u32::MAX)
-                .saturating_mul(part);
-            worker.sample(job, from..samples.min(from.saturating_add(part)))
-        })?;
-        Ok(done.into_iter().flatten().collect())
-    }
-
-    pub(crate) fn history(&self, asked: &Asked<'_>, options: &SampleOptions) -> Result<History> {
-        History::new(
-            &self.vocabulary,
-            asked.timeline,
-            asked.at,
-            self.positions_max(options),
-        )
-    }
-
-    /// Room is left for the future inside the context that the model was trained on, up to half.
-    fn positions_max(&self, options: &SampleOptions) -> usize {
-        self.context - (options.events_max as usize).min(self.context / 2)
-    }
-
-    fn prefix(&self, history: &History) -> Result<Prefix> {
-        let mut prefixes = self
-            .workers
-            .each(1, |worker, _index| worker.prefill(history))?;
-        prefixes.pop().ok_or(Error::EmptyHistory)
-    }
-
-    pub(crate) fn workers(&self) -> &Workers {
-        &self.workers
-    }
-
-    fn job<'a>(
-        &'a self,
-        (history, prefix): (&'a History, &'a Prefix),
-        outcomes: &'a Outcomes,
-        options: &'a SampleOptions,
-    ) -> Job<'a> {
-        Job {
-            vocabulary: &self.vocabulary,
-            history,
-            prefix,
-            outcomes,
-            options,
-            end: history.start.at,
-            to_the_end: false,
-        }
-    }
-
-    fn tasks_job<'a>(
-        &'a self,
-        past: (&'a History, &'a Prefix),
-        outcomes: &'a Outcomes,
-        tasks: &[&Task],
-        options: &'a SampleOptions,
-    ) -> Job<'a> {
-        let ends = tasks.iter().map(|task| past.0.start.at.plus(task.horizon));
-        Job {
-            end: ends.max().unwrap_or(past.0.start.at),
-            ..self.job(past, outcomes, options)
-        }
-    }
-
-    pub(crate) fn outcomes(&self, tasks: &[&Task], at: Instant) -> Outcomes {
-        let outcome = |task: &&Task| Outcome {
+    fn questions<'k>(&self, tasks: &'k [Task]) -> Vec<Question<'k>> {
+        let question = |task: &'k Task| Question {
+            task,
             ids: self.vocabulary.ids_matching(&task.outcome),
-            horizon: task.horizon,
         };
-        let outcomes: Vec<Outcome> = tasks.iter().map(outcome).collect();
-        Outcomes::new(&outcomes, at)
+        tasks.iter().map(question).collect()
     }
 
-    /// For each task the reason against it, and the tasks without one.
-    fn refusals<'k>(
+    /// For each question the reason against it, and the questions without one.
+    fn refusals<'q, 'k>(
         &self,
         asked: &Asked<'_>,
-        tasks: &'k [Task],
-    ) -> (Vec<Option<Abstention>>, Vec<&'k Task>) {
+        questions: &'q [Question<'k>],
+    ) -> (Vec<Option<Abstention>>, Vec<&'q Question<'k>>) {
         let facts = HistoryFacts::of(&self.vocabulary, asked.timeline, asked.at);
         let history = asked.timeline.history(asked.at);
         let (population, options) = (&self.fitted.population, &self.fitted.abstain);
-        let reason = |task: &Task| {
+        let reason = |question: &Question<'_>| {
+            let task = question.task;
             let before = history.iter().any(|event| task.outcome.holds(event));
-            let unknown = self.vocabulary.ids_matching(&task.outcome).is_empty();
             let empty = history.is_empty().then_some(Abstention::TooLittleHistory {
                 events: 0,
                 required: options.events_min.max(1),
             });
-            let rare = unknown.then_some(Abstention::OutcomeTooRare {
-                subjects: 0,
-                required: options.outcome_subjects_min.max(1),
-            });
+            let rare = question
+                .ids
+                .is_empty()
+                .then_some(Abstention::OutcomeTooRare {
+                    subjects: 0,
+                    required: options.outcome_subjects_min.max(1),
+                });
             let known = facts.refuse(task, before, population, options);
             known.or(empty).or(rare)
         };
-        let refusals: Vec<_> = tasks.iter().map(reason).collect();
-        let open = tasks.iter().zip(&refusals);
+        let refusals: Vec<_> = questions.iter().map(reason).collect();
+        let open = questions.iter().zip(&refusals);
         let open = open.filter(|(_, refusal)| refusal.is_none());
-        let open = open.map(|(task, _)| task).collect();
+        let open = open.map(|(question, _)| question).collect();
         (refusals, open)
     }
 
-    /// One answer a task; `scores` are those of the tasks that were not refused.
+    /// One answer a question; `scores` are those of the questions that were not refused.
     fn answers(
         &self,
         asked: &Asked<'_>,
-        tasks: &[Task],
+        questions: &[Question<'_>],
         refusals: Vec<Option<Abstention>>,
         scores: &[Scores],
     ) -> Vec<Prediction> {
         let mut scores = scores.iter();
-        let answer = |(task, refusal): (&Task, Option<Abstention>)| {
+        let answer = |(question, refusal): (&Question<'_>, Option<Abstention>)| {
+            let task = question.task;
             let scores = if refusal.is_none() {
                 scores.next()
             } else {
@@ -401,7 +286,7 @@ impl Engine {
             }
             prediction
         };
-        tasks.iter().zip(refusals).map(answer).collect()
+        questions.iter().zip(refusals).map(answer).collect()
     }
 
     fn answer(&self, task: &Task, raw: &Raw, prediction: &mut Prediction) {
@@ -420,17 +305,9 @@ impl Engine {
     }
 }
 
-/// The tallies of each outcome over a pool.
-fn scores(sampled: &[Sampled], outcomes: usize) -> Vec<Scores> {
-    let of = |outcome: usize| sampled.iter().map(|one| one.tallies[outcome]).collect();
-    (0..outcomes)
-        .map(|outcome| Scores::new(of(outcome)))
-        .collect()
-}
-
 /// Gives each open task's answer its evidence, where the answer has a risk.
-fn attach(answers: &mut [Prediction], open: &[&Task], evidence: Vec<Vec<Evidence>>) {
-    let ids = open.iter().map(|task| task.id.as_str());
+fn attach(answers: &mut [Prediction], open: &[&Question<'_>], evidence: Vec<Vec<Evidence>>) {
+    let ids = open.iter().map(|question| question.task.id.as_str());
     for (id, found) in ids.zip(evidence) {
         let answered = answers
             .iter_mut()

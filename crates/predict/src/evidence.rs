@@ -7,12 +7,12 @@
 //! pass over the changed history, no futures) chooses which codes are asked about in full.
 
 use crate::calibration::Calibration;
-use crate::engine::{Asked, Engine};
+use crate::engine::{Asked, Engine, Question};
 use crate::risk::{Scores, mean, standard_error_of};
 use crate::sample::SampleOptions;
 use crate::workers::Worker;
 use crate::{Error, Result};
-use longitude_core::{Code, Days, Evidence, EvidenceSource, Instant, Task, Timeline};
+use longitude_core::{Code, Days, Evidence, EvidenceSource, Instant, Timeline};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -74,7 +74,7 @@ impl Engine {
     pub(crate) fn evidence(
         &self,
         asked: &Asked<'_>,
-        tasks: &[&Task],
+        questions: &[&Question<'_>],
         (base, sampling): (&[Scores], &SampleOptions),
         options: &EvidenceOptions,
     ) -> Result<Vec<Vec<Evidence>>> {
@@ -84,8 +84,8 @@ impl Engine {
         };
         let base: Vec<Scores> = base.iter().map(|s| s.first(sampling.samples)).collect();
         let groups = groups(asked, options.screened_max as usize);
-        let chosen = self.screen(asked, (tasks, &sampling), groups, options)?;
-        let effects = |groups| self.effects(asked, (tasks, &sampling), &base, groups);
+        let chosen = self.screen(asked, (questions, &sampling), groups, options)?;
+        let effects = |groups| self.effects(asked, (questions, &sampling), &base, groups);
         let mut found = effects(chosen)?;
         found.sort_by(|a, b| b.largest().total_cmp(&a.largest()));
         let singles = found.first().map(|strongest| {
@@ -102,14 +102,14 @@ impl Engine {
         let several = found.first().is_some_and(|s| s.group.events.len() > 1);
         found.extend(effects(singles.filter(|_| several).unwrap_or_default())?);
         let of_task = |task| list(asked.timeline, &found, task, options.items_max as usize);
-        Ok((0..tasks.len()).map(of_task).collect())
+        Ok((0..questions.len()).map(of_task).collect())
     }
 
     /// The groups that move the hazard of any outcome most at the very next step.
     fn screen(
         &self,
         asked: &Asked<'_>,
-        (tasks, sampling): (&[&Task], &SampleOptions),
+        (questions, sampling): (&[&Question<'_>], &SampleOptions),
         groups: Vec<Group>,
         options: &EvidenceOptions,
     ) -> Result<Vec<Group>> {
@@ -121,7 +121,7 @@ impl Engine {
             // The last job is the history as it is.
             let removed = groups.get(index).map_or(&[][..], |group| &group.events);
             let changed = without(asked, removed);
-            self.next_hazards(worker, &changed, (tasks, sampling), asked.at)
+            self.next_hazards(worker, &changed, (questions, sampling), asked.at)
         })?;
         let Some((base, changed)) = hazards.split_last() else {
             return Ok(groups);
@@ -143,7 +143,7 @@ impl Engine {
         &self,
         worker: &Worker<'_>,
         changed: &Timeline,
-        (tasks, sampling): (&[&Task], &SampleOptions),
+        (questions, sampling): (&[&Question<'_>], &SampleOptions),
         at: Instant,
     ) -> Result<Vec<f64>> {
         let asked = Asked {
@@ -151,7 +151,7 @@ impl Engine {
             at,
         };
         let history = match self.history(&asked, sampling) {
-            Err(Error::EmptyHistory) => return Ok(vec![f64::NEG_INFINITY; tasks.len()]),
+            Err(Error::EmptyHistory) => return Ok(vec![f64::NEG_INFINITY; questions.len()]),
             other => other?,
         };
         let decoder = worker.decoder;
@@ -165,30 +165,30 @@ impl Engine {
         let waits: Vec<f64> = (0..SCREEN_WAITS).map(|k| wait(k).min(1e6)).collect();
         let mut codes = Vec::new();
         decoder.codes(&hidden.repeat(waits.len()), &waits, &mut codes);
-        let hazard = |task: &&Task| {
-            let ids = self.vocabulary().ids_matching(&task.outcome);
+        let hazard = |question: &&Question<'_>| {
+            let horizon = question.task.horizon.0;
             let (mut outcome, mut days) = (0.0, 0.0);
             for (wait, row) in waits
                 .iter()
                 .zip(codes.chunks_exact(self.vocabulary().len()))
             {
                 let ahead = wait - elapsed;
-                days += ahead.clamp(0.0, task.horizon.0);
-                if ahead <= task.horizon.0 {
-                    let members = ids.iter().filter_map(|id| row.get(*id as usize));
+                days += ahead.clamp(0.0, horizon);
+                if ahead <= horizon {
+                    let members = question.ids.iter().filter_map(|id| row.get(*id as usize));
                     outcome += members.map(|p| f64::from(*p)).sum::<f64>();
                 }
             }
             (outcome.max(1e-12) / days.max(1e-6)).ln()
         };
-        Ok(tasks.iter().map(hazard).collect())
+        Ok(questions.iter().map(hazard).collect())
     }
 
     /// Asks again without each group.
     fn effects(
         &self,
         asked: &Asked<'_>,
-        (tasks, sampling): (&[&Task], &SampleOptions),
+        (questions, sampling): (&[&Question<'_>], &SampleOptions),
         base: &[Scores],
         groups: Vec<Group>,
     ) -> Result<Vec<Effects>> {
@@ -198,16 +198,17 @@ impl Engine {
                 timeline: &changed,
                 at: asked.at,
             };
-            match self.scores(worker, &changed, tasks, sampling) {
+            match self.scores(worker, &changed, questions, sampling) {
                 // Nothing is left to answer from: there is no risk without these events.
                 Err(Error::EmptyHistory) => Ok(None),
                 other => other.map(Some),
             }
         })?;
         let each = |(group, scores): (Group, Option<Vec<Scores>>)| {
-            let pairs = base.iter().zip(scores?).zip(tasks);
-            let tasks =
-                pairs.map(|((with, without), task)| effect(with, &without, self.calibration(task)));
+            let pairs = base.iter().zip(scores?).zip(questions);
+            let tasks = pairs.map(|((with, without), question)| {
+                effect(with, &without, self.calibration(question.task))
+            });
             Some(Effects {
                 group,
                 tasks: tasks.collect(),

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod abstain;
+mod calibrate;
 mod calibration;
 mod default_tasks;
 mod engine;
@@ -28,6 +29,7 @@ mod workers;
 mod fixture;
 
 pub use abstain::{AbstainOptions, HistoryFacts, Population, PopulationBuilder};
+pub use calibrate::calibrate;
 pub use calibration::{
     Calibrated, Calibration, CalibrationOptions, ESTIMATE_MIN, Isotonic, Logistic, Map, Method,
     Refusal,

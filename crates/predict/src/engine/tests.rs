@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::fixture;
-use longitude_core::{Code, Observation, Predicate, SubjectId};
+use crate::sample::Future;
+use longitude_core::{Code, Days, Observation, Predicate, SubjectId};
 
 pub(crate) fn task(id: &str, code: &str, days: f64) -> Task {
     Task {

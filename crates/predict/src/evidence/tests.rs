@@ -121,10 +121,14 @@ fn the_calibrated_scale_carries_the_error() {
         timeline: &timeline,
         at: at(70.0),
     };
-    let task = &tasks()[0];
+    let all = tasks();
+    let question = Question {
+        ids: engine.vocabulary().ids_matching(&all[0].outcome),
+        task: &all[0],
+    };
     let score = |asked: &Asked<'_>| {
         let scored = engine.workers().each(1, |worker, _| {
-            engine.scores(worker, asked, &[task], &sampling(64, 64))
+            engine.scores(worker, asked, &[&question], &sampling(64, 64))
         });
         scored.unwrap().remove(0).remove(0)
     };
