@@ -16,7 +16,7 @@ macro_rules! name {
 /// What stands between the name of a number and the number.
 macro_rules! number_label {
     () => {
-        r"(?:[ \t]*(?:id|identifier|number|num|no\.?|nr\.?|\#))?[ \t]*(?:is[ \t]+)?[:#]?[ \t]*"
+        r"(?:[ \t]*(?:(?:id|identifier|number|num|no|nr)\b\.?|\#))?[ \t]*(?:is[ \t]+)?[:#]?[ \t]*"
     };
 }
 
@@ -27,10 +27,10 @@ macro_rules! number {
     };
 }
 
-/// Telephone digits in their usual groups, with or without country code and extension.
+/// Telephone digits in their usual groups after the area code, with or without extension.
 macro_rules! phone {
     () => {
-        r"(?:(?:\+\d{1,3}|001|1)[-. ]?)?(?:\(\d{3}\)[ ]?|\d{3}[-. ]?)\d{3}[-. ]?\d{4}(?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?"
+        r"[ ]?\d{3}[-. ]?\d{4}(?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?"
     };
 }
 
@@ -63,7 +63,17 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
             r"(?P<x>[+(]?\d[\d().\- ]{3,}\d(?:[ ]?x[ ]?\d+)?)"
         ),
     ),
-    (Identifier::Phone, concat!(r"(?:\b|[+(])", phone!())),
+    (
+        Identifier::Phone,
+        concat!(r"(?:\+\d{1,3}[-. ]?|\b(?:001|1)[-. ]?)?\(\d{3}\)", phone!()),
+    ),
+    (
+        Identifier::Phone,
+        concat!(
+            r"(?:\+\d{1,3}[-. ]?|\b(?:001|1)[-. ]?|\b)\d{3}[-. ]?",
+            phone!()
+        ),
+    ),
     (
         Identifier::Phone,
         concat!(
@@ -188,15 +198,11 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
     ),
     (
         Identifier::Organization,
-        r"\b\p{Lu}\p{Ll}+,[ \t]\p{Lu}\p{Ll}+[ \t]and[ \t]\p{Lu}\p{Ll}+\b",
-    ),
-    (
-        Identifier::Organization,
         r"(?i:\b(?:work(?:s|ed|ing)?|employed|job|retired|driver|manager|teacher|engineer|clerk)\b[^.;:\n]{0,40}?\b(?:for|at|by|from))[ \t]+(?P<x>\p{Lu}[\p{L}'’&-]+(?:(?:,[ \t]*|[ \t]+)(?:(?:and|&|of)[ \t]+)?\p{Lu}[\p{L}'’&-]+){0,4})",
     ),
     (
         Identifier::Name,
-        r"(?im)^[ \t]*(?:patient(?:'s)?(?: name)?|name|pt(?: name)?|attending(?: physician)?|provider|physician|surgeon|pcp|author|dictated by|referring(?: physician| provider)?|resident|nurse|therapist|interpreter|emergency contact|next of kin|guardian|mother|father|spouse)[ \t]*:[ \t]*(?P<x>[\p{L}'’.-]+(?:,?[ \t]+[\p{L}'’.-]+){0,3})",
+        r"(?im)^[ \t]*(?:patient(?:'s)?(?: name)?|name|pt(?: name)?|attending(?: physician)?|provider|physician|surgeon|pcp|author|dictated by|referring(?: physician| provider)?|interpreter|emergency contact|next of kin|guardian)[ \t]*:[ \t]*(?P<x>[\p{L}'’.-]+(?:,?[ \t]+[\p{L}'’.-]+){0,3})",
     ),
     (
         Identifier::Name,
@@ -217,7 +223,7 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
     (
         Identifier::Name,
         concat!(
-            r"\b(?i:spouse|wife|husband|partner|fianc[eé]e?|boyfriend|girlfriend|mother|mom|father|dad|son|daughter|brother|sister|aunt|uncle|cousin|niece|nephew|grandmother|grandfather|grandson|granddaughter|friend|neighbou?r|caregiver|contact|proxy|roommate)[ \t]*(?:,|:|is|named)?[ \t]+(?P<x>",
+            r"\b(?i:spouse|wife|husband|partner|fianc[eé]e?|boyfriend|girlfriend|mother|mom|father|dad|son|daughter|brother|sister|aunt|uncle|cousin|niece|nephew|grandmother|grandfather|grandson|granddaughter|friend|neighbou?r|caregiver|contact|proxy|roommate)[ \t]*(?:,|is|named)?[ \t]+(?P<x>",
             name!(),
             ")"
         ),

@@ -222,6 +222,12 @@ impl Scrubber {
         spans.extend(self.listed_names(text).into_iter().map(Span::plain));
         let everywhere = self.names_again(text, &spans);
         spans.extend(everywhere.into_iter().map(Span::plain));
+        let mut spans = resolved(spans);
+        let names = spans.iter_mut().map(|span| &mut span.found);
+        for name in names.filter(|found| found.identifier == Identifier::Name) {
+            name.start = start_with_title(&text[..name.start]);
+            name.end += suffix_bytes(&text[name.end..]);
+        }
         resolved(spans)
     }
 
@@ -325,6 +331,31 @@ impl fmt::Debug for Scrubber {
             self.patterns.len() + self.dates.len()
         )
     }
+}
+
+/// Where a name starts with the title before it.
+fn start_with_title(before: &str) -> usize {
+    let bare = before.trim_end_matches([' ', '\t', '.']);
+    let titles = ["Dr", "Mr", "Mrs", "Ms", "Miss", "Prof"];
+    let title = titles.iter().find(|title| {
+        let rest = bare.strip_suffix(**title);
+        bare.len() < before.len() && rest.is_some_and(|rest| !rest.ends_with(char::is_alphanumeric))
+    });
+    title.map_or(before.len(), |title| bare.len() - title.len())
+}
+
+/// The bytes of a suffix or degree after a name.
+fn suffix_bytes(after: &str) -> usize {
+    let bare = after.trim_start_matches([' ', ',']);
+    let suffixes = [
+        "Jr.", "Jr", "Sr.", "Sr", "III", "II", "MD", "DO", "RN", "NP", "PhD", "DDS", "DVM",
+    ];
+    let suffix = suffixes.iter().find(|suffix| {
+        let rest = bare.strip_prefix(**suffix);
+        bare.len() < after.len()
+            && rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+    });
+    suffix.map_or(0, |suffix| after.len() - bare.len() + suffix.len())
 }
 
 /// A word in a text.
@@ -515,10 +546,11 @@ fn read_date(captures: &Captures<'_>, written: Option<Instant>) -> Option<Instan
     let year = match captures.name("y") {
         None => now?,
         Some(two) if two.len() == 2 => {
-            // The latest century that does not put the date after the note.
+            // The latest century that does not put the date far after the note: notes tell of
+            // appointments, seldom of the next decade.
             let now = now.unwrap_or(2029);
             let guess = now - now.rem_euclid(100) + number("y")?;
-            if guess > now { guess - 100 } else { guess }
+            if guess > now + 5 { guess - 100 } else { guess }
         }
         Some(_) => number("y")?,
     };

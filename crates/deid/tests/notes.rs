@@ -9,8 +9,26 @@ use std::fs;
 use std::path::Path;
 
 /// The recall that each label must keep, from what was reached.
-const FLOORS: &[(&str, f64)] = &[];
-const PRECISION_FLOOR: f64 = 0.0;
+const FLOORS: &[(&str, f64)] = &[
+    ("ACCESSION", 1.0),
+    ("ADDRESS", 1.0),
+    ("AGE_OVER_89", 1.0),
+    ("CITY", 1.0),
+    ("DATE", 1.0),
+    ("DEVICE_ID", 1.0),
+    ("EMAIL", 1.0),
+    ("FAX", 1.0),
+    ("HEALTH_PLAN_ID", 1.0),
+    ("HOSPITAL", 1.0),
+    ("MRN", 1.0),
+    ("ORGANIZATION", 1.0),
+    ("PHONE", 1.0),
+    ("SSN", 1.0),
+    ("STATE", 1.0),
+    ("ZIP", 1.0),
+    ("NAME", 0.997),
+];
+const PRECISION_FLOOR: f64 = 0.97;
 
 #[test]
 fn recall_and_precision_keep_their_floors() {
@@ -20,6 +38,7 @@ fn recall_and_precision_keep_their_floors() {
         println!("LEFT OUT: 1 tests need shared/data");
         return;
     };
+    let verbose = std::env::args().any(|a| a == "--nocapture");
     let scrubber = Scrubber::new();
     let mut labels: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     let (mut right, mut taken) = (0_u64, 0_u64);
@@ -49,7 +68,7 @@ fn recall_and_precision_keep_their_floors() {
                 .or_default();
             counts.1 += 1;
             counts.0 += u64::from(!told);
-            if told && std::env::args().any(|a| a == "--nocapture") {
+            if told && verbose {
                 println!(
                     "missed {} {:?}",
                     span["label"],
@@ -61,7 +80,7 @@ fn recall_and_precision_keep_their_floors() {
             taken += 1;
             let ok = annotated[span.start..span.end].iter().any(|&a| a);
             right += u64::from(ok);
-            if !ok && std::env::args().any(|a| a == "--nocapture") {
+            if !ok && verbose {
                 println!(
                     "wrong {:?} {:?}",
                     span.identifier,

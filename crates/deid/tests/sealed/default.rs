@@ -1,0 +1,7 @@
+//! An attempt to make or change a sealed value outside `deid`.
+
+use longitude_deid::Deidentified;
+
+fn main() {
+    let _: Deidentified<u8> = Default::default();
+}

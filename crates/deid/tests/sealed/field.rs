@@ -1,0 +1,9 @@
+//! An attempt to make or change a sealed value outside `deid`.
+
+use longitude_deid::Deidentified;
+
+fn attempt(sealed: Deidentified<u8>) {
+    let _ = sealed.0;
+}
+
+fn main() {}

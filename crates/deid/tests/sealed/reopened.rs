@@ -1,0 +1,7 @@
+//! An attempt to make or change a sealed value outside `deid`.
+
+
+
+fn main() {
+    let _ = longitude_deid::Reopened(());
+}
