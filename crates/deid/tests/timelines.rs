@@ -253,7 +253,7 @@ fn event_of(code: &str, time: Option<Instant>) -> Event {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn expert_mode_keeps_intervals_and_order(timeline in any_timeline(), which in 0..3_usize) {

@@ -248,7 +248,7 @@ fn any_event() -> impl Strategy<Value = (i64, Event)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn any_events_come_back(events in proptest::collection::vec(any_event(), 1..60), small: bool) {
