@@ -29,10 +29,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let (Some(at), Some(risk)) = (subject.index, risk) else {
                 continue;
             };
+            // Whoever could not be followed to the horizon is left out, also those who had the
+            // outcome early: else the outcomes of the rest would be too many.
+            if subject.end_planned < at.plus(task.horizon) {
+                censored += 1;
+                continue;
+            }
             match task.label(timeline, at) {
                 Label::Yes => rows.push((risk, true)),
                 Label::No => rows.push((risk, false)),
-                Label::Censored => censored += 1,
+                Label::Censored => say("a censored label where follow-up was planned"),
                 Label::Before | Label::Dead => say("a risk is stated where none is asked"),
             }
         }

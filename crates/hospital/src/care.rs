@@ -16,7 +16,7 @@ use crate::physiology::{DISEASES, State};
 use crate::random::Random;
 
 /// How easily an unknown disease is found at an outpatient visit, by the number of the disease.
-const FOUND: [f64; DISEASES] = [0.35, 0.32, 0.16, 0.42, 0.25, 0.42, 0.22, 0.10, 0.05, 0.28];
+const FOUND: [f64; DISEASES] = [0.35, 0.22, 0.16, 0.42, 0.25, 0.42, 0.22, 0.10, 0.05, 0.09];
 
 /// The share of the ordinary chance to be diagnosed that the planted inequity leaves.
 pub(crate) const UNDERSERVED_DIAGNOSIS: f64 = 0.45;

@@ -183,7 +183,8 @@ fn effect(outcome: &Outcome, code: &Code) -> Option<Matters> {
         .map(|e| (e.process, libm::log(e.hazard_ratio)))
         .max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
     if let Some((process, log)) = listed {
-        return Some((factor, Some(process), Some(log)));
+        // Four decimals are enough, and read back from JSON as they were written.
+        return Some((factor, Some(process), Some((log * 1e4).round() / 1e4)));
     }
     let kidney = outcome.disease == Some(Factor::KidneyDisease)
         && (factor == Factor::FiltrationLoss

@@ -440,6 +440,7 @@ impl Sink for Chronicle<'_> {
     }
 
     fn registered(&mut self, _state: &State, at: LocalDays) {
+        self.known_before = 0;
         for (allergen, p) in [
             (Concept::PenicillinAllergen, 0.08),
             (Concept::CodeineAllergen, 0.03),

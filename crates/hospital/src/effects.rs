@@ -224,7 +224,7 @@ pub struct Shift {
 /// that 20,000 patients hold cases to learn from.
 pub const BASES: &[Base] = &[
     base(Process::Hypertension, 0.045),
-    base(Process::Diabetes, 0.017),
+    base(Process::Diabetes, 0.020),
     base(Process::Copd, 0.0028),
     base(Process::HeartFailure, 0.0034),
     base(Process::CoronaryDisease, 0.006),
@@ -284,7 +284,7 @@ effects! {
         Deprivation 1.05 ASSUMED,
     }
     Diabetes {
-        Age 1.05 ASSUMED, HbA1c 6.0 ASSUMED, BodyMass 1.4 ASSUMED, Metabolic 1.4 ASSUMED,
+        Age 1.05 ASSUMED, HbA1c 4.0 ASSUMED, BodyMass 1.4 ASSUMED, Metabolic 1.4 ASSUMED,
         Deprivation 1.12 ASSUMED, Statin 1.09 ASSUMED, Male 1.15 ASSUMED,
     }
     Copd {

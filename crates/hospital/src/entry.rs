@@ -33,7 +33,8 @@ const ORDER: [Process; 9] = [
 pub(crate) fn enter(person: &Person, random: &mut Random) -> State {
     let mut state = State::new(person, person.entry, random);
     let age = state.levels().age;
-    state.filtration_lost = 0.6 * state.traits.kidney_loss * (age - 40.0).max(0.0);
+    let lost = 0.6 * state.traits.kidney_loss * (age - 40.0).max(0.0);
+    state.filtration_lost = lost + 9.0 * random.normal();
     for process in ORDER {
         acquire(&mut state, random, process, age);
     }

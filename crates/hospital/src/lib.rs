@@ -36,6 +36,9 @@ mod tasks;
 mod timeline;
 mod truth;
 
+#[cfg(test)]
+mod tests;
+
 pub use effects::{BASES, Base, EFFECTS, Effect, Factor, Process, SHIFTS, Shift};
 pub use export::{FileSummary, Summary, write_fhir};
 pub use notes::{IdentifierKind, PlantedIdentifier};

@@ -71,6 +71,10 @@ const SPREAD: [(f64, f64); 6] = [
     (0.6, 0.85),
 ];
 
+/// The standard deviation of what half a year adds to or takes from the filtration rate at random
+/// and for good (assumed).
+const FILTRATION_WALK: f64 = 3.2;
+
 /// All that the future depends on, given the past.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
@@ -243,7 +247,7 @@ impl State {
             } else {
                 1.0
             };
-        let egfr = (104.0 - 0.72 * (age - 40.0) + d.egfr - self.filtration_lost).clamp(6.0, 130.0);
+        let egfr = (101.0 - 0.45 * (age - 40.0) + d.egfr - self.filtration_lost).clamp(6.0, 130.0);
         let bleeding = self.shift(
             Factor::Cancer,
             (1.3 * self.years_with(Factor::Cancer)).min(4.0),
@@ -333,7 +337,8 @@ impl State {
             let fresh = libm::sqrt(1.0 - kept * kept) * spread;
             *deviation = kept * *deviation + fresh * random.normal();
         }
-        self.filtration_lost += self.yearly_filtration_loss() * (REFRESH / YEAR);
+        let loss = self.yearly_filtration_loss() * (REFRESH / YEAR);
+        self.filtration_lost += loss + FILTRATION_WALK * random.normal();
         self.refresh_at = self.now + REFRESH;
         self.stale = true;
         self.check_kidneys();

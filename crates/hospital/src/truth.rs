@@ -62,6 +62,10 @@ pub struct SubjectTruth {
     pub start: Instant,
     /// Observation ends.
     pub end: Instant,
+    /// Where observation would have ended without death: at the move or the export. Labels of
+    /// subjects for whom it lies before the horizon are known only if the outcome came early, so
+    /// that a fair comparison with true risks leaves them all out.
+    pub end_planned: Instant,
     /// Whether it ends by moving away.
     pub moved: bool,
     /// The site, `A`, `B` or `C`.
@@ -202,6 +206,7 @@ fn subject(options: &Options, index: u32, depth: Depth) -> SubjectTruth {
         subject: patient.subject(),
         start: instant(patient.start()),
         end: instant(patient.end),
+        end_planned: instant(calendar::seconds(person.end)),
         moved: person.moved && patient.death.is_none(),
         site: person.site.name().to_owned(),
         sex: gender(person.male).to_owned(),
