@@ -8,8 +8,9 @@
 use crate::batch::{Batch, Input, check_input};
 use crate::error::{Error, Result};
 use crate::hazard::WaitLaw;
+use crate::kernels::decode::{self, BLOCK};
 use crate::kernels::gemm::{Output, Packed, Strided, gemm, pack, packed_len};
-use crate::kernels::{decode, elementwise, reduce};
+use crate::kernels::{elementwise, reduce};
 use crate::layout::{FEATURES, LayerSpans, Span};
 use crate::memory::{Buffer, Cpu, Device};
 use crate::model::Model;
@@ -96,7 +97,7 @@ pub struct Rows {
     scratch: StepScratch,
 }
 
-/// For each head and row keys `[head_dim, steps]` and values `[steps, head_dim]`.
+/// For each head and row keys in blocks `[steps / 32, head_dim, 32]` and values `[steps, head_dim]`.
 struct RowsLayer {
     keys: Buffer,
     values: Buffer,
@@ -380,7 +381,7 @@ impl Decoder {
     pub fn rows(&self, rows: usize, steps_max: usize) -> Rows {
         let c = self.model.config();
         let layer = |_| RowsLayer {
-            keys: Buffer::zeros(rows * steps_max * c.dim),
+            keys: Buffer::zeros(rows * steps_max.next_multiple_of(BLOCK) * c.dim),
             values: Buffer::zeros(rows * steps_max * c.dim),
         };
         Rows {
@@ -428,7 +429,9 @@ impl Decoder {
                 .pool()
                 .install(|| self.step_pass(prefix, rows, active, inputs));
         }
-        active.iter().for_each(|row| rows.lens[*row as usize] += 1);
+        for row in active {
+            rows.lens[*row as usize] += 1;
+        }
         Ok(&rows.scratch.normed[..n * d])
     }
 
@@ -605,14 +608,15 @@ impl StepAttention<'_> {
     fn attend(&self, prefix: &PrefixLayer, own: &mut RowsLayer, qkv: [&[f32]; 3], o: &mut [f32]) {
         let (per_head, width) = (self.active.len() * self.width, self.width);
         let heads = o.len() / per_head;
-        let room = self.lens.len() * self.steps_max * width;
+        let room = self.lens.len() * width;
+        let rooms = (room * self.blocks(), room * self.steps_max);
         let (keys, values) = (prefix.keys.len() / heads, prefix.values.len() / heads);
         let [q, k, v] = qkv;
         o.par_chunks_mut(per_head)
             .zip(
                 own.keys
-                    .par_chunks_mut(room)
-                    .zip(own.values.par_chunks_mut(room)),
+                    .par_chunks_mut(rooms.0)
+                    .zip(own.values.par_chunks_mut(rooms.1)),
             )
             .enumerate()
             .for_each(|(head, (o, (own_keys, own_values)))| {
@@ -626,15 +630,21 @@ impl StepAttention<'_> {
             });
     }
 
+    /// Floats of a row's keys, a head's width left out.
+    fn blocks(&self) -> usize {
+        self.steps_max.next_multiple_of(BLOCK)
+    }
+
     fn append(&self, keys: &mut [f32], values: &mut [f32], k: &[f32], v: &[f32]) {
         let (width, steps) = (self.width, self.steps_max);
         for (i, row) in self.active.iter().enumerate() {
             let (row, len) = (*row as usize, self.lens[*row as usize]);
-            let from = row * steps * width;
-            for j in 0..width {
-                keys[from + j * steps + len] = k[i * width + j];
+            let from = row * self.blocks() * width + len / BLOCK * BLOCK * width + len % BLOCK;
+            let places = keys[from..].iter_mut().step_by(BLOCK);
+            for (key, k) in places.zip(&k[i * width..(i + 1) * width]) {
+                *key = *k;
             }
-            let to = from + len * width;
+            let to = (row * steps + len) * width;
             values[to..to + width].copy_from_slice(&v[i * width..(i + 1) * width]);
         }
     }
@@ -667,10 +677,11 @@ impl StepAttention<'_> {
         gemm(level, Strided::rows(q, width), n, keys, output);
         for (i, row) in self.active.iter().enumerate() {
             let (row, len) = (*row as usize, self.lens[*row as usize] + 1);
-            let own_keys = &own_keys[row * steps * width..][..steps * width];
+            let room = self.blocks() * width;
+            let own_keys = &own_keys[row * room..(row + 1) * room];
             let scores = &mut scores[i * stride..(i + 1) * stride];
             let own = &mut scores[own_at..own_at + len];
-            decode::scores(level, &q[i * width..(i + 1) * width], own_keys, steps, own);
+            decode::scores(level, &q[i * width..(i + 1) * width], own_keys, own);
             let shift = reduce::max(level, own).max(reduce::max(level, &scores[..self.prefix]));
             let sum = reduce::exp_shifted(level, &mut scores[..self.prefix], scale, shift * scale)
                 + reduce::exp_shifted(level, &mut scores[own_at..][..len], scale, shift * scale);

@@ -2,32 +2,21 @@
 
 use super::{fma, vectorised};
 
+/// Events of a block of keys: a block is `[head_dim, BLOCK]`, so that scores are made by streaming.
+pub(crate) const BLOCK: usize = 32;
+
 vectorised! {
-    /// Inner products of q `[head_dim]` with the first columns of keys `[head_dim, steps]`.
-    fn scores(q: &[f32], keys: &[f32], steps: usize, out: &mut [f32]) {
-        let n = out.len();
-        out.fill(0.0);
-        let mut start = 0;
-        while start < n {
-            let width = (n - start).min(64);
-            if width == 64 {
-                let mut sums = [0.0f32; 64];
-                for (q, keys) in q.iter().zip(keys.chunks_exact(steps)) {
-                    let keys = &keys[start..start + 64];
-                    for (sum, key) in sums.iter_mut().zip(keys) {
-                        *sum = fma::<FMA>(*q, *key, *sum);
-                    }
-                }
-                out[start..start + 64].copy_from_slice(&sums);
-            } else {
-                for (q, keys) in q.iter().zip(keys.chunks_exact(steps)) {
-                    let keys = &keys[start..start + width];
-                    for (sum, key) in out[start..start + width].iter_mut().zip(keys) {
-                        *sum = fma::<FMA>(*q, *key, *sum);
-                    }
+    /// Inner products of q `[head_dim]` with keys in blocks `[.., head_dim, BLOCK]`, for the first
+    /// `out.len()` of them.
+    fn scores(q: &[f32], keys: &[f32], out: &mut [f32]) {
+        for (out, keys) in out.chunks_mut(BLOCK).zip(keys.chunks_exact(q.len() * BLOCK)) {
+            let mut sums = [0.0f32; BLOCK];
+            for (q, keys) in q.iter().zip(keys.chunks_exact(BLOCK)) {
+                for i in 0..BLOCK {
+                    sums[i] = fma::<FMA>(*q, keys[i], sums[i]);
                 }
             }
-            start += width;
+            out.copy_from_slice(&sums[..out.len()]);
         }
     }
 }

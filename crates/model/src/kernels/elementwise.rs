@@ -2,6 +2,23 @@
 
 use super::{fma, sigmoid, vectorised};
 
+/// `y = x` for rows of a few floats, for which a call of `memcpy` costs more than the copy.
+pub(crate) fn copy_narrow(x: &[f32], y: &mut [f32]) {
+    let (x_lines, x_rest) = x.as_chunks::<8>();
+    let (y_lines, y_rest) = y.as_chunks_mut::<8>();
+    for (y, x) in y_lines.iter_mut().zip(x_lines) {
+        *y = *x;
+    }
+    let (x_pairs, x_last) = x_rest.as_chunks::<2>();
+    let (y_pairs, y_last) = y_rest.as_chunks_mut::<2>();
+    for (y, x) in y_pairs.iter_mut().zip(x_pairs) {
+        *y = *x;
+    }
+    if let ([y], [x]) = (y_last, x_last) {
+        *y = *x;
+    }
+}
+
 vectorised! {
     /// `y += x`.
     fn add(x: &[f32], y: &mut [f32]) {
@@ -54,33 +71,6 @@ vectorised! {
         for ((z, x), y) in z.iter_mut().zip(x).zip(y) {
             *z = fma::<FMA>(r * x, *y, *z);
         }
-    }
-}
-
-vectorised! {
-    /// `y = x * w` element by element, then the sum of `y z`: for the projection term of a norm.
-    fn dot3(x: &[f32], w: &[f32], z: &[f32]) -> f32 {
-        let mut lanes = [0.0f32; 32];
-        let n = x.len();
-        let (w, z) = (&w[..n], &z[..n]);
-        let whole = n / 32 * 32;
-        for start in (0..whole).step_by(32) {
-            for i in 0..32 {
-                let j = start + i;
-                lanes[i] = fma::<FMA>(x[j] * w[j], z[j], lanes[i]);
-            }
-        }
-        for j in whole..n {
-            lanes[j - whole] = fma::<FMA>(x[j] * w[j], z[j], lanes[j - whole]);
-        }
-        let mut half = 16;
-        while half > 0 {
-            for i in 0..half {
-                lanes[i] += lanes[i + half];
-            }
-            half /= 2;
-        }
-        lanes[0]
     }
 }
 

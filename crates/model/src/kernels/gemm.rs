@@ -10,6 +10,8 @@ use super::tile::{self, Tile};
 
 /// Depth of a block: a packed panel of 384 x 32 floats is 48 kB.
 pub(crate) const DEPTH: usize = 384;
+/// Floats of a cache line, and of a line of packed rows: at least the most rows of a tile.
+const LINE: usize = 16;
 /// Rows of a block: 336 x 384 floats are 516 kB, half of a second-level cache.
 const ROWS: usize = 336;
 
@@ -47,13 +49,13 @@ impl<'a> Strided<'a> {
     }
 }
 
-/// A right side packed by [`pack`], of which the first `depth` rows and `columns` columns are used.
+/// A right side packed by [`pack`], of whose `whole` size the first `depth` rows and `columns` columns are used.
 #[derive(Clone, Copy)]
 pub(crate) struct Packed<'a> {
     pub data: &'a [f32],
     pub depth: usize,
     pub columns: usize,
-    packed: (usize, usize),
+    whole: (usize, usize),
 }
 
 impl<'a> Packed<'a> {
@@ -63,26 +65,26 @@ impl<'a> Packed<'a> {
             data,
             depth,
             columns,
-            packed: (depth, columns),
+            whole: (depth, columns),
         }
     }
 
     /// Only the first rows.
     pub(crate) fn first_rows(self, depth: usize) -> Self {
-        assert!(depth <= self.packed.0, "more rows than were packed");
+        assert!(depth <= self.whole.0, "more rows than were packed");
         Self { depth, ..self }
     }
 
     /// Only the first columns.
     pub(crate) fn first_columns(self, columns: usize) -> Self {
-        assert!(columns <= self.packed.1, "more columns than were packed");
+        assert!(columns <= self.whole.1, "more columns than were packed");
         Self { columns, ..self }
     }
 
     /// The panel that starts at `column`, from row `first` of a block start on.
     fn panel(&self, level: Level, first: usize, column: usize) -> &'a [f32] {
-        let block = DEPTH.min(self.packed.0 - first);
-        &self.data[first * padded(level, self.packed.1) + column * block..]
+        let block = DEPTH.min(self.whole.0 - first);
+        &self.data[first * padded(level, self.whole.1) + column * block..]
     }
 }
 
@@ -167,6 +169,11 @@ pub(crate) fn gemm(level: Level, a: Strided<'_>, rows: usize, b: Packed<'_>, c: 
     );
     assert!(a.reaches(rows, b.depth), "the left side is too small");
     check(level, rows, b, &c);
+    let Output {
+        data: c,
+        row: c_row,
+        add,
+    } = c;
     let width = tile::width(level.kind());
     let per_tile = even_rows(level, rows);
     let per_block = ROWS / per_tile * per_tile;
@@ -185,9 +192,9 @@ pub(crate) fn gemm(level: Level, a: Strided<'_>, rows: usize, b: Packed<'_>, c: 
                         a_row: a.row,
                         a_step: a.step,
                         b: panel.as_ptr(),
-                        c: c.data[row * c.row + column..].as_mut_ptr(),
-                        c_row: c.row,
-                        add: c.add || first > 0,
+                        c: c[row * c_row + column..].as_mut_ptr(),
+                        c_row,
+                        add: add || first > 0,
                     };
                     // SAFETY: the checks above and the minima keep every element inside its slice.
                     unsafe { tile::run(level.kind(), &tile) }
@@ -197,8 +204,13 @@ pub(crate) fn gemm(level: Level, a: Strided<'_>, rows: usize, b: Packed<'_>, c: 
     }
 }
 
+/// The floats of scratch that [`gemm_transposed`] needs.
+pub(crate) fn transposed_scratch(level: Level, rows: usize, depth: usize) -> usize {
+    DEPTH.min(depth) * rows.div_ceil(even_rows(level, rows)) * LINE
+}
+
 /// `c (+)= a' b` where `a` is row-major `[depth, ...]` and output row i is its column `columns.start +
-/// i`: the gradient of a weight. `scratch` holds at least `DEPTH * columns` floats.
+/// i`: the gradient of a weight. `scratch` holds [`transposed_scratch`] floats.
 pub(crate) fn gemm_transposed(
     level: Level,
     (a, columns): (Strided<'_>, std::ops::Range<usize>),
@@ -211,34 +223,44 @@ pub(crate) fn gemm_transposed(
         a.reaches(b.depth, columns.end),
         "the left side is too small"
     );
+    assert!(
+        scratch.len() >= transposed_scratch(level, rows, b.depth),
+        "the scratch is too small"
+    );
     check(level, rows, b, &c);
+    let Output {
+        data: c,
+        row: c_row,
+        add,
+    } = c;
     let width = tile::width(level.kind());
     let per_tile = even_rows(level, rows);
     for first in (0..b.depth).step_by(DEPTH) {
         let depth = DEPTH.min(b.depth - first);
-        for row in (0..rows).step_by(per_tile) {
-            let live = per_tile.min(rows - row);
-            let out = &mut scratch[row * depth..][..live * depth];
-            for (p, out) in out.chunks_exact_mut(live).enumerate() {
-                let start = (first + p) * a.row + columns.start + row;
-                out.copy_from_slice(&a.data[start..start + live]);
-            }
+        let panels = scratch.chunks_exact_mut(depth * LINE);
+        for (row, panel) in (0..rows).step_by(per_tile).zip(panels) {
+            pack_lines(
+                a,
+                (first, columns.start + row),
+                per_tile.min(rows - row),
+                panel,
+            );
         }
         for column in (0..b.columns).step_by(width) {
-            let panel = b.panel(level, first, column);
-            for row in (0..rows).step_by(per_tile) {
-                let live = per_tile.min(rows - row);
+            let right = b.panel(level, first, column);
+            let panels = scratch.chunks_exact(depth * LINE);
+            for (row, panel) in (0..rows).step_by(per_tile).zip(panels) {
                 let tile = Tile {
-                    rows: live,
+                    rows: per_tile.min(rows - row),
                     columns: width.min(b.columns - column),
                     depth,
-                    a: scratch[row * depth..].as_ptr(),
+                    a: panel.as_ptr(),
                     a_row: 1,
-                    a_step: live,
-                    b: panel.as_ptr(),
-                    c: c.data[row * c.row + column..].as_mut_ptr(),
-                    c_row: c.row,
-                    add: c.add || first > 0,
+                    a_step: LINE,
+                    b: right.as_ptr(),
+                    c: c[row * c_row + column..].as_mut_ptr(),
+                    c_row,
+                    add: add || first > 0,
                 };
                 // SAFETY: the checks above and the minima keep every element inside its slice.
                 unsafe { tile::run(level.kind(), &tile) }
@@ -247,9 +269,23 @@ pub(crate) fn gemm_transposed(
     }
 }
 
+/// Copies `live` columns of rows from `first` on, one line of 16 floats a row; whole lines where the
+/// matrix has them, for a copy of fixed size is one load and one store, and what is beyond `live` is
+/// never read.
+fn pack_lines(a: Strided<'_>, (first, column): (usize, usize), live: usize, out: &mut [f32]) {
+    for (p, out) in out.chunks_exact_mut(LINE).enumerate() {
+        let from = &a.data[(first + p) * a.row + column..];
+        if let Some(line) = from.first_chunk::<LINE>() {
+            out.copy_from_slice(line);
+        } else {
+            out[..live].copy_from_slice(&from[..live]);
+        }
+    }
+}
+
 fn check(level: Level, rows: usize, b: Packed<'_>, c: &Output<'_>) {
     assert!(
-        b.data.len() >= packed_len(level, b.packed.0, b.packed.1),
+        b.data.len() >= packed_len(level, b.whole.0, b.whole.1),
         "the right side is not packed"
     );
     assert!(c.row >= b.columns, "rows of the output overlap");

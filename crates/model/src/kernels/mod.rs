@@ -89,6 +89,7 @@ impl Level {
 macro_rules! vectorised {
     ($(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$doc])*
+        #[allow(clippy::too_many_arguments, reason = "the level comes on top of a kernel's own")]
         pub(crate) fn $name(level: $crate::kernels::Level, $($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
             fn body<const FMA: bool>($($arg: $ty),*) $(-> $ret)? $body
@@ -129,10 +130,6 @@ pub(crate) fn fma<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
 /// `e^x` within 2 units in the last place for x in [-87, 88], saturating outside; the Cody-Waite reduction
 /// and the minimax polynomial of Cephes `expf`. Branch-free, so that loops over it vectorise.
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "must be compiled for the caller's features"
-)]
 #[expect(clippy::excessive_precision, reason = "constants as published")]
 pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer in the low bits.

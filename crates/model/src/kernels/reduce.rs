@@ -39,6 +39,25 @@ vectorised! {
 }
 
 vectorised! {
+    /// The sum of `x w z` over three rows of the same length.
+    fn dot3(x: &[f32], w: &[f32], z: &[f32]) -> f32 {
+        let mut lanes = [0.0f32; LANES];
+        let (mut xs, mut ws) = (x.chunks_exact(LANES), w.chunks_exact(LANES));
+        let mut zs = z.chunks_exact(LANES);
+        for ((x, w), z) in (&mut xs).zip(&mut ws).zip(&mut zs) {
+            for i in 0..LANES {
+                lanes[i] = fma::<FMA>(x[i] * w[i], z[i], lanes[i]);
+            }
+        }
+        let rest = xs.remainder().iter().zip(ws.remainder()).zip(zs.remainder());
+        for (i, ((x, w), z)) in rest.enumerate() {
+            lanes[i] = fma::<FMA>(x * w, *z, lanes[i]);
+        }
+        total(lanes)
+    }
+}
+
+vectorised! {
     /// The largest element, or minus infinity of none.
     fn max(a: &[f32]) -> f32 {
         let mut lanes = [f32::NEG_INFINITY; LANES];

@@ -125,7 +125,6 @@ mod avx512 {
         let mut sums: [[__m512; V]; R] = [[_mm512_setzero_ps(); V]; R];
         let (mut a, mut b) = (t.a, t.b);
         let step = if ROWS { 1 } else { t.a_step };
-        // Rows in threes from one base register each: fourteen row pointers do not fit the registers.
         let row = if ROWS { t.a_row } else { 1 };
         for _ in 0..t.depth {
             // SAFETY: row p < depth of b is 32 floats, and a holds element (i, p).
@@ -134,10 +133,10 @@ mod avx512 {
                 for (v, right) in right.iter_mut().enumerate() {
                     *right = _mm512_loadu_ps(b.add(16 * v));
                 }
-                for i in 0..R {
+                for (i, sums) in sums.iter_mut().enumerate() {
                     let left = _mm512_set1_ps(*a.add(i * row));
                     for v in 0..V {
-                        sums[i][v] = _mm512_fmadd_ps(left, right[v], sums[i][v]);
+                        sums[v] = _mm512_fmadd_ps(left, right[v], sums[v]);
                     }
                 }
                 a = a.add(step);
@@ -194,10 +193,10 @@ mod avx2 {
                 for (v, right) in right.iter_mut().enumerate() {
                     *right = _mm256_loadu_ps(b.add(8 * v));
                 }
-                for i in 0..R {
+                for (i, sums) in sums.iter_mut().enumerate() {
                     let left = _mm256_set1_ps(*a.add(i * row));
                     for v in 0..V {
-                        sums[i][v] = _mm256_fmadd_ps(left, right[v], sums[i][v]);
+                        sums[v] = _mm256_fmadd_ps(left, right[v], sums[v]);
                     }
                 }
                 a = a.add(step);

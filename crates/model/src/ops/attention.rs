@@ -5,7 +5,7 @@
 //! queries that see all their keys at once).
 
 use crate::kernels::gemm::{Output, Packed, Strided, gemm, pack, packed_len};
-use crate::kernels::{elementwise, reduce};
+use crate::kernels::{Level, elementwise, reduce};
 use crate::memory::Cpu;
 use rayon::prelude::*;
 
@@ -99,12 +99,13 @@ fn piece_forward(
         let last = len.min(first + QUERIES);
         let rows = last - first;
         let queries = Strided::rows(&q[first * width..last * width], width);
-        let output = Output {
-            data: scores,
-            row: stride,
-            add: false,
-        };
-        gemm(level, queries, rows, keys.first_columns(last), output);
+        gemm(
+            level,
+            queries,
+            rows,
+            keys.first_columns(last),
+            to(scores, stride, false),
+        );
         let mut sums = [0.0f32; QUERIES];
         for (i, row) in scores.chunks_exact_mut(stride).take(rows).enumerate() {
             let (seen, unseen) = row[..last].split_at_mut(first + i + 1);
@@ -115,17 +116,12 @@ fn piece_forward(
             sums[i] = sum;
         }
         let o = &mut o[first * width..last * width];
-        let output = Output {
-            data: &mut *o,
-            row: width,
-            add: false,
-        };
         gemm(
             level,
             Strided::rows(scores, stride),
             rows,
             values.first_rows(last),
-            output,
+            to(o, width, false),
         );
         for (o, sum) in o.chunks_exact_mut(width).zip(sums) {
             elementwise::scale(level, 1.0 / sum, o);
@@ -179,96 +175,127 @@ fn piece_backward(
 ) {
     let (level, width, len) = (cpu.level, shape.head_dim, s.lse.len());
     let stride = row_stride(len);
-    let block = packed_len(level, QUERIES, width);
     let across = packed_len(level, width, len);
-    let sizes = [across, across, packed_len(level, len, width), block, block]
-        .into_iter()
-        .chain([QUERIES * stride, QUERIES * stride]);
-    let mut scratch = cpu.scratch(sizes.clone().sum());
-    let mut rest = &mut scratch[..];
-    let mut next = sizes.map(|size| {
-        let (piece, after) = std::mem::take(&mut rest).split_at_mut(size);
-        rest = after;
-        piece
-    });
-    let mut piece = || next.next().unwrap_or_default();
-    let keys_across = pack(
-        level,
-        Strided::transposed(s.k, width),
-        (width, len),
-        piece(),
-    );
-    let values_across = pack(
-        level,
-        Strided::transposed(s.v, width),
-        (width, len),
-        piece(),
-    );
-    let keys = pack(level, Strided::rows(s.k, width), (len, width), piece());
-    let (queries_block, d_o_block, p, d) = (piece(), piece(), piece(), piece());
+    let sizes = [across, across, packed_len(level, len, width)];
+    let block = [
+        packed_len(level, QUERIES, width),
+        QUERIES * stride,
+        QUERIES * stride,
+    ];
+    let mut scratch = cpu.scratch(sizes.iter().chain(&block).sum());
+    let (whole, rest) = scratch.split_at_mut(sizes.iter().sum());
+    let [k_across, v_across, k_along] = cut(whole, sizes);
+    let right = RightSides {
+        keys_across: pack(
+            level,
+            Strided::transposed(s.k, width),
+            (width, len),
+            k_across,
+        ),
+        values_across: pack(
+            level,
+            Strided::transposed(s.v, width),
+            (width, len),
+            v_across,
+        ),
+        keys: pack(level, Strided::rows(s.k, width), (len, width), k_along),
+    };
+    let block = cut(rest, block);
     dk.fill(0.0);
     dv.fill(0.0);
+    let mut head = HeadBackward {
+        level,
+        width,
+        scale: shape.scale(),
+        stride,
+        right,
+        dk,
+        dv,
+        block,
+    };
     for first in (0..len).step_by(QUERIES) {
         let last = len.min(first + QUERIES);
-        let (rows, span) = (last - first, first * width..last * width);
-        let queries = Strided::rows(&s.q[span.clone()], width);
-        let d_o_rows = Strided::rows(&d_o[span.clone()], width);
-        gemm(
-            level,
-            queries,
-            rows,
-            keys_across.first_columns(last),
-            to(p, stride, false),
-        );
-        gemm(
-            level,
-            d_o_rows,
-            rows,
-            values_across.first_columns(last),
-            to(d, stride, false),
-        );
+        let span = first * width..last * width;
+        let rows = Saved {
+            q: &s.q[span.clone()],
+            o: &s.o[span.clone()],
+            lse: &s.lse[first..last],
+            ..s
+        };
+        head.queries((first, last), rows, &d_o[span.clone()], &mut dq[span]);
+    }
+}
+
+/// Keys and values of one head, packed as right sides.
+struct RightSides<'a> {
+    keys_across: Packed<'a>,
+    values_across: Packed<'a>,
+    keys: Packed<'a>,
+}
+
+/// The backward pass of one head of one segment, a block of queries at a time.
+struct HeadBackward<'a> {
+    level: Level,
+    width: usize,
+    scale: f32,
+    stride: usize,
+    right: RightSides<'a>,
+    dk: &'a mut [f32],
+    dv: &'a mut [f32],
+    /// A packed block of rows, probabilities, and their gradients.
+    block: [&'a mut [f32]; 3],
+}
+
+impl HeadBackward<'_> {
+    /// Queries `first..last` with their own rows of the saved tensors.
+    fn queries(
+        &mut self,
+        (first, last): (usize, usize),
+        s: Saved<'_>,
+        d_o: &[f32],
+        dq: &mut [f32],
+    ) {
+        let (level, width, stride, rows) = (self.level, self.width, self.stride, last - first);
+        let [packed, p, d] = &mut self.block;
+        let (queries, d_o_rows) = (Strided::rows(s.q, width), Strided::rows(d_o, width));
+        let keys = self.right.keys_across.first_columns(last);
+        gemm(level, queries, rows, keys, to(p, stride, false));
+        let values = self.right.values_across.first_columns(last);
+        gemm(level, d_o_rows, rows, values, to(d, stride, false));
         for (i, p) in p.chunks_exact_mut(stride).take(rows).enumerate() {
             let (seen, unseen) = p[..last].split_at_mut(first + i + 1);
-            reduce::exp_shifted(level, seen, shape.scale(), s.lse[first + i]);
+            reduce::exp_shifted(level, seen, self.scale, s.lse[i]);
             unseen.fill(0.0);
         }
-        let packed: Packed<'_> = pack(level, d_o_rows, (rows, width), d_o_block);
+        let right = pack(level, d_o_rows, (rows, width), packed);
         gemm(
             level,
             Strided::transposed(p, stride),
             last,
-            packed,
-            to(dv, width, true),
+            right,
+            to(self.dv, width, true),
         );
-        for (i, (p, d)) in p
-            .chunks_exact_mut(stride)
-            .zip(d.chunks_exact(stride))
-            .take(rows)
-            .enumerate()
-        {
-            let row = (first + i) * width..(first + i + 1) * width;
+        let pairs = p.chunks_exact_mut(stride).zip(d.chunks_exact(stride));
+        for (i, (p, d)) in pairs.take(rows).enumerate() {
+            let row = i * width..(i + 1) * width;
             let delta = reduce::dot(level, &d_o[row.clone()], &s.o[row]);
-            elementwise::softmax_gradient(
-                level,
-                (shape.scale(), delta),
-                &d[..last],
-                &mut p[..last],
-            );
+            elementwise::softmax_gradient(level, (self.scale, delta), &d[..last], &mut p[..last]);
         }
+        let keys = self.right.keys.first_rows(last);
         gemm(
             level,
             Strided::rows(p, stride),
             rows,
-            keys.first_rows(last),
-            to(&mut dq[span], width, false),
+            keys,
+            to(dq, width, false),
         );
-        let packed = pack(level, queries, (rows, width), queries_block);
+        let right = pack(level, queries, (rows, width), packed);
         gemm(
             level,
             Strided::transposed(p, stride),
             last,
-            packed,
-            to(dk, width, true),
+            right,
+            to(self.dk, width, true),
         );
     }
 }

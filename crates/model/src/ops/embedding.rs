@@ -90,24 +90,22 @@ pub(crate) fn backward(
     d: usize,
     gradients: Tables<&mut [f32]>,
 ) {
+    let Tables {
+        code: d_code,
+        group: d_group,
+        value_bin: d_bin,
+        features: _,
+    } = gradients;
     for (input, dx) in inputs.iter().zip(dx.chunks_exact(d)) {
         let code = input.code as usize;
-        elementwise::add(cpu.level, dx, &mut gradients.code[code * d..(code + 1) * d]);
+        elementwise::add(cpu.level, dx, &mut d_code[code * d..(code + 1) * d]);
         for group in groups[code].into_iter().filter(|group| *group > 0) {
             let group = group as usize;
-            elementwise::add(
-                cpu.level,
-                dx,
-                &mut gradients.group[group * d..(group + 1) * d],
-            );
+            elementwise::add(cpu.level, dx, &mut d_group[group * d..(group + 1) * d]);
         }
         if input.value_bin > 0 {
             let bin = usize::from(input.value_bin);
-            elementwise::add(
-                cpu.level,
-                dx,
-                &mut gradients.value_bin[bin * d..(bin + 1) * d],
-            );
+            elementwise::add(cpu.level, dx, &mut d_bin[bin * d..(bin + 1) * d]);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::kernels::gemm::{
     DEPTH, Output, Packed, Strided, gemm, gemm_transposed, pack_block, packed_len, padded,
+    transposed_scratch,
 };
 use crate::memory::Cpu;
 use rayon::prelude::*;
@@ -97,7 +98,7 @@ pub(crate) fn weight_gradient(cpu: &Cpu, x: &[f32], dy: &[f32], dw: &mut [f32], 
     tasks.for_each(|(task, dw)| {
         let first = task * per_task;
         let columns = first..first + dw.len() / outputs;
-        let mut scratch = cpu.scratch(DEPTH.min(rows) * columns.len());
+        let mut scratch = cpu.scratch(transposed_scratch(cpu.level, columns.len(), rows));
         let output = Output {
             data: dw,
             row: outputs,
@@ -113,6 +114,6 @@ fn rows_per_task(cpu: &Cpu, rows: usize) -> usize {
     if cpu.threads == 1 {
         rows
     } else {
-        rows.div_ceil(cpu.threads).min(168).max(1)
+        rows.div_ceil(cpu.threads).clamp(1, 168)
     }
 }

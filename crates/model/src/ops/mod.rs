@@ -11,4 +11,8 @@ pub(crate) mod heads;
 pub(crate) mod linear;
 pub(crate) mod rmsnorm;
 pub(crate) mod rotary;
+#[cfg(test)]
+pub(crate) mod scalar;
 pub(crate) mod swiglu;
+#[cfg(test)]
+mod tests;

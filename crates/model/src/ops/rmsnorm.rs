@@ -59,7 +59,7 @@ pub(crate) fn backward(cpu: &Cpu, s: Saved<'_>, dy: &[f32], dx: &mut [f32], dw: 
         .for_each(|((dx, x), (dy, inverse))| {
             let rows = dx.chunks_exact_mut(d).zip(x.chunks_exact(d));
             for ((dx, x), (dy, r)) in rows.zip(dy.chunks_exact(d).zip(inverse)) {
-                let along = elementwise::dot3(level, s.w, dy, x);
+                let along = reduce::dot3(level, s.w, dy, x);
                 let c = r * r * r * along / d as f32;
                 elementwise::norm_gradient(level, (*r, c), x, s.w, dy, dx);
             }

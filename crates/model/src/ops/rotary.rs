@@ -105,7 +105,7 @@ pub(crate) fn split(
                 let from = from + dim;
                 elementwise::rotate(cpu.level, cos, sin, &row[from..from + width], k);
                 let from = from + dim;
-                v.copy_from_slice(&row[from..from + width]);
+                elementwise::copy_narrow(&row[from..from + width], v);
             }
         });
 }
@@ -130,7 +130,7 @@ pub(crate) fn split_gradient(
             let (dq, dk) = (&dq[from..from + width], &dk[from..from + width]);
             elementwise::rotate_back(cpu.level, cos, sin, dq, &mut d_q[to..to + width]);
             elementwise::rotate_back(cpu.level, cos, sin, dk, &mut d_k[to..to + width]);
-            d_v[to..to + width].copy_from_slice(&dv[from..from + width]);
+            elementwise::copy_narrow(&dv[from..from + width], &mut d_v[to..to + width]);
         }
     });
 }
@@ -144,7 +144,7 @@ pub(crate) fn merge(heads: &[f32], rows: &mut [f32], dim: usize, head_dim: usize
             for (i, row) in rows.chunks_exact_mut(dim).enumerate() {
                 for (head, out) in row.chunks_exact_mut(head_dim).enumerate() {
                     let from = (head * t + block * 64 + i) * head_dim;
-                    out.copy_from_slice(&heads[from..from + head_dim]);
+                    elementwise::copy_narrow(&heads[from..from + head_dim], out);
                 }
             }
         });
@@ -158,7 +158,7 @@ pub(crate) fn unmerge(rows: &[f32], heads: &mut [f32], dim: usize, head_dim: usi
         .enumerate()
         .for_each(|(head, out)| {
             for (out, row) in out.chunks_exact_mut(head_dim).zip(rows.chunks_exact(dim)) {
-                out.copy_from_slice(&row[head * head_dim..(head + 1) * head_dim]);
+                elementwise::copy_narrow(&row[head * head_dim..(head + 1) * head_dim], out);
             }
         });
 }

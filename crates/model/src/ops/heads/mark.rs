@@ -65,7 +65,12 @@ pub(crate) fn backward(
     gradients: Tables<&mut [f32]>,
     dh: &mut [f32],
 ) {
-    let (d, level) = (gradients.slope.len(), cpu.level);
+    let Tables {
+        scale: d_scale,
+        shift: d_shift,
+        slope: d_slope,
+    } = gradients;
+    let (d, level) = (d_slope.len(), cpu.level);
     dh.par_chunks_mut(d)
         .zip(dg.par_chunks(d))
         .zip(passed)
@@ -76,8 +81,8 @@ pub(crate) fn backward(
         });
     for ((h, dg), passed) in h.chunks_exact(d).zip(dg.chunks_exact(d)).zip(passed) {
         let row = passed.bin as usize * d..(passed.bin as usize + 1) * d;
-        elementwise::add_product(level, 1.0, h, dg, &mut gradients.scale[row.clone()]);
-        elementwise::add(level, dg, &mut gradients.shift[row]);
-        elementwise::add_scaled(level, passed.log, dg, gradients.slope);
+        elementwise::add_product(level, 1.0, h, dg, &mut d_scale[row.clone()]);
+        elementwise::add(level, dg, &mut d_shift[row]);
+        elementwise::add_scaled(level, passed.log, dg, d_slope);
     }
 }
