@@ -290,12 +290,16 @@ impl Sink for Full {
 #[test]
 fn a_full_disk_ends_ingest_without_hanging() {
     let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join("p.ndjson"), patients(0..50_000)).unwrap();
-    let mut options = options();
-    options.chunk_bytes_max = 1_000;
+    fs::write(folder.path().join("p.ndjson"), patients(0..20_000)).unwrap();
     let stop = AtomicBool::new(false);
-    let error = fhir(folder.path(), &options, &stop, &mut Full(0)).unwrap_err();
-    assert!(matches!(error, Error::Sink { .. }));
+    for threads in [1, 2, 5] {
+        for taken in [0, 50, 100] {
+            let mut options = Options::standard(threads);
+            options.chunk_bytes_max = 1_000;
+            let error = fhir(folder.path(), &options, &stop, &mut Full(taken)).unwrap_err();
+            assert!(matches!(error, Error::Sink { .. }));
+        }
+    }
 }
 
 #[test]

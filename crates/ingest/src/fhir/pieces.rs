@@ -120,6 +120,7 @@ fn map_text(text: &str, world: World<'_>, file: &SourceFile) -> Batch {
     let local = sniff::needs_local_index(&bundle).then(|| Index::of_bundle(&bundle));
     let local = local.as_ref();
     let mut mapper = Mapper::new(World { local, ..world }, &file.name);
+    mapper.is_json = true;
     map_bundle(&bundle, &mut mapper);
     mapper.batch
 }

@@ -177,9 +177,14 @@ impl Pipeline<'_> {
         done: &Sender<Done<T>>,
         work: &impl Fn(&SourceFile, Payload) -> T,
     ) {
+        let mut is_wanted = true;
         loop {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(job) = job else { return };
+            // Once nobody consumes, jobs are still taken: the reader may be waiting to send one.
+            if !is_wanted {
+                continue;
+            }
             let source = self.files[job.file];
             // A panic must reach the consumer: it would wait for this output for ever.
             let output = catch_unwind(AssertUnwindSafe(|| work(source, job.payload))).ok();
@@ -189,9 +194,7 @@ impl Pipeline<'_> {
                 cost: job.cost,
                 output,
             };
-            if done.send(message).is_err() {
-                return;
-            }
+            is_wanted = done.send(message).is_ok();
         }
     }
 

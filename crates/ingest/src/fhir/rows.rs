@@ -95,6 +95,8 @@ pub(crate) struct Mapper<'w> {
     pub(crate) world: World<'w>,
     file: Arc<str>,
     names: Names,
+    /// The rows were cut out of JSON that parsed, so their syntax needs no second look.
+    pub(crate) is_json: bool,
     pub(crate) batch: Batch,
     last_subject: (String, SubjectId, bool),
     last_encounter: (u64, EncounterId),
@@ -121,6 +123,7 @@ impl<'w> Mapper<'w> {
             world,
             file: Arc::clone(file),
             names: Names::new(),
+            is_json: false,
             batch: Batch::default(),
             last_subject: (String::new(), SubjectId(0), false),
             last_encounter: (0, EncounterId::from_source("Encounter", "")),
@@ -212,6 +215,9 @@ impl<'w> Mapper<'w> {
             Treatment::NotSupported => IssueKind::NotSupported,
             Treatment::NotClinical => IssueKind::NotClinical,
         };
+        if self.is_json && types::is_stated_first(text) {
+            return Err(Note::new(unmapped, "", kind));
+        }
         // Parsed all the same: a broken line is told as one.
         let head: Head<'_> = self.parse(text)?;
         if head.resource_type.is_none() {

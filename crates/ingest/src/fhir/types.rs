@@ -201,14 +201,24 @@ pub(crate) fn find(name: &str) -> Option<(&'static str, Treatment)> {
     Some(TYPES[at])
 }
 
+const KEY: &[u8] = b"\"resourceType\"";
+
+/// Whether the type is the resource's first key, so that it is surely the resource's own.
+pub(crate) fn is_stated_first(text: &str) -> bool {
+    first_key(text.as_bytes()).starts_with(KEY)
+}
+
+fn first_key(text: &[u8]) -> &[u8] {
+    let inner = text.trim_ascii_start();
+    inner.strip_prefix(b"{").unwrap_or(inner).trim_ascii_start()
+}
+
 /// The type that a resource's text states: a quick guess where the type is the first key or the
 /// only one of its name, else by parsing. Contained resources have types too, and the guess may be
 /// theirs where the outer resource has none; the typed parse finds that out.
 pub(crate) fn of_resource(text: &str) -> Option<Cow<'_, str>> {
-    const KEY: &[u8] = b"\"resourceType\"";
     let bytes = text.as_bytes();
-    let inner = bytes.trim_ascii_start();
-    let inner = inner.strip_prefix(b"{").unwrap_or(inner).trim_ascii_start();
+    let inner = first_key(bytes);
     let at = if inner.starts_with(KEY) {
         bytes.len() - inner.len()
     } else {
