@@ -18,7 +18,10 @@ fn golden_cases() {
     let mut cases: Vec<_> = std::fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_none_or(|extension| extension != "txt"))
+        .filter(|path| {
+            path.extension()
+                .is_none_or(|end| end != "txt" && end != "md")
+        })
         .collect();
     cases.sort();
     assert!(cases.len() >= 8, "cases are missing");
