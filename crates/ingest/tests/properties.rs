@@ -92,7 +92,7 @@ proptest! {
 fn no_finding_quotes_a_patient() {
     // Every value here is a secret; notes may name types, elements and units only.
     let secret = "Zaphod";
-    let lines = include_str!("secrets.ndjson");
+    let lines = include_str!("../../../cases/ingest/secrets.ndjson");
     assert_eq!(lines.matches(secret).count(), 18);
     let (report, kept) = read("x.ndjson", lines.as_bytes(), &Options::standard(1));
     let told = |issue: &Issue| format!("{issue:?}");
