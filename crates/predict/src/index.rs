@@ -167,6 +167,9 @@ mod tests {
         long.push(("MEDS_DEATH", (at - Instant(0)).0));
         let dead = fixture::timeline(9, &long, Observation::UNKNOWN);
         assert_eq!(index_time(&dead, &options(12)), None);
+        // Also where the record is known to go on after death.
+        let dead = fixture::timeline(9, &long, fixture::until(900.0));
+        assert_eq!(index_time(&dead, &options(12)), None);
     }
 
     #[test]

@@ -116,3 +116,6 @@ impl Process for Neural<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,14 +77,14 @@ fn constant_hazards_give_the_textbook_incidence() {
 fn the_estimators_agree_where_the_past_matters() {
     let vocabulary = fixture::vocabulary();
     let rates = [("A", 0.2), ("B", 0.1), ("X", 0.02), ("MEDS_DEATH", 0.005)];
-    let mut chain = chain::Chain::new(&vocabulary, &rates, 20_000);
+    let mut chain = chain::Chain::new(&vocabulary, &rates, 8_000);
     chain.worse = chain::id(&vocabulary, "B");
     chain.grows = vec![
         chain::id(&vocabulary, "X"),
         chain::id(&vocabulary, "MEDS_DEATH"),
     ];
     chain.factor = 2.5;
-    for raw in raws(&chain, &vocabulary, (20_000, 200)) {
+    for raw in raws(&chain, &vocabulary, (8_000, 200)) {
         let together = raw.standard_error.hypot(raw.hit_standard_error);
         near(raw.estimate, together, raw.hit_share);
         near(
