@@ -5,6 +5,11 @@
 //! `subject ID start DAY end DAY` (`-` for unknown) or, tab-separated, `DAY CODE [NUMBER] [UNIT] [TEXT]`,
 //! again with `-` for nothing.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a case that cannot be read or shown fails its test"
+)]
+
 use expect_test::expect_file;
 use longitude_core::{
     Code, Days, Event, Instant, Observation, ObservationSource, Origin, SubjectId, Timeline,
