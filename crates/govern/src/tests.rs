@@ -77,7 +77,12 @@ fn run_of(dir: &Path, institution: &Institution) -> Layout {
     let meds = ledger.output("meds").unwrap();
     model_in(&layout.model());
     sign_model(&layout.model(), institution).unwrap();
-    step(&mut ledger, "train", &[meds.clone()], &["model"]);
+    step(
+        &mut ledger,
+        "train",
+        std::slice::from_ref(&meds),
+        &["model"],
+    );
     let model = ledger.output("model").unwrap();
     put(&layout.predictions().join("held_out.jsonl"), "{}\n");
     put(&layout.report_json(), "{}");

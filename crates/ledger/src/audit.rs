@@ -49,7 +49,7 @@ impl Audit {
 ///
 /// # Errors
 /// When there is no readable checkpoint; each item, when its bundle is missing or damaged.
-pub fn read_entries(dir: &Path) -> Result<impl Iterator<Item = Result<Vec<u8>>>> {
+pub fn read_entries(dir: &Path) -> Result<impl Iterator<Item = Result<Vec<u8>>> + use<>> {
     let disk = Disk::new(dir);
     let note = disk.read(CHECKPOINT)?.unwrap_or_default();
     let note = String::from_utf8(note).map_err(|_error| Error::Checkpoint("it is not text"))?;

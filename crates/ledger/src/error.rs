@@ -34,7 +34,7 @@ pub enum Error {
     },
     /// The checkpoint covers entries that are not there.
     #[error(
-        "the log in {dir} was truncated: its checkpoint covers {promised} entries, {found} are there"
+        "the log in {dir} was cut: its checkpoint covers {promised} entries, {found} are there"
     )]
     Truncated {
         /// The log's folder.
@@ -55,9 +55,7 @@ pub enum Error {
         found: String,
     },
     /// A name that a signed note cannot carry.
-    #[error(
-        "`{0}` cannot name a log: it must be non-empty, without spaces, plus signs or control characters"
-    )]
+    #[error("`{0}` cannot name a log: names have no spaces, plus signs or control characters")]
     Name(String),
     /// An index or size outside the log.
     #[error("no entry or tree at {asked}: the log holds {size} entries")]

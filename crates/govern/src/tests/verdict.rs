@@ -269,3 +269,28 @@ fn an_altered_list_does_not_hide_an_altered_folder() {
     let list = format!("ledger/trees/{}", digest.hex());
     assert_eq!(failures(&verdict), [list.as_str(), "meds"], "{verdict}");
 }
+
+/// Runs that earlier versions wrote still verify, with their contests.
+#[test]
+fn runs_of_past_versions_verify() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases/govern");
+    let mut checked = 0;
+    for case in fs::read_dir(cases).unwrap().map(Result::unwrap) {
+        let trusted = fs::read_to_string(case.path().join("fingerprint.txt")).unwrap();
+        let trusted = TrustedKey::from_fingerprint(&trusted).unwrap();
+        let verdict = verify_run(&case.path().join("run"), Some(&trusted));
+        assert!(verdict.passed(), "{verdict}");
+        assert!(verdict.checks.iter().any(|check| check.name == "contests"));
+        checked += 1;
+    }
+    assert!(checked > 0);
+}
+
+/// The server shares the ledger between threads.
+#[test]
+fn a_ledger_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<RunLedger>();
+    shared::<ContestBook>();
+    shared::<Institution>();
+}

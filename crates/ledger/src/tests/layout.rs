@@ -1,7 +1,7 @@
 //! The files of a log are those that C2SP tlog-tiles names, and say what it says.
 
 use super::{ORIGIN, entry, log_of, open, signer};
-use crate::{Error, Hash, Log, VerifyingKey, leaf_hash, verify_log};
+use crate::{Error, Hash, Log, ProofFile, VerifyingKey, leaf_hash, verify_log};
 use expect_test::expect;
 use std::fs;
 use std::path::Path;
@@ -152,4 +152,24 @@ fn the_key_as_text_is_enough_to_verify() {
         .map(Result::unwrap)
         .collect();
     assert_eq!(read, [entry(0), entry(1), entry(2)]);
+}
+
+/// Logs that earlier versions wrote still verify, and so do their proofs.
+#[test]
+fn logs_of_past_versions_verify() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases/ledger");
+    let mut checked = 0;
+    for case in fs::read_dir(cases).unwrap().map(Result::unwrap) {
+        let read = |name| fs::read_to_string(case.path().join(name)).unwrap();
+        let key = VerifyingKey::from_text(&read("log-key.txt")).unwrap();
+        let audit = verify_log(&case.path(), &key).unwrap();
+        assert!(audit.is_intact(), "{:?}", audit.findings);
+        let proof = ProofFile::from_text(&read("entry-1.tlog-proof")).unwrap();
+        let entries = crate::read_entries(&case.path()).unwrap();
+        let entries: Vec<_> = entries.map(Result::unwrap).collect();
+        proof.verify(&entries[1], &key).unwrap();
+        assert!(proof.verify(&entries[0], &key).is_err());
+        checked += 1;
+    }
+    assert!(checked > 0);
 }

@@ -205,7 +205,10 @@ proptest! {
 
     /// No bytes make the readers panic.
     #[test]
-    fn readers_take_any_text(text in "\\PC{0,200}", bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn readers_take_any_text(
+        text in "\\PC{0,200}",
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
         let key = signer().verifying_key();
         prop_assert!(Checkpoint::open(&text, &key).is_err());
         prop_assert!(ProofFile::from_text(&text).is_err());
