@@ -2,9 +2,9 @@
 
 mod support;
 
-use longitude_model::{Decoder, Device, Input, Level, Workspace};
+use longitude_model::{Batch, Decoder, Device, Error, Input, Level, Losses, Target, Workspace};
 use std::sync::Arc;
-use support::{Random, batch, model, segment};
+use support::{Random, model, segment};
 
 fn close(a: &[f32], b: &[f32]) -> bool {
     a.len() == b.len()
@@ -48,10 +48,8 @@ fn steps_after_a_prefix_equal_the_full_pass() {
                 for (i, row) in active.iter().enumerate() {
                     let mut all = history.clone();
                     all.extend_from_slice(&futures[*row as usize][..=step]);
-                    let mut whole = longitude_model::Batch::new();
-                    whole
-                        .push(&all, &vec![longitude_model::Target::None; all.len()])
-                        .unwrap();
+                    let mut whole = Batch::new();
+                    whole.push(&all, &vec![Target::None; all.len()]).unwrap();
                     let full = space.hidden(&model, &whole).unwrap();
                     let d = model.config().dim;
                     let last = &full[full.len() - d..];
@@ -63,6 +61,116 @@ fn steps_after_a_prefix_equal_the_full_pass() {
                 }
             }
         }
-        let _unused = batch(&model, &[1], 1);
     }
+}
+
+/// The heads of the decoder say of a target what the loss says.
+#[test]
+fn heads_say_what_the_loss_says() {
+    let model = Arc::new(model(12));
+    let mut random = Random(5);
+    let (inputs, targets) = segment(&model, 20, &mut random);
+    let device = Device::cpu(2);
+    let decoder = Decoder::new(Arc::clone(&model), device).unwrap();
+    let mut batch = Batch::new();
+    batch.push(&inputs, &targets).unwrap();
+    let mut space = Workspace::new(model.config(), 20, device).unwrap();
+    let expected = space.loss(&model, &batch).unwrap();
+    let mut sum = Losses::default();
+    let (mut z, mut codes, mut values) = (vec![], vec![], vec![]);
+    for (t, target) in targets.iter().enumerate() {
+        let hidden = decoder.hidden_last(&[&inputs[..=t]]).unwrap();
+        assert_eq!(hidden, decoder.prefill(&inputs[..=t]).unwrap().hidden());
+        decoder.wait(&hidden, &mut z);
+        match *target {
+            Target::None => {}
+            Target::Censored { wait_days } => {
+                sum.wait += decoder.wait_law(&z).survival_nll(wait_days);
+            }
+            Target::Event {
+                wait_days,
+                code,
+                value_bin,
+            } => {
+                sum.wait += decoder.wait_law(&z).nll(wait_days);
+                decoder.codes(&hidden, &[wait_days], &mut codes);
+                assert!((codes.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+                sum.code -= f64::from(codes[code as usize]).ln();
+                decoder
+                    .values(&hidden, &[wait_days], &[code], &mut values)
+                    .unwrap();
+                sum.value -= f64::from(values[usize::from(value_bin)]).ln();
+                let bins = usize::from(model.codes().value_bins[code as usize]);
+                assert!(values[1 + bins..].iter().all(|p| *p == 0.0));
+            }
+        }
+    }
+    for (ours, theirs) in [
+        (sum.wait, expected.wait),
+        (sum.code, expected.code),
+        (sum.value, expected.value),
+    ] {
+        assert!(
+            (ours - theirs).abs() < 1e-3 * theirs.abs(),
+            "{ours} is not {theirs}"
+        );
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_future() {
+    let model = Arc::new(model(13));
+    let run = |threads| {
+        let decoder = Decoder::new(Arc::clone(&model), Device::cpu(threads)).unwrap();
+        let mut random = Random(3);
+        let (history, _) = segment(&model, 40, &mut random);
+        let prefix = decoder.prefill(&history).unwrap();
+        let mut rows = decoder.rows(33, 40);
+        let mut hidden = vec![];
+        for _ in 0..40 {
+            let (inputs, _) = segment(&model, 33, &mut random);
+            let active: Vec<u32> = (0..33).collect();
+            hidden = decoder
+                .step(&prefix, &mut rows, &active, &inputs)
+                .unwrap()
+                .to_vec();
+        }
+        hidden
+    };
+    let one = run(1);
+    assert!(one.iter().all(|h| h.is_finite()));
+    assert!(run(2) == one && run(3) == one);
+}
+
+#[test]
+fn full_absent_and_twofold_rows_are_refused() {
+    let model = Arc::new(model(14));
+    let decoder = Decoder::new(Arc::clone(&model), Device::cpu(1)).unwrap();
+    let (inputs, _) = segment(&model, 2, &mut Random(1));
+    let prefix = decoder.prefill(&inputs).unwrap();
+    assert!(decoder.prefill(&[]).is_err());
+    let mut rows = decoder.rows(2, 1);
+    for active in [[0, 2], [1, 0], [1, 1]] {
+        let refused = decoder.step(&prefix, &mut rows, &active, &inputs);
+        assert!(matches!(refused, Err(Error::Rows { .. })), "{active:?}");
+    }
+    assert!(
+        decoder
+            .step(&prefix, &mut rows, &[0, 1], &inputs[..1])
+            .is_err()
+    );
+    let first = decoder
+        .step(&prefix, &mut rows, &[0, 1], &inputs)
+        .unwrap()
+        .to_vec();
+    assert!(
+        decoder
+            .step(&prefix, &mut rows, &[1], &inputs[..1])
+            .is_err()
+    );
+    rows.clear(1);
+    let again = decoder
+        .step(&prefix, &mut rows, &[1], &inputs[1..])
+        .unwrap();
+    assert_eq!(first[model.config().dim..], *again);
 }

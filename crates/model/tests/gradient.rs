@@ -1,15 +1,14 @@
-//! The whole model's gradient against differences of its loss, and its losses against the marginal law.
+//! The whole model's gradient against differences of its loss.
 
 mod support;
 
-use longitude_model::{Device, Grads, Level, Model, Target, WaitLaw, Workspace};
-use support::{batch, config, marginals, model};
+use longitude_model::{Device, Grads, Level, Workspace};
+use support::{batch, model};
 
-/// Along random directions inside each tensor: the slope that the gradient says, and the slope of the
-/// loss. f32 losses carry about 1e-6 of themselves as noise, hence the step and the tolerance.
+/// Tensor by tensor along the gradient itself, where the slope of the loss is the gradient's norm. f32 losses carry about 1e-6 of themselves as noise, hence the step and the tolerance.
 #[test]
 fn every_tensor_has_the_gradient_of_the_loss() {
-    let mut model = model(3);
+    let model = model(3);
     let batch = batch(&model, &[7, 1, 64, 13], 5);
     for level in Level::available() {
         let device = Device { level, threads: 2 };
@@ -47,5 +46,4 @@ fn every_tensor_has_the_gradient_of_the_loss() {
             );
         }
     }
-    model.weights_mut()[0] += 1.0;
 }

@@ -41,7 +41,10 @@ pub(crate) fn rmsnorm(x: &[f64], w: &[f64], epsilon: f64) -> Vec<f64> {
     let rows = x.chunks_exact(w.len()).flat_map(|x| {
         let mean = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
         let r = 1.0 / (mean + epsilon).sqrt();
-        x.iter().zip(w).map(move |(x, w)| w * x * r).collect::<Vec<_>>()
+        x.iter()
+            .zip(w)
+            .map(move |(x, w)| w * x * r)
+            .collect::<Vec<_>>()
     });
     rows.collect()
 }
@@ -72,7 +75,10 @@ fn sigmoid(x: f64) -> f64 {
 /// `silu(gate) up` of one row of gate and up.
 pub(crate) fn swiglu(gate_up: &[f64]) -> Vec<f64> {
     let (gate, up) = gate_up.split_at(gate_up.len() / 2);
-    gate.iter().zip(up).map(|(g, u)| g * sigmoid(*g) * u).collect()
+    gate.iter()
+        .zip(up)
+        .map(|(g, u)| g * sigmoid(*g) * u)
+        .collect()
 }
 
 /// The gradient of [`swiglu`].
@@ -80,7 +86,9 @@ pub(crate) fn swiglu_gradient(gate_up: &[f64], dy: &[f64]) -> Vec<f64> {
     let (gate, up) = gate_up.split_at(dy.len());
     let slope = |g: f64| sigmoid(g) * (1.0 + g * (1.0 - sigmoid(g)));
     let d_gate = (0..dy.len()).map(|i| dy[i] * up[i] * slope(gate[i]));
-    d_gate.chain((0..dy.len()).map(|i| dy[i] * gate[i] * sigmoid(gate[i]))).collect()
+    d_gate
+        .chain((0..dy.len()).map(|i| dy[i] * gate[i] * sigmoid(gate[i])))
+        .collect()
 }
 
 /// Causal attention of one head of one segment: q, k, v `[L, width]`. Returns o and the
@@ -116,7 +124,9 @@ pub(crate) fn attention_gradient(
     let [dq, dk, dv] = &mut out;
     for i in 0..len {
         let dp = |j: usize| -> f64 {
-            (0..width).map(|c| d_o[i * width + c] * v[j * width + c]).sum()
+            (0..width)
+                .map(|c| d_o[i * width + c] * v[j * width + c])
+                .sum()
         };
         let mean: f64 = (0..=i).map(|j| p[i * len + j] * dp(j)).sum();
         for j in 0..=i {
@@ -144,6 +154,8 @@ pub(crate) fn rotate(x: &[f64], angles: &[f64]) -> Vec<f64> {
 pub(crate) fn cross_entropy(logits: &[f64], target: usize) -> (f64, Vec<f64>) {
     let mass: f64 = logits.iter().map(|z| z.exp()).sum();
     let p = logits.iter().map(|z| z.exp() / mass);
-    let d = p.enumerate().map(|(j, p)| if j == target { p - 1.0 } else { p });
+    let d = p
+        .enumerate()
+        .map(|(j, p)| if j == target { p - 1.0 } else { p });
     (mass.ln() - logits[target], d.collect())
 }

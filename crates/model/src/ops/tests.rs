@@ -21,7 +21,10 @@ fn close(fast: &[f32], oracle: &[f64]) {
     assert_eq!(fast.len(), oracle.len());
     for (i, (fast, oracle)) in fast.iter().zip(oracle).enumerate() {
         let error = (f64::from(*fast) - oracle).abs();
-        assert!(error < 2e-5 * (1.0 + oracle.abs()), "{i}: {fast} is not {oracle}");
+        assert!(
+            error < 2e-5 * (1.0 + oracle.abs()),
+            "{i}: {fast} is not {oracle}"
+        );
     }
 }
 
@@ -58,7 +61,14 @@ fn on_every_level(check: impl Fn(&Cpu)) {
 #[test]
 fn linear_maps_and_their_gradients() {
     // Depths across a block's edge, tiles with one row and with part of a panel.
-    let shapes = [(1, 1, 1), (5, 7, 3), (29, 400, 33), (64, 20, 96), (337, 24, 17), (15, 385, 16)];
+    let shapes = [
+        (1, 1, 1),
+        (5, 7, 3),
+        (29, 400, 33),
+        (64, 20, 96),
+        (337, 24, 17),
+        (15, 385, 16),
+    ];
     for (rows, inputs, outputs) in shapes {
         let (x, w) = (random(rows * inputs, 1), random(inputs * outputs, 2));
         let dy = random(rows * outputs, 3);
@@ -66,8 +76,14 @@ fn linear_maps_and_their_gradients() {
         let y = scalar::linear(&wx, &ww, inputs, outputs);
         let (dx, dw) = scalar::linear_gradient(&wx, &ww, &wdy, inputs, outputs);
         if rows * inputs < 100 {
-            same(&dx, &differences(&wx, &wdy, |x| scalar::linear(x, &ww, inputs, outputs)));
-            same(&dw, &differences(&ww, &wdy, |w| scalar::linear(&wx, w, inputs, outputs)));
+            same(
+                &dx,
+                &differences(&wx, &wdy, |x| scalar::linear(x, &ww, inputs, outputs)),
+            );
+            same(
+                &dw,
+                &differences(&ww, &wdy, |w| scalar::linear(&wx, w, inputs, outputs)),
+            );
         }
         on_every_level(|cpu| {
             let weight = linear::Weight::new(&w, inputs, outputs);
@@ -105,14 +121,24 @@ fn norms_and_their_gradients() {
         let epsilon = f64::from(rmsnorm::EPSILON);
         let (dx, dw) = scalar::rmsnorm_gradient(&wx, &ww, &wdy, epsilon);
         if rows < 5 {
-            same(&dx, &differences(&wx, &wdy, |x| scalar::rmsnorm(x, &ww, epsilon)));
-            same(&dw, &differences(&ww, &wdy, |w| scalar::rmsnorm(&wx, w, epsilon)));
+            same(
+                &dx,
+                &differences(&wx, &wdy, |x| scalar::rmsnorm(x, &ww, epsilon)),
+            );
+            same(
+                &dw,
+                &differences(&ww, &wdy, |w| scalar::rmsnorm(&wx, w, epsilon)),
+            );
         }
         on_every_level(|cpu| {
             let (mut y, mut inverse) = (vec![0.0; rows * d], vec![0.0; rows]);
             rmsnorm::forward(cpu, &x, &w, &mut y, &mut inverse);
             close(&y, &scalar::rmsnorm(&wx, &ww, epsilon));
-            let saved = rmsnorm::Saved { x: &x, w: &w, inverse: &inverse };
+            let saved = rmsnorm::Saved {
+                x: &x,
+                w: &w,
+                inverse: &inverse,
+            };
             let mut again = vec![0.0; rows * d];
             rmsnorm::again(cpu, saved, &mut again);
             assert_eq!(again, y);
@@ -131,7 +157,9 @@ fn gates_and_their_gradients() {
         let (wx, wdy) = (wide(&x), wide(&dy));
         let y: Vec<f64> = wx.chunks(2 * f).flat_map(scalar::swiglu).collect();
         let pairs = wx.chunks(2 * f).zip(wdy.chunks(f));
-        let dx: Vec<f64> = pairs.flat_map(|(x, dy)| scalar::swiglu_gradient(x, dy)).collect();
+        let dx: Vec<f64> = pairs
+            .flat_map(|(x, dy)| scalar::swiglu_gradient(x, dy))
+            .collect();
         if rows == 1 {
             same(&dx, &differences(&wx, &wdy, scalar::swiglu));
         }
@@ -147,9 +175,11 @@ fn gates_and_their_gradients() {
 
 #[test]
 fn attention_and_its_gradients() {
-    for (starts, heads, width) in
-        [(vec![0u32, 1, 4], 2, 4), (vec![0, 56, 57, 190], 1, 32), (vec![0, 113], 3, 10)]
-    {
+    for (starts, heads, width) in [
+        (vec![0u32, 1, 4], 2, 4),
+        (vec![0, 56, 57, 190], 1, 32),
+        (vec![0, 113], 3, 10),
+    ] {
         let t = starts[starts.len() - 1] as usize;
         let n = heads * t * width;
         let [q, k, v, d_o] = [1, 2, 3, 4].map(|stream| random(n, stream));
@@ -178,11 +208,21 @@ fn attention_and_its_gradients() {
             }
         }
         on_every_level(|cpu| {
-            let shape = attention::Shape { starts: &starts, heads, head_dim: width };
+            let shape = attention::Shape {
+                starts: &starts,
+                heads,
+                head_dim: width,
+            };
             let (mut o, mut lse) = (vec![0.0; n], vec![0.0; heads * t]);
             attention::forward(cpu, shape, [&q, &k, &v], &mut o, &mut lse);
             close(&o, &oracle[0]);
-            let saved = attention::Saved { q: &q, k: &k, v: &v, o: &o, lse: &lse };
+            let saved = attention::Saved {
+                q: &q,
+                k: &k,
+                v: &v,
+                o: &o,
+                lse: &lse,
+            };
             let [mut dq, mut dk, mut dv] = [1, 2, 3].map(|_| vec![f32::NAN; n]);
             attention::backward(cpu, shape, saved, &d_o, [&mut dq, &mut dk, &mut dv]);
             close(&dq, &oracle[1]);
@@ -242,14 +282,19 @@ fn cross_entropy_of_codes_and_values() {
                 .map(|j| f64::from(logits[row * vocab + j]) + f64::from(bias[j]))
                 .collect();
             let (oracle, gradient) = scalar::cross_entropy(&z, codes[row] as usize);
-            assert!((nats[row] - oracle).abs() < 1e-5, "{} is not {oracle}", nats[row]);
+            assert!(
+                (nats[row] - oracle).abs() < 1e-5,
+                "{} is not {oracle}",
+                nats[row]
+            );
             close(&d[row * vocab..(row + 1) * vocab], &gradient);
         }
         let asked = heads::value::Asked { code: 1, bins: 2 };
         let mut d = logits[..5].to_vec();
         let nats = heads::value::loss(cpu, &mut d, &bias[..10], &[asked], &[2]);
-        let z: Vec<f64> =
-            (0..3).map(|j| f64::from(logits[j]) + f64::from(bias[5 + j])).collect();
+        let z: Vec<f64> = (0..3)
+            .map(|j| f64::from(logits[j]) + f64::from(bias[5 + j]))
+            .collect();
         let (oracle, mut gradient) = scalar::cross_entropy(&z, 2);
         gradient.extend([0.0, 0.0]);
         assert!((nats - oracle).abs() < 1e-5);

@@ -4,10 +4,10 @@
 use longitude_model::{Batch, Codes, Config, Input, Marginals, Model, Sizes, Target};
 
 /// A small generator of its own: the tests must not follow changes of the crate's.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -16,20 +16,20 @@ impl Random {
         x.wrapping_mul(0xff51_afd7_ed55_8ccd) ^ (x >> 29)
     }
 
-    pub fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         (self.uniform() * n as f64) as usize
     }
 
-    pub fn centred(&mut self) -> f32 {
+    pub(crate) fn centred(&mut self) -> f32 {
         (2.0 * self.uniform() - 1.0) as f32
     }
 }
 
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     let sizes = Sizes {
         vocab: 29,
         groups: 5,
@@ -43,7 +43,7 @@ pub fn config() -> Config {
     config
 }
 
-pub fn codes(config: &Config) -> Codes {
+pub(crate) fn codes(config: &Config) -> Codes {
     let groups = (0..config.vocab).map(|code| {
         let group = |i: usize| ((code * 7 + i * 3) % config.groups) as u32;
         [group(0), group(1)]
@@ -56,7 +56,7 @@ pub fn codes(config: &Config) -> Codes {
 }
 
 /// A model all of whose weights are away from their start, so that no gradient is zero by accident.
-pub fn model(seed: u64) -> Model {
+pub(crate) fn model(seed: u64) -> Model {
     let config = config();
     let codes = codes(&config);
     let mut model = Model::new(config, codes, seed).unwrap();
@@ -71,7 +71,7 @@ pub fn model(seed: u64) -> Model {
     model
 }
 
-pub fn marginals(config: &Config, seed: u64) -> Marginals {
+pub(crate) fn marginals(config: &Config, seed: u64) -> Marginals {
     let mut random = Random(seed + 17);
     let weights: Vec<f64> = (0..config.vocab).map(|_| 0.1 + random.uniform()).collect();
     let total: f64 = weights.iter().sum();
@@ -86,7 +86,7 @@ pub fn marginals(config: &Config, seed: u64) -> Marginals {
 }
 
 /// Segments of those lengths with every kind of target.
-pub fn batch(model: &Model, lengths: &[usize], seed: u64) -> Batch {
+pub(crate) fn batch(model: &Model, lengths: &[usize], seed: u64) -> Batch {
     let mut random = Random(seed);
     let mut batch = Batch::new();
     for length in lengths {
@@ -96,7 +96,11 @@ pub fn batch(model: &Model, lengths: &[usize], seed: u64) -> Batch {
     batch
 }
 
-pub fn segment(model: &Model, length: usize, random: &mut Random) -> (Vec<Input>, Vec<Target>) {
+pub(crate) fn segment(
+    model: &Model,
+    length: usize,
+    random: &mut Random,
+) -> (Vec<Input>, Vec<Target>) {
     let (config, bins) = (model.config(), &model.codes().value_bins);
     let mut time_days = 0.0;
     let mut age_days = (random.uniform() * 30_000.0) as f32;

@@ -1,0 +1,169 @@
+//! The engine against the stored figures of an independent statement in PyTorch
+//! (`cases/model/reference.py`): logits' loss, gradients, and ten AdamW steps.
+
+use longitude_model::{
+    AdamW, AdamWOptions, Batch, Codes, Config, Device, Grads, Input, Level, Model, Sizes, Target,
+    Workspace,
+};
+use safetensors::SafeTensors;
+use std::path::Path;
+
+struct Golden<'a>(SafeTensors<'a>);
+
+impl Golden<'_> {
+    fn floats(&self, name: &str) -> Vec<f64> {
+        let tensor = self.0.tensor(name).unwrap();
+        let data = tensor.data();
+        match tensor.dtype() {
+            safetensors::Dtype::F64 => data
+                .chunks_exact(8)
+                .map(|b| f64::from_le_bytes(b.try_into().unwrap()))
+                .collect(),
+            safetensors::Dtype::F32 => data
+                .chunks_exact(4)
+                .map(|b| f64::from(f32::from_le_bytes(b.try_into().unwrap())))
+                .collect(),
+            safetensors::Dtype::I32 => data
+                .chunks_exact(4)
+                .map(|b| f64::from(i32::from_le_bytes(b.try_into().unwrap())))
+                .collect(),
+            other => panic!("unexpected {other}"),
+        }
+    }
+
+    fn model(&self) -> Model {
+        let sizes = Sizes {
+            vocab: 37,
+            groups: 6,
+            value_bins: 5,
+            vocabulary: "golden".to_owned(),
+        };
+        let mut config = Config::shaped((24, 2, 2), 32, sizes);
+        config.ffn = 32;
+        config.value_dim = 16;
+        config.wait_edges_days = self.floats("edges").iter().map(|e| *e as f32).collect();
+        let groups = self.floats("codes.groups");
+        let codes = Codes {
+            groups: groups
+                .chunks(2)
+                .map(|pair| [pair[0] as u32, pair[1] as u32])
+                .collect(),
+            value_bins: self
+                .floats("codes.value_bins")
+                .iter()
+                .map(|b| *b as u16)
+                .collect(),
+        };
+        let mut model = Model::new(config, codes, 0).unwrap();
+        for tensor in model.tensors().to_vec() {
+            let weights = self.floats(&format!("weight.{}", tensor.name));
+            let to = &mut model.weights_mut()[tensor.range];
+            assert_eq!(to.len(), weights.len(), "{}", tensor.name);
+            to.iter_mut()
+                .zip(&weights)
+                .for_each(|(to, w)| *to = *w as f32);
+        }
+        model
+    }
+
+    fn batch(&self) -> Batch {
+        let field = |name: &str| self.floats(&format!("batch.{name}"));
+        let [code, value_bin, value] = ["code", "value_bin", "value"].map(field);
+        let [age, time, gap] = ["age_days", "time_days", "wait_days_prev"].map(field);
+        let [kind, wait, target, bin] = ["kind", "wait_days", "target", "target_bin"].map(field);
+        let mut batch = Batch::new();
+        let mut from = 0;
+        for length in self.floats("lengths") {
+            let span = from..from + length as usize;
+            from = span.end;
+            let inputs: Vec<Input> = span
+                .clone()
+                .map(|t| Input {
+                    code: code[t] as u32,
+                    value_bin: value_bin[t] as u16,
+                    value: value[t] as f32,
+                    age_days: age[t] as f32,
+                    time_days: time[t],
+                    wait_days_prev: gap[t] as f32,
+                })
+                .collect();
+            let targets: Vec<Target> = span
+                .map(|t| match kind[t] as u32 {
+                    0 => Target::None,
+                    1 => Target::Event {
+                        wait_days: wait[t],
+                        code: target[t] as u32,
+                        value_bin: bin[t] as u16,
+                    },
+                    _ => Target::Censored { wait_days: wait[t] },
+                })
+                .collect();
+            batch.push(&inputs, &targets).unwrap();
+        }
+        batch
+    }
+}
+
+#[track_caller]
+fn near(what: &str, ours: f64, theirs: f64, tolerance: f64) {
+    let error = (ours - theirs).abs() / (1.0 + theirs.abs());
+    assert!(error < tolerance, "{what}: {ours} is not {theirs}");
+}
+
+#[test]
+fn losses_gradients_and_ten_steps_are_those_of_pytorch() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases/model/golden.safetensors");
+    let bytes = std::fs::read(path).unwrap();
+    let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
+    let batch = golden.batch();
+    for level in Level::available() {
+        let mut model = golden.model();
+        let device = Device { level, threads: 2 };
+        let mut space = Workspace::new(model.config(), batch.positions(), device).unwrap();
+        let mut grads = Grads::new(&model);
+        let mut adam = AdamW::new(&model, AdamWOptions::default(), level);
+        for (step, parts) in golden.floats("losses").chunks(3).enumerate() {
+            grads.zero();
+            let losses = space.forward_backward(&model, &batch, &mut grads).unwrap();
+            // The rounding of a step grows over the next ones.
+            let tolerance = if step == 0 { 1e-5 } else { 2e-3 };
+            near("wait", losses.wait, parts[0], tolerance);
+            near("code", losses.code, parts[1], tolerance);
+            near("value", losses.value, parts[2], tolerance);
+            if step == 0 {
+                gradients(&golden, &model, &grads);
+            }
+            grads.scale(1.0 / losses.events as f32);
+            adam.step(&mut model, &grads, 3e-3);
+        }
+        for name in ["layers.1.down", "embedding.code"] {
+            let theirs = golden.floats(&format!("after.{name}"));
+            let ours = model.weight(name).unwrap();
+            let off = ours
+                .iter()
+                .zip(&theirs)
+                .map(|(a, b)| (f64::from(*a) - b).powi(2));
+            let moved = golden.floats(&format!("weight.{name}"));
+            let path = moved.iter().zip(&theirs).map(|(a, b)| (a - b).powi(2));
+            let ratio = (off.sum::<f64>() / path.sum::<f64>()).sqrt();
+            assert!(ratio < 1e-2, "{name} ends {ratio} of its way off");
+        }
+    }
+}
+
+fn gradients(golden: &Golden<'_>, model: &Model, grads: &Grads) {
+    for tensor in model.tensors() {
+        let theirs = golden.floats(&format!("gradient.{}", tensor.name));
+        let ours = &grads.flat()[tensor.range.clone()];
+        let largest = theirs.iter().fold(0.0f64, |m, g| m.max(g.abs()));
+        assert!(largest > 0.0, "{}", tensor.name);
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            let error = (f64::from(*ours) - theirs).abs() / largest;
+            assert!(
+                error < 2e-4,
+                "gradient of {}: {ours} is not {theirs}",
+                tensor.name
+            );
+        }
+    }
+}
