@@ -14,6 +14,7 @@
 
 mod dates;
 mod key;
+mod moved;
 mod names;
 mod patterns;
 pub mod policy;

@@ -5,102 +5,112 @@
 //! (May, Grant, Bell, Graves) are left out.
 
 /// Given names, lower case.
-pub(crate) const GIVEN: &str = "aaron abigail adam adrian adriana adrienne agnes aisha alan albert \
-alejandro alex alexander alexandra alexandria alexis alfred ali alice alicia alison allison alyssa \
-amanda amber amelia amy ana andre andrea andrew angel angela angelica anita ann anna anne annette \
-annie anthony antonio april ariana arthur ashley audrey austin ava barbara beatrice benjamin \
-bernard bernice beth bethany betty beverly bill billy bobby bonnie brad bradley brandi brandon \
-brenda brent brett brian briana brianna bridget brittany brittney bruce bryan caitlin calvin \
-cameron candace carl carla carlos carmen carol caroline carolyn carrie casey cassandra catherine \
-cathy cecilia chad charlene charles charlotte chelsea cheryl chloe chris christian christina \
-christine christopher christy cindy claire clara clarence claudia clifford colleen connie connor \
-corey cory courtney craig cristina crystal curtis cynthia daisy dale dana daniel danielle danny \
-darlene darrell darren dave david dawn deanna deborah debra delores denise dennis derek derrick \
-desiree destiny devin diana diane dolores dominic dominique don donald donna doris dorothy douglas \
-duane dustin dylan earl eddie edgar eduardo edward edwin eileen elaine eleanor elena elijah \
-elizabeth ella ellen emily emma eric erica erik erika erin ernest esther ethan eugene eva evan \
-evelyn fatima felicia fernando florence frances francis francisco frank franklin fred frederick \
-gabriel gabriela gabriella gabrielle gail gary gene george gerald geraldine gina ginger glen glenda \
-glenn gloria gordon greg gregory guy gwendolyn hailey haley hannah harold harry hassan hazel \
-heather hector heidi helen henry herbert herman holly howard hunter ian ibrahim ines irene isaac \
-isabel isabella isaiah ivan jack jackie jackson jaclyn jacob jacqueline jaime jake jamal james \
-jamie jane janet janice jared jasmin jasmine jason javier jean jeanette jeff jeffery jeffrey jenna \
-jennifer jenny jeremiah jeremy jerome jerry jesse jessica jesus jill jim jimmy jo joan joann joanna \
-joanne jodi jody joe joel john johnathan johnny jon jonathan jordan jorge jose joseph joshua joy \
-joyce juan juanita judith judy julia julian julie justin kaitlin kaitlyn karen karl karla kate \
-katelyn katherine kathleen kathryn kathy katie katrina kayla keith kelli kellie kelly kelsey ken \
-kendra kenneth kerri kerry kevin khadija kim kimberly kirk krista kristen kristi kristie kristin \
-kristina kristine kristy krystal kurt kyle lance larry latasha latoya laura lauren laurie lawrence \
-leah lee leila leon leonard leroy leslie levi lewis liam lillian linda lindsay lindsey lisa lloyd \
-logan lois lonnie loretta lori lorraine louis louise lucas lucy luis luke lydia lynn mackenzie \
-madeline madison makayla malik mandy marc marcia marco marcus margaret maria mariah marie marilyn \
-mario marion marissa marjorie marlene martha martin marvin mary mason mathew matthew maureen \
-maurice max maxwell megan meghan melanie melinda melissa melvin mercedes meredith michael michaela \
-micheal michele michelle miguel mike mikayla mildred mindy miranda misty mitchell mohamed mohammed \
-molly monica monique morgan muhammad nancy natalie natasha nathan nathaniel neil nicholas nichole \
-nicolas nicole nina noah noor norma norman olivia omar oscar pablo paige pam pamela parker patricia \
-patrick patty paul paula pauline pedro peggy penny perry peter phillip philip phyllis priscilla \
-priya rachael rachel ralph ramon randall randy raymond rebecca regina renee rhonda ricardo richard \
-rick ricky riley rita robert roberta roberto robin rodney roger ronald ronnie rosa rosemary ross \
-roy ruben russell ruth ryan sabrina sally sam samantha samuel sandra sandy sara sarah savannah \
-scott sean selena seth shane shannon sharon shaun shawn sheena sheila shelby shelia shelley shelly \
-sheri sherri sherry shirley sierra sofia sonia sonya sophia sophie spencer stacey stacie stacy \
-stanley stefanie stephanie stephen steve steven stuart sue susan suzanne sydney sylvia tabitha \
-tamara tammie tammy tanner tanya tara tasha taylor teresa terrance terrence terri terry thelma \
-theodore theresa thomas tiffany tim timothy tina todd tom tommy toni tonya tracey traci tracie tracy \
-travis trevor tricia troy tyler valerie vanessa vernon veronica vicki vickie victor victoria vincent \
-virginia vivian wanda warren wayne wendy wesley whitney william willie xavier yolanda yvonne \
-zachary zoe";
+pub(crate) const GIVEN: &str = "\
+    aaron abigail adam adrian adriana adrienne agnes aisha alan albert alejandro alex alexander \
+    alexandra alexandria alexis alfred ali alice alicia alison allison alyssa amanda amber \
+    amelia amy ana andre andrea andrew angel angela angelica anita ann anna anne annette annie \
+    anthony antonio april ariana arthur ashley audrey austin ava barbara beatrice benjamin \
+    bernard bernice beth bethany betty beverly bill billy bobby bonnie brad bradley brandi \
+    brandon brenda brent brett brian briana brianna bridget brittany brittney bruce bryan \
+    caitlin calvin cameron candace carl carla carlos carmen carol caroline carolyn carrie casey \
+    cassandra catherine cathy cecilia chad charlene charles charlotte chelsea cheryl chloe chris \
+    christian christina christine christopher christy cindy claire clara clarence claudia \
+    clifford colleen connie connor corey cory courtney craig cristina crystal curtis cynthia \
+    daisy dale dana daniel danielle danny darlene darrell darren dave david dawn deanna deborah \
+    debra delores denise dennis derek derrick desiree destiny devin diana diane dolores dominic \
+    dominique don donald donna doris dorothy douglas duane dustin dylan earl eddie edgar eduardo \
+    edward edwin eileen elaine eleanor elena elijah elizabeth ella ellen emily emma eric erica \
+    erik erika erin ernest esther ethan eugene eva evan evelyn fatima felicia fernando florence \
+    frances francis francisco frank franklin fred frederick gabriel gabriela gabriella gabrielle \
+    gail gary gene george gerald geraldine gina ginger glen glenda glenn gloria gordon greg \
+    gregory guy gwendolyn hailey haley hannah harold harry hassan hazel heather hector heidi \
+    helen henry herbert herman holly howard hunter ian ibrahim ines irene isaac isabel isabella \
+    isaiah ivan jack jackie jackson jaclyn jacob jacqueline jaime jake jamal james jamie jane \
+    janet janice jared jasmin jasmine jason javier jean jeanette jeff jeffery jeffrey jenna \
+    jennifer jenny jeremiah jeremy jerome jerry jesse jessica jesus jill jim jimmy jo joan joann \
+    joanna joanne jodi jody joe joel john johnathan johnny jon jonathan jordan jorge jose joseph \
+    joshua joy joyce juan juanita judith judy julia julian julie justin kaitlin kaitlyn karen \
+    karl karla kate katelyn katherine kathleen kathryn kathy katie katrina kayla keith kelli \
+    kellie kelly kelsey ken kendra kenneth kerri kerry kevin khadija kim kimberly kirk krista \
+    kristen kristi kristie kristin kristina kristine kristy krystal kurt kyle lance larry \
+    latasha latoya laura lauren laurie lawrence leah lee leila leon leonard leroy leslie levi \
+    lewis liam lillian linda lindsay lindsey lisa lloyd logan lois lonnie loretta lori lorraine \
+    louis louise lucas lucy luis luke lydia lynn mackenzie madeline madison makayla malik mandy \
+    marc marcia marco marcus margaret maria mariah marie marilyn mario marion marissa marjorie \
+    marlene martha martin marvin mary mason mathew matthew maureen maurice max maxwell megan \
+    meghan melanie melinda melissa melvin mercedes meredith michael michaela micheal michele \
+    michelle miguel mike mikayla mildred mindy miranda misty mitchell mohamed mohammed molly \
+    monica monique morgan muhammad nancy natalie natasha nathan nathaniel neil nicholas nichole \
+    nicolas nicole nina noah noor norma norman olivia omar oscar pablo paige pam pamela parker \
+    patricia patrick patty paul paula pauline pedro peggy penny perry peter phillip philip \
+    phyllis priscilla priya rachael rachel ralph ramon randall randy raymond rebecca regina \
+    renee rhonda ricardo richard rick ricky riley rita robert roberta roberto robin rodney roger \
+    ronald ronnie rosa rosemary ross roy ruben russell ruth ryan sabrina sally sam samantha \
+    samuel sandra sandy sara sarah savannah scott sean selena seth shane shannon sharon shaun \
+    shawn sheena sheila shelby shelia shelley shelly sheri sherri sherry shirley sierra sofia \
+    sonia sonya sophia sophie spencer stacey stacie stacy stanley stefanie stephanie stephen \
+    steve steven stuart sue susan suzanne sydney sylvia tabitha tamara tammie tammy tanner tanya \
+    tara tasha taylor teresa terrance terrence terri terry thelma theodore theresa thomas \
+    tiffany tim timothy tina todd tom tommy toni tonya tracey traci tracie tracy travis trevor \
+    tricia troy tyler valerie vanessa vernon veronica vicki vickie victor victoria vincent \
+    virginia vivian wanda warren wayne wendy wesley whitney william willie xavier yolanda yvonne \
+    zachary zoe";
 
 /// Surnames, lower case.
-pub(crate) const SURNAMES: &str = "adams aguilar alexander allen allison alvarado alvarez anderson \
-andrews armstrong arnold austin ayala bailey baker barker barnes barnett bates becker beltran \
-bennett bishop boyd bradley brooks browning bryant burke burton bush butler byrd cabrera calderon \
-caldwell calhoun campbell cannon cardenas carlson carpenter carr carrillo carroll carson castillo \
-castro cervantes chandler chapman chavez chen christensen clark clarke cohen coleman collins cook \
-cooper cortez cox crawford cruz cunningham davidson davies davis dawson delacruz delgado diaz dixon \
-dominguez duncan dunn edwards elliott ellis erickson espinoza estrada evans everett ferguson \
-fernandez figueroa fisher fleming fletcher flores ford foster fowler franklin frazier freeman \
-fuentes fuller garcia gardner garrett garza gibson gilbert glover gomez gonzales gonzalez goodman \
-gordon graham gray greene griffin guerrero gutierrez guzman hall hamilton hansen hanson harding \
-harper harrington harris harrison harvey hawkins hayes henderson henry hernandez herrera hicks \
-higgins hill hoffman holland holmes hopkins howell hubbard hudson huff huffman hughes hunt ibarra \
-ingram jackson jacobs jacobson jenkins jennings jensen jimenez johnson johnston jones jordan \
-juarez keller kelley kennedy khan kim klein knight lambert larson lawson lee leonard lewis li \
-lopez lowe lozano lucero lynch lyons mack maldonado mann marquez marsh marshall martinez mathews \
-matthews maynard mcclain mcclure mcconnell mccormick mccoy mcdaniel mcdonald mcgee mckenzie \
-mckinney mcknight mclaughlin mcmahon medina mejia melendez mendez mendoza meyer meyers miles miller \
-miranda molina montgomery montoya moore morales moran moreno morris morrison morrow morton mueller \
-mullins munoz murphy murray myers navarro nelson newman newton nguyen nichols nicholson norris \
-obrien oconnor oliver olsen olson orozco ortega ortiz osborne owen owens pacheco padilla palmer \
-parker parks patel patterson patton payne pearson pena perez perkins perry peters petersen peterson \
-phillips pierce pineda ponce porter powell pratt preston pruitt quinn ramirez ramos ramsey \
-randolph rasmussen reed reese reeves reyes reynolds rhodes richards richardson riley rios rivas \
-rivera roberson roberts robertson robinson robles rocha rodgers rodriguez rogers rojas roman romero \
-rosales rosario ross rowland roy rubio ruiz russell russo salas salazar salinas sanchez sanders \
-sandoval santana santiago santos saunders schmidt schneider schroeder schultz schwartz sellers \
-serrano shaffer shah sharma shaw shelton shepherd sherman simmons simon simpson sims singh skinner \
-smith snyder solis solomon sosa soto spencer stanley stephens stephenson stevens stevenson stewart \
-strickland stuart suarez sullivan sutton swanson tate taylor terrell terry thomas thompson torres \
-townsend tran trevino trujillo tucker turner tyler underwood valdez valencia valenzuela vargas \
-vasquez vaughn vazquez vega velasquez velazquez villanueva villarreal wade wagner walker wallace \
-walsh walters wang ward warner warren washington watkins watson weaver webb weber webster weeks \
-welch wheeler wiggins wilcox wilkerson wilkins wilkinson williams williamson willis wilson wong \
-woodard woods woodward wright wu xu yang yates york zamora zavala zhang zimmerman zuniga";
+pub(crate) const SURNAMES: &str = "\
+    adams aguilar alexander allen allison alvarado alvarez anderson andrews armstrong arnold \
+    austin ayala bailey baker barker barnes barnett bates becker beltran bennett bishop boyd \
+    bradley brooks browning bryant burke burton bush butler byrd cabrera calderon caldwell \
+    calhoun campbell cannon cardenas carlson carpenter carr carrillo carroll carson castillo \
+    castro cervantes chandler chapman chavez chen christensen clark clarke cohen coleman collins \
+    cook cooper cortez cox crawford cruz cunningham davidson davies davis dawson delacruz \
+    delgado diaz dixon dominguez duncan dunn edwards elliott ellis erickson espinoza estrada \
+    evans everett ferguson fernandez figueroa fisher fleming fletcher flores ford foster fowler \
+    franklin frazier freeman fuentes fuller garcia gardner garrett garza gibson gilbert glover \
+    gomez gonzales gonzalez goodman gordon graham gray greene griffin guerrero gutierrez guzman \
+    hall hamilton hansen hanson harding harper harrington harris harrison harvey hawkins hayes \
+    henderson henry hernandez herrera hicks higgins hill hoffman holland holmes hopkins howell \
+    hubbard hudson huff huffman hughes hunt ibarra ingram jackson jacobs jacobson jenkins \
+    jennings jensen jimenez johnson johnston jones jordan juarez keller kelley kennedy khan kim \
+    klein knight lambert larson lawson lee leonard lewis li lopez lowe lozano lucero lynch lyons \
+    mack maldonado mann marquez marsh marshall martinez mathews matthews maynard mcclain mcclure \
+    mcconnell mccormick mccoy mcdaniel mcdonald mcgee mckenzie mckinney mcknight mclaughlin \
+    mcmahon medina mejia melendez mendez mendoza meyer meyers miles miller miranda molina \
+    montgomery montoya moore morales moran moreno morris morrison morrow morton mueller mullins \
+    munoz murphy murray myers navarro nelson newman newton nguyen nichols nicholson norris \
+    obrien oconnor oliver olsen olson orozco ortega ortiz osborne owen owens pacheco padilla \
+    palmer parker parks patel patterson patton payne pearson pena perez perkins perry peters \
+    petersen peterson phillips pierce pineda ponce porter powell pratt preston pruitt quinn \
+    ramirez ramos ramsey randolph rasmussen reed reese reeves reyes reynolds rhodes richards \
+    richardson riley rios rivas rivera roberson roberts robertson robinson robles rocha rodgers \
+    rodriguez rogers rojas roman romero rosales rosario ross rowland roy rubio ruiz russell \
+    russo salas salazar salinas sanchez sanders sandoval santana santiago santos saunders \
+    schmidt schneider schroeder schultz schwartz sellers serrano shaffer shah sharma shaw \
+    shelton shepherd sherman simmons simon simpson sims singh skinner smith snyder solis solomon \
+    sosa soto spencer stanley stephens stephenson stevens stevenson stewart strickland stuart \
+    suarez sullivan sutton swanson tate taylor terrell terry thomas thompson torres townsend \
+    tran trevino trujillo tucker turner tyler underwood valdez valencia valenzuela vargas \
+    vasquez vaughn vazquez vega velasquez velazquez villanueva villarreal wade wagner walker \
+    wallace walsh walters wang ward warner warren washington watkins watson weaver webb weber \
+    webster weeks welch wheeler wiggins wilcox wilkerson wilkins wilkinson williams williamson \
+    willis wilson wong woodard woods woodward wright wu xu yang yates york zamora zavala zhang \
+    zimmerman zuniga";
 
 /// Words that start sentences or stand in headings, and are no names though they are capitalised.
-pub(crate) const COMMON: &str = "a about additional after again all allergies also although an and \
-any appointment april are as ask assessment at august baseline be because been before both but by \
-can cardiovascular case chief clinic clinical comment complains complaint consult continue copy \
-current daily date dear december denies department diagnosis did discharge discussed do does \
-emergency exam examination family february fax female final findings follow for friday from \
-general given had has have he her here his history home hospital however i if impression in \
-instructions is it january july june labs last lives male march may medical medication medications \
-mg monday mother musculoskeletal my neurological no normal not note november october of on or other \
-our patient patients per physical plan please present previous prior procedure pt reason recent \
-recommend refer report reports resident results return review right left room saturday seen \
-september service she signed since social some spouse states sunday surgery surgical symptoms \
-system tests that the their then there therapist these they this thursday to today tuesday unit \
-until visit was we wednesday well were what when which while who will with works would you your \
-doctor nurse physician attending provider name father son daughter wife husband unknown none \
-electronically by mr mrs ms dr miss md rn do np pa phd jr sr ii iii";
+pub(crate) const COMMON: &str = "\
+    a about additional after again all allergies also although an and any appointment april are \
+    as ask assessment at august baseline be because been before both but by can cardiovascular \
+    case chief clinic clinical comment complains complaint consult continue copy current daily \
+    date dear december denies department diagnosis did discharge discussed do does emergency \
+    exam examination family february fax female final findings follow for friday from general \
+    given had has have he her here his history home hospital however i if impression in \
+    instructions is it january july june labs last lives male march may medical medication \
+    medications mg monday mother musculoskeletal my neurological no normal not note november \
+    october of on or other our patient patients per physical plan please present previous prior \
+    procedure pt reason recent recommend refer report reports resident results return review \
+    right left room saturday seen september service she signed since social some spouse states \
+    sunday surgery surgical symptoms system tests that the their then there therapist these they \
+    this thursday to today tuesday unit until visit was we wednesday well were what when which \
+    while who will with works would you your doctor nurse physician attending provider name \
+    father son daughter wife husband unknown none electronically by mr mrs ms dr miss md rn do \
+    np pa phd jr sr ii iii";

@@ -16,7 +16,10 @@ macro_rules! name {
 /// What stands between the name of a number and the number.
 macro_rules! number_label {
     () => {
-        r"(?:[ \t]*(?:(?:id|identifier|number|num|no|nr)\b\.?|\#))?[ \t]*(?:is[ \t]+)?[:#]?[ \t]*"
+        concat!(
+            r"(?:[ \t]*(?:(?:id|identifier|number|num|no|nr)\b\.?|",
+            r"\#))?[ \t]*(?:is[ \t]+)?[:#]?[ \t]*"
+        )
     };
 }
 
@@ -85,7 +88,10 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
     (
         Identifier::Mrn,
         concat!(
-            r"(?i)\b(?:mrn|medical record|patient id|patient number|patient no\.?|chart|hospital (?:id|number|no\.?)|unit (?:number|no\.?)|unit \#)",
+            concat!(
+                r"(?i)\b(?:mrn|medical record|patient id|patient number|patient no\.?|chart|",
+                r"hospital (?:id|number|no\.?)|unit (?:number|no\.?)|unit \#)"
+            ),
             number_label!(),
             number!()
         ),
@@ -93,7 +99,10 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
     (
         Identifier::HealthPlan,
         concat!(
-            r"(?i)\b(?:member|subscriber|policy|group|insurance|beneficiary|medicare|medicaid|health plan|plan)",
+            concat!(
+                r"(?i)\b(?:member|subscriber|policy|group|insurance|beneficiary|medicare|",
+                r"medicaid|health plan|plan)"
+            ),
             number_label!(),
             number!()
         ),
@@ -101,7 +110,10 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
     (
         Identifier::Licence,
         concat!(
-            r"(?i)\b(?:driver'?s? licen[sc]e|licen[sc]e|certificate|certification|dea|npi|dl)",
+            concat!(
+                r"(?i)\b(?:driver'?s? licen[sc]e|licen[sc]e|certificate|certification|dea|npi|",
+                r"dl)"
+            ),
             number_label!(),
             number!()
         ),
@@ -137,7 +149,10 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
     (
         Identifier::Other,
         concat!(
-            r"(?i)\b(?:accession|specimen|requisition|case|order|study|record|reference|ref\.?|confirmation)",
+            concat!(
+                r"(?i)\b(?:accession|specimen|requisition|case|order|study|record|reference|",
+                r"ref\.?|confirmation)"
+            ),
             number_label!(),
             number!()
         ),
@@ -146,7 +161,10 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
     (Identifier::Other, r"\b\d{7,}\b"),
     (
         Identifier::Age,
-        r"(?i)\b(?P<x>(?:9\d|1[0-4]\d))(?:[ \t-]*(?:years?|yrs?)\b|[ \t]*(?:y\.?o\.?|y/o|yo)\b|[ \t]*[MF]\b)",
+        concat!(
+            r"(?i)\b(?P<x>(?:9\d|1[0-4]\d))(?:[ \t-]*(?:years?|yrs?)\b|[ \t]*(?:y\.?o\.?|",
+            r"y/o|yo)\b|[ \t]*[MF]\b)"
+        ),
     ),
     (
         Identifier::Age,
@@ -154,28 +172,63 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
     ),
     (
         Identifier::Age,
-        r"(?i)\b(?P<x>(?:ninety|one hundred|a hundred)(?:[- ](?:and[- ])?(?:one|two|three|four|five|six|seven|eight|nine|ten))?)[ -]years?[ -]old\b",
+        concat!(
+            r"(?i)\b(?P<x>(?:ninety|one hundred|a hundred)(?:[- ](?:and[- ])?(?:one|two|",
+            r"three|four|five|six|seven|eight|nine|ten))?)[ -]years?[ -]old\b"
+        ),
     ),
     (
         Identifier::Address,
         concat!(
-            r"\b\d{1,6}[A-Z]?[ \t]+(?:[NSEW]\.?[ \t]+)?(?:\p{Lu}[\p{L}'’.-]+[ \t]+|\d+(?:st|nd|rd|th)[ \t]+){1,4}?",
-            r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|Terrace|Ter|Circles?|Cir|Square|Sq|Highway|Hwy|Parkways?|Pkwy|Trails?|Row|Alley|Loop|Crescent|Plaza|Points?|Ports?|Harbors?|Harbours?|Isles?|Islands?|Clubs?|Forks?|Mounts?|Mountains?|Mission|Keys?|Lands?|Summit|Cliffs?|Walks?|Gardens?|Skyway|Causeway|Passage|Meadows?|Hills?|Hollow|Haven|Heights|Glens?|Groves?|Greens?|Gateway|Fords?|Forges?|Fields?|Flats?|Falls|Extensions?|Expressway|Estates?|Dale|Dam|Creek|Crossing|Cove|Course|Corners?|Common|Centers?|Canyon|Camp|Bypass|Burgs?|Brooks?|Bridge|Branch|Bend|Bayou|Beach|Bluffs?|Bottom|Inlet|Junctions?|Knolls?|Lakes?|Landing|Lights?|Locks?|Lodge|Mall|Manors?|Mews|Mills?|Motorway|Neck|Orchard|Oval|Overpass|Parks?|Pass|Path|Pike|Pines?|Plains?|Prairie|Radial|Ramp|Ranch|Rapids?|Rest|Ridges?|River|Route|Run|Shoals?|Shores?|Springs?|Spurs?|Station|Stravenue|Stream|Throughway|Trace|Track|Trafficway|Tunnel|Turnpike|Underpass|Unions?|Valleys?|Viaduct|Views?|Villages?|Ville|Vista|Wall|Wells?)\b\.?",
-            r"(?:,?[ \t]*(?:Apt|Apartment|Suite|Ste|Unit|Room|Rm|Floor|Fl|\#)\.?[ \t]*\#?\w+)?"
+            concat!(
+                r"\b\d{1,6}[A-Z]?[ \t]+(?:[NSEW]\.?[ \t]+)?(?:\p{Lu}[\p{L}'’.-]+[ \t]+|\d+(?:st|",
+                r"nd|rd|th)[ \t]+){1,4}?"
+            ),
+            concat!(
+                r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|",
+                r"Place|Pl|Terrace|Ter|Circles?|Cir|Square|Sq|Highway|Hwy|Parkways?|Pkwy|",
+                r"Trails?|Row|Alley|Loop|Crescent|Plaza|Points?|Ports?|Harbors?|Harbours?|",
+                r"Isles?|Islands?|Clubs?|Forks?|Mounts?|Mountains?|Mission|Keys?|Lands?|Summit|",
+                r"Cliffs?|Walks?|Gardens?|Skyway|Causeway|Passage|Meadows?|Hills?|Hollow|Haven|",
+                r"Heights|Glens?|Groves?|Greens?|Gateway|Fords?|Forges?|Fields?|Flats?|Falls|",
+                r"Extensions?|Expressway|Estates?|Dale|Dam|Creek|Crossing|Cove|Course|Corners?|",
+                r"Common|Centers?|Canyon|Camp|Bypass|Burgs?|Brooks?|Bridge|Branch|Bend|Bayou|",
+                r"Beach|Bluffs?|Bottom|Inlet|Junctions?|Knolls?|Lakes?|Landing|Lights?|Locks?|",
+                r"Lodge|Mall|Manors?|Mews|Mills?|Motorway|Neck|Orchard|Oval|Overpass|Parks?|",
+                r"Pass|Path|Pike|Pines?|Plains?|Prairie|Radial|Ramp|Ranch|Rapids?|Rest|Ridges?|",
+                r"River|Route|Run|Shoals?|Shores?|Springs?|Spurs?|Station|Stravenue|Stream|",
+                r"Throughway|Trace|Track|Trafficway|Tunnel|Turnpike|Underpass|Unions?|Valleys?|",
+                r"Viaduct|Views?|Villages?|Ville|Vista|Wall|Wells?)\b\.?"
+            ),
+            concat!(
+                r"(?:,?[ \t]*(?:Apt|Apartment|Suite|Ste|Unit|Room|Rm|Floor|Fl|",
+                r"\#)\.?[ \t]*\#?\w+)?"
+            )
         ),
     ),
     (Identifier::Address, r"(?i)\bP\.?[ ]?O\.?[ ]?Box[ ]+\d+"),
     (
         Identifier::Address,
-        r"(?i)\b(?:lives|resides|residing|living|home|address)[ \t]*(?:at|is|:)[ \t]*(?P<x>\d[^,;\n]{3,60})",
+        concat!(
+            r"(?i)\b(?:lives|resides|residing|living|home|address)[ \t]*(?:at|is|",
+            r":)[ \t]*(?P<x>\d[^,;\n]{3,60})"
+        ),
     ),
     (
         Identifier::Place,
-        r"(?P<x>\p{Lu}[\p{L}'’.-]+(?:[ \t]\p{Lu}[\p{L}'’.-]+){0,3},[ \t]*[A-Z]{2})[ \t]+\d{5}\b",
+        concat!(
+            r"(?P<x>\p{Lu}[\p{L}'’.-]+(?:[ \t]\p{Lu}[\p{L}'’.-]+){0,3},[ \t]*[A-Z]{2})[ \t]+",
+            r"\d{5}\b"
+        ),
     ),
     (
         Identifier::Place,
-        r"(?i:\b(?:lives in|living in|resides in|resident of|moved from|moved to|born in|native of|grew up in|travell?ed (?:to|from)|visiting from))[ \t]+(?P<x>\p{Lu}[\p{L}'’.-]+(?:[ \t]\p{Lu}[\p{L}'’.-]+){0,2}(?:,[ \t]*\p{Lu}\p{L}+)?)",
+        concat!(
+            r"(?i:\b(?:lives in|living in|resides in|resident of|moved from|moved to|",
+            r"born in|native of|grew up in|travell?ed (?:to|from)|",
+            r"visiting from))[ \t]+(?P<x>\p{Lu}[\p{L}'’.-]+(?:[ \t]\p{Lu}[\p{L}'’.-]+){0,2}(",
+            r"?:,[ \t]*\p{Lu}\p{L}+)?)"
+        ),
     ),
     (
         Identifier::Zip,
@@ -188,26 +241,52 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
     (
         Identifier::Organization,
         concat!(
-            r"\b(?:\p{Lu}[\p{L}'’.&-]+[ \t]+){1,4}(?:of[ \t]+(?:\p{Lu}[\p{L}'’.-]+[ \t]+){1,2})?",
-            r"(?:Medical Cent(?:er|re)|General Hospital|Memorial Hospital|Community Hospital|Community Clinic|Children's Hospital|Hospital|Clinic|Infirmary|Health System|Healthcare|Nursing Home|Hospice|Rehabilitation Cent(?:er|re)|University|College|High School|Elementary School)\b"
+            concat!(
+                r"\b(?:\p{Lu}[\p{L}'’.&-]+[ \t]+){1,4}(?:of[ \t]+(?:\p{Lu}[\p{L}'’.-]+[ \t]+)",
+                r"{1,2})?"
+            ),
+            concat!(
+                r"(?:Medical Cent(?:er|re)|General Hospital|Memorial Hospital|",
+                r"Community Hospital|Community Clinic|Children's Hospital|Hospital|Clinic|",
+                r"Infirmary|Health System|Healthcare|Nursing Home|Hospice|",
+                r"Rehabilitation Cent(?:er|re)|University|College|High School|",
+                r"Elementary School)\b"
+            )
         ),
     ),
     (
         Identifier::Organization,
-        r"\b\p{Lu}[\p{L}'’-]+(?:(?:,[ \t]*|[ \t]+(?:and|&)[ \t]+|[ \t]+)\p{Lu}[\p{L}'’-]+){0,3}[ \t]+(?:PLC|LLC|LLP|Ltd|Inc|Corp|Co|GmbH|Group|Company|Corporation|Industries|Associates|Partners|and Sons)\b",
+        concat!(
+            r"\b\p{Lu}[\p{L}'’-]+(?:(?:,[ \t]*|[ \t]+(?:and|&)[ \t]+|",
+            r"[ \t]+)\p{Lu}[\p{L}'’-]+){0,3}[ \t]+(?:PLC|LLC|LLP|Ltd|Inc|Corp|Co|GmbH|Group|",
+            r"Company|Corporation|Industries|Associates|Partners|and Sons)\b"
+        ),
     ),
     (
         Identifier::Organization,
-        r"(?i:\b(?:work(?:s|ed|ing)?|employed|job|retired|driver|manager|teacher|engineer|clerk)\b[^.;:\n]{0,40}?\b(?:for|at|by|from))[ \t]+(?P<x>\p{Lu}[\p{L}'’&-]+(?:(?:,[ \t]*|[ \t]+)(?:(?:and|&|of)[ \t]+)?\p{Lu}[\p{L}'’&-]+){0,4})",
-    ),
-    (
-        Identifier::Name,
-        r"(?im)^[ \t]*(?:patient(?:'s)?(?: name)?|name|pt(?: name)?|attending(?: physician)?|provider|physician|surgeon|pcp|author|dictated by|referring(?: physician| provider)?|interpreter|emergency contact|next of kin|guardian)[ \t]*:[ \t]*(?P<x>[\p{L}'’.-]+(?:,?[ \t]+[\p{L}'’.-]+){0,3})",
+        concat!(
+            r"(?i:\b(?:work(?:s|ed|ing)?|employed|job|retired|driver|manager|teacher|",
+            r"engineer|clerk)\b[^.;:\n]{0,40}?\b(?:for|at|by|",
+            r"from))[ \t]+(?P<x>\p{Lu}[\p{L}'’&-]+(?:(?:,[ \t]*|[ \t]+)(?:(?:and|&|",
+            r"of)[ \t]+)?\p{Lu}[\p{L}'’&-]+){0,4})"
+        ),
     ),
     (
         Identifier::Name,
         concat!(
-            r"\b(?i:dr|mr|mrs|ms|miss|mx|prof|professor|doctor|nurse|sister|father|rev|sir|madam|sgt|capt)\b\.?[ \t]+(?P<x>",
+            r"(?im)^[ \t]*(?:patient(?:'s)?(?: name)?|name|pt(?: name)?|",
+            r"attending(?: physician)?|provider|physician|surgeon|pcp|author|dictated by|",
+            r"referring(?: physician| provider)?|interpreter|emergency contact|next of kin|",
+            r"guardian)[ \t]*:[ \t]*(?P<x>[\p{L}'’.-]+(?:,?[ \t]+[\p{L}'’.-]+){0,3})"
+        ),
+    ),
+    (
+        Identifier::Name,
+        concat!(
+            concat!(
+                r"\b(?i:dr|mr|mrs|ms|miss|mx|prof|professor|doctor|nurse|sister|father|rev|sir|",
+                r"madam|sgt|capt)\b\.?[ \t]+(?P<x>"
+            ),
             name!(),
             ")"
         ),
@@ -215,7 +294,12 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
     (
         Identifier::Name,
         concat!(
-            r"\b(?i:electronically signed by|signed by|signed|dictated by|transcribed by|reviewed by|seen by|discussed with|spoke with|spoken with|referred by|evaluated by|performed by|accompanied by|per|cc:|attn:|dear|named|name is|called)[ \t]+(?:(?i:dr|mr|mrs|ms)\.?[ \t]+)?(?P<x>",
+            concat!(
+                r"\b(?i:electronically signed by|signed by|signed|dictated by|transcribed by|",
+                r"reviewed by|seen by|discussed with|spoke with|spoken with|referred by|",
+                r"evaluated by|performed by|accompanied by|per|cc:|attn:|dear|named|name is|",
+                r"called)[ \t]+(?:(?i:dr|mr|mrs|ms)\.?[ \t]+)?(?P<x>"
+            ),
             name!(),
             ")"
         ),
@@ -223,7 +307,12 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
     (
         Identifier::Name,
         concat!(
-            r"\b(?i:spouse|wife|husband|partner|fianc[eé]e?|boyfriend|girlfriend|mother|mom|father|dad|son|daughter|brother|sister|aunt|uncle|cousin|niece|nephew|grandmother|grandfather|grandson|granddaughter|friend|neighbou?r|caregiver|contact|proxy|roommate)[ \t]*(?:,|is|named)?[ \t]+(?P<x>",
+            concat!(
+                r"\b(?i:spouse|wife|husband|partner|fianc[eé]e?|boyfriend|girlfriend|mother|mom|",
+                r"father|dad|son|daughter|brother|sister|aunt|uncle|cousin|niece|nephew|",
+                r"grandmother|grandfather|grandson|granddaughter|friend|neighbou?r|caregiver|",
+                r"contact|proxy|roommate)[ \t]*(?:,|is|named)?[ \t]+(?P<x>"
+            ),
             name!(),
             ")"
         ),
@@ -233,7 +322,10 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         concat!(
             r"\b(?P<x>",
             name!(),
-            r"),?[ \t]+(?:MD|M\.D\.|DO|D\.O\.|RN|NP|PA|PA-C|PhD|Ph\.D\.|DDS|LPN|CRNA|FNP|MBBS|DPT|LCSW)\b"
+            concat!(
+                r"),?[ \t]+(?:MD|M\.D\.|DO|D\.O\.|RN|NP|PA|PA-C|PhD|Ph\.D\.|DDS|LPN|CRNA|FNP|",
+                r"MBBS|DPT|LCSW)\b"
+            )
         ),
     ),
 ];
@@ -241,14 +333,20 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
 /// English months, full and short.
 macro_rules! month {
     () => {
-        r"(?P<mon>January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)\b\.?"
+        concat!(
+            r"(?P<mon>January|February|March|April|May|June|July|August|September|October|",
+            r"November|December|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)\b\.?"
+        )
     };
 }
 
 /// A weekday before a date; it would give away the shift within the week, so it goes.
 macro_rules! weekday {
     () => {
-        r"(?i)(?P<w>\b(?:mon|tues|wednes|thurs|fri|satur|sun)day,?[ \t]+(?:the[ \t]+)?)?\b"
+        concat!(
+            r"(?i)(?P<w>\b(?:mon|tues|wednes|thurs|fri|satur|",
+            r"sun)day,?[ \t]+(?:the[ \t]+)?)?\b"
+        )
     };
 }
 
@@ -297,5 +395,8 @@ pub(crate) const DATES: &[&str] = &[
         month!()
     ),
     r"\b(?P<m>0?[1-9]|1[0-2])/(?P<y>(?:19|20|21|22)\d{2})\b",
-    r"(?i)\b(?:on|since|dated?|from|until|before|after|by|through)[ \t]+(?P<x>(?P<m>0?[1-9]|1[0-2])/(?P<d>[0-3]?\d))\b",
+    concat!(
+        r"(?i)\b(?:on|since|dated?|from|until|before|after|by|",
+        r"through)[ \t]+(?P<x>(?P<m>0?[1-9]|1[0-2])/(?P<d>[0-3]?\d))\b"
+    ),
 ];

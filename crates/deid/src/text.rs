@@ -4,32 +4,14 @@
 //! name found once is found everywhere in its text. It is measured on annotated notes by
 //! `tests/notes.rs`; no scrubber finds everything, which is why Safe Harbor blanks notes.
 
-use crate::dates::Times;
+use crate::moved::{DatePlan, moved_date};
 use crate::names;
 use crate::patterns::{DATES, PATTERNS};
 use crate::policy::Identifier;
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
-use longitude_core::Instant;
-use regex::{Captures, Regex};
+use regex::Regex;
 use std::collections::BTreeSet;
 use std::fmt;
-
-const MICROS_PER_DAY: i64 = 86_400_000_000;
-/// Months as a date spells them.
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 /// An identifier in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,36 +22,6 @@ pub struct Found {
     pub end: usize,
     /// What it is.
     pub identifier: Identifier,
-}
-
-/// What becomes of a date in a text.
-#[derive(Clone, Copy)]
-pub(crate) enum DatePlan {
-    /// It is replaced by `[DATE]`.
-    Blank,
-    /// It is moved by days, in its own format; `[DATE]` where it cannot be read.
-    Shift {
-        /// The subject's days.
-        days: i64,
-        /// Earlier dates would tell an age over 89.
-        floor: Option<Instant>,
-        /// When the text was written, for dates without a year.
-        written: Option<Instant>,
-    },
-}
-
-impl DatePlan {
-    /// The plan for the notes of a subject.
-    pub(crate) fn of(times: Times, written: Option<Instant>) -> Self {
-        match times {
-            Times::Year { .. } => Self::Blank,
-            Times::Shift { days, floor, .. } => Self::Shift {
-                days,
-                floor,
-                written,
-            },
-        }
-    }
 }
 
 /// Strings that are known to identify the subject.
@@ -147,6 +99,9 @@ impl Default for Scrubber {
 
 impl Scrubber {
     /// Compiles the patterns; make it once.
+    ///
+    /// # Panics
+    /// Never in a build that passed its tests: the patterns are constants.
     pub fn new() -> Self {
         let compile = |pattern: &str| {
             let compiled = Regex::new(pattern);
@@ -481,131 +436,4 @@ fn replace(
         out,
         spans.iter().map(|span| span.found.identifier).collect(),
     )
-}
-
-/// A date moved by the subject's days and written as it was; `None` where it cannot be read, or
-/// where it would tell an age over 89.
-fn moved_date(captures: &Captures<'_>, plan: DatePlan) -> Option<String> {
-    let DatePlan::Shift {
-        days,
-        floor,
-        written,
-    } = plan
-    else {
-        return None;
-    };
-    let date = read_date(captures, written)?;
-    if floor.is_some_and(|floor| date <= floor) {
-        return None;
-    }
-    let (year, month, day) = date.shifted(days * MICROS_PER_DAY).civil_date();
-    let whole = captures.get(0)?;
-    let mut pieces: Vec<(regex::Match<'_>, String)> = Vec::new();
-    for (group, value) in [("m", month), ("d", day)] {
-        if let Some(old) = captures.name(group) {
-            let width = old.len();
-            pieces.push((old, format!("{value:0width$}")));
-        }
-    }
-    if let Some(old) = captures.name("y") {
-        let year = if old.len() == 2 {
-            year.rem_euclid(100)
-        } else {
-            year
-        };
-        let width = old.len();
-        pieces.push((old, format!("{year:0width$}")));
-    }
-    if let Some(old) = captures.name("mon") {
-        pieces.push((old, month_like(old.as_str(), month)));
-    }
-    if let Some(old) = captures.name("o") {
-        pieces.push((old, ordinal(day).to_owned()));
-    }
-    if let Some(old) = captures.name("w") {
-        pieces.push((old, String::new()));
-    }
-    pieces.sort_by_key(|(old, _)| old.start());
-    let (mut out, mut at) = (String::new(), whole.start());
-    for (old, new) in pieces {
-        out.push_str(&captures.get(0)?.as_str()[at - whole.start()..old.start() - whole.start()]);
-        out.push_str(&new);
-        at = old.end();
-    }
-    out.push_str(&whole.as_str()[at - whole.start()..]);
-    Some(out)
-}
-
-fn read_date(captures: &Captures<'_>, written: Option<Instant>) -> Option<Instant> {
-    let number = |group: &str| {
-        captures
-            .name(group)
-            .and_then(|m| m.as_str().parse::<i16>().ok())
-    };
-    let now = written.map(|written| written.civil_date().0);
-    let year = match captures.name("y") {
-        None => now?,
-        Some(two) if two.len() == 2 => {
-            // The latest century that does not put the date far after the note: notes tell of
-            // appointments, seldom of the next decade.
-            let now = now.unwrap_or(2029);
-            let guess = now - now.rem_euclid(100) + number("y")?;
-            if guess > now + 5 { guess - 100 } else { guess }
-        }
-        Some(_) => number("y")?,
-    };
-    let month = match captures.name("mon") {
-        Some(name) => {
-            let short = name.as_str().get(..3)?.to_ascii_lowercase();
-            let at = MONTHS
-                .iter()
-                .position(|m| m[..3].eq_ignore_ascii_case(&short))?;
-            i16::try_from(at + 1).ok()?
-        }
-        None => number("m")?,
-    };
-    let day = match captures.name("d") {
-        Some(_) => number("d")?,
-        None => 15,
-    };
-    let date = |month: i16, day: i16| {
-        let date = (year, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
-        Instant::from_civil(date, (0, 0, 0, 0), 0).ok()
-    };
-    // Only one order of day and month can exist when one of them is over 12; but the text cannot
-    // be written back in another order than its pattern's, so such a date is blanked.
-    date(month, day)
-}
-
-/// A month as short or long, and in the case, as the one that it replaces.
-fn month_like(old: &str, month: i8) -> String {
-    let full = usize::try_from(month - 1)
-        .ok()
-        .and_then(|at| MONTHS.get(at));
-    let full = full.copied().unwrap_or("");
-    let short = old.len() <= 4
-        && !MONTHS
-            .iter()
-            .any(|m| m.len() > 3 && m.eq_ignore_ascii_case(old));
-    let name = if short {
-        full.get(..3).unwrap_or(full)
-    } else {
-        full
-    };
-    if old.chars().all(char::is_uppercase) {
-        name.to_uppercase()
-    } else if old.chars().all(char::is_lowercase) {
-        name.to_lowercase()
-    } else {
-        name.to_owned()
-    }
-}
-
-fn ordinal(day: i8) -> &'static str {
-    match (day % 10, day / 10) {
-        (1, tens) if tens != 1 => "st",
-        (2, tens) if tens != 1 => "nd",
-        (3, tens) if tens != 1 => "rd",
-        _ => "th",
-    }
 }

@@ -5,9 +5,10 @@
 
 use crate::dates::Times;
 use crate::key::{Key, Subkey};
+use crate::moved::DatePlan;
 use crate::policy::{Changes, Identifier, Mode, Options, TextPolicy, is_age, is_coded_result};
 use crate::sealed::Deidentified;
-use crate::text::{DatePlan, KnownStrings, Scrubber};
+use crate::text::{KnownStrings, Scrubber};
 use longitude_core::{Code, EncounterId, Event, Instant, Observation, Origin, SubjectId, Timeline};
 use std::fmt;
 use std::sync::Arc;
@@ -154,7 +155,7 @@ impl Deidentifier {
         if note && self.options.notes == TextPolicy::Scrub {
             let plan = DatePlan::of(times, event.time);
             let (scrubbed, found) = self.scrubber.scrub(&text, plan, known);
-            found.into_iter().for_each(|found| changes.add(found));
+            changes.add_all(found);
             event.text_value = Some(scrubbed.into());
         } else if !note && is_coded_result(&text) && !known.is_in(&text) {
             event.text_value = Some(text);
@@ -167,7 +168,7 @@ impl Deidentifier {
     fn terms(&self, event: &mut Event, known: &KnownStrings, changes: &mut Changes) {
         let mut clean = |term: &mut Arc<str>| {
             if let Some((cleaned, found)) = self.scrubber.scrub_term(term, known) {
-                found.into_iter().for_each(|found| changes.add(found));
+                changes.add_all(found);
                 *term = cleaned.into();
             }
         };

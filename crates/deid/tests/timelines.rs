@@ -17,13 +17,14 @@ const PLANTED: [&str; 6] = [
     "464-72-7630",
 ];
 const NOTE: &str = "Patient: Zebulon Quillfeather\nMRN: 88123456\nSSN: 464-72-7630\n\
-    Seen on Monday, March 4th, 2019 and 04/17/24. ZEBULON can be reached at 421-274-2180 or \
-    zq@example.org. Mr. Quillfeather's creatinine was 1.4 mg/dL.";
+    Seen on Monday, March 4th, 2019 and 04/17/24.\n ZEBULON can be reached at 421-274-2180 or \
+    zq@example.org. Mr. Quillfeather's creatinine was 1.4 mg/dL.\n";
 
 fn day(days: f64) -> Instant {
     Instant(0).plus(Days(days))
 }
 
+#[expect(clippy::unwrap_used, reason = "a test's own dates exist")]
 fn at(year: i16, month: i8, day: i8) -> Instant {
     Instant::from_civil((year, month, day), (13, 45, 7, 8_000), 0).unwrap()
 }
@@ -63,10 +64,14 @@ fn both() -> [Options; 3] {
 
 /// Every field of a timeline as text.
 fn shown(timeline: &Timeline) -> String {
-    let mut all = format!("{} {:?}\n", timeline.subject().0, timeline.observation());
+    let mut all = vec![format!(
+        "{} {:?}",
+        timeline.subject().0,
+        timeline.observation()
+    )];
     for e in timeline.events() {
-        all += &format!(
-            "{:?} {:?} {} {:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {}\n",
+        all.push(format!(
+            "{:?} {:?} {} {:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {}",
             e.time,
             e.precision,
             e.code.to_meds(),
@@ -80,9 +85,9 @@ fn shown(timeline: &Timeline) -> String {
             e.origin.record,
             e.origin.element,
             e.origin.row
-        );
+        ));
     }
-    all
+    all.join("\n")
 }
 
 fn planted() -> Timeline {
@@ -131,6 +136,10 @@ fn no_planted_identifier_survives() {
 
 /// The scrubber's patterns alone, without known strings.
 #[test]
+#[expect(
+    clippy::needless_raw_string_hashes,
+    reason = "expect-test writes them so"
+)]
 fn a_note_is_scrubbed() {
     let note = |options| {
         let (out, _changes) = deidentifier(options).timeline(planted());
@@ -148,12 +157,18 @@ fn a_note_is_scrubbed() {
         Patient: [NAME]
         MRN: [MRN]
         SSN: [SSN]
-        Seen on [DATE] and [DATE]. [NAME] can be reached at [PHONE] or [EMAIL]. [NAME] creatinine was 1.4 mg/dL."#]].assert_eq(&note(scrubbed_safe_harbor()));
+        Seen on [DATE] and [DATE].
+         [NAME] can be reached at [PHONE] or [EMAIL]. [NAME] creatinine was 1.4 mg/dL.
+    "#]]
+    .assert_eq(&note(scrubbed_safe_harbor()));
     expect_test::expect![[r#"
         Patient: [NAME]
         MRN: [MRN]
         SSN: [SSN]
-        Seen on February 22nd, 2019 and 04/07/24. [NAME] can be reached at [PHONE] or [EMAIL]. [NAME] creatinine was 1.4 mg/dL."#]].assert_eq(&note(Options::expert_determination(30)));
+        Seen on February 22nd, 2019 and 04/07/24.
+         [NAME] can be reached at [PHONE] or [EMAIL]. [NAME] creatinine was 1.4 mg/dL.
+    "#]]
+    .assert_eq(&note(Options::expert_determination(30)));
 }
 
 #[test]
@@ -214,7 +229,8 @@ fn no_age_over_89_can_be_told() {
     let (out, _changes) =
         deidentifier(Options::expert_determination(30)).timeline(old(at(2009, 6, 2)));
     let age = out.get().events()[2].time.unwrap() - out.get().birth().unwrap();
-    assert_eq!(age, at(2009, 6, 2) - at(1920, 6, 1), "89 is told");
+    let stated = at(2009, 6, 2) - at(1920, 6, 1);
+    assert_eq!(age, stated, "89 is told");
 }
 
 static SAFE_HARBOR: LazyLock<Deidentifier> = LazyLock::new(|| deidentifier(Options::safe_harbor()));
