@@ -136,6 +136,7 @@ static FACTORS: LazyLock<BTreeMap<Code, Factor>> = LazyLock::new(|| {
         factors.extend(concepts.iter().map(|concept| (concept.code(), factor)));
     }
     factors.insert(C::Hemoglobin.code(), Factor::Anemia);
+    factors.insert(C::Colectomy.code(), Factor::Resected);
     factors.insert(Code::new("GENDER", "male"), Factor::Male);
     for treatment in Factor::ALL {
         if let Some(drug) = drug_of(*treatment) {

@@ -435,7 +435,7 @@ impl Sink for Chronicle<'_> {
     fn treatment(&mut self, at: LocalDays, treatment: Factor) {
         match drug_of(treatment) {
             Some(drug) => self.push(at, What::Request(drug)),
-            None => self.push(at, What::Procedure(Concept::Colonoscopy)),
+            None => self.push(at, What::Procedure(Concept::Colectomy)),
         }
     }
 

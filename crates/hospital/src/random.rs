@@ -1,9 +1,9 @@
 //! Random numbers as streams that depend on a seed, a subject and a purpose alone.
 //!
 //! The generator is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
-//! generators", OOPSLA 2014): a counter that grows by an odd constant, and a bijective mixing of it.
-//! A stream starts at a mixed key, so that any patient can be made on any thread in any order. It
-//! is no cryptographic generator.
+//! generators", OOPSLA 2014): a counter that grows by an odd constant, and a bijective mixing of
+//! it. A stream starts at a mixed key, so that any patient can be made on any thread in any order.
+//! It is no cryptographic generator.
 
 const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 

@@ -1,6 +1,11 @@
 //! Whole patients: the same bytes, the truth against what happened, what was planted, and the
 //! export's own consistency.
 
+#![expect(
+    clippy::needless_raw_string_hashes,
+    reason = "the snapshots are written by expect-test"
+)]
+
 use super::*;
 use crate::effects::Factor;
 use crate::patient::instant;
@@ -53,9 +58,9 @@ fn the_same_seed_makes_the_same_patients() {
     let few = options(10);
     let digests: Vec<String> = [0, 1, 7, 4_000_000].map(|i| digest(&few, i)).to_vec();
     expect![[r#"
-        6c8d6a475073c621
+        89aa49a7ddfe782b
         f0247f9808e25db5
-        d276b550546d945b
+        e50b2b6909f599f5
         25bcbaf44e788080"#]]
     .assert_eq(&digests.join("\n"));
     assert_eq!(
@@ -154,10 +159,8 @@ fn an_export_is_the_same_from_any_number_of_threads() {
         for file in &summary.files {
             let bytes = std::fs::read(dir.path().join(&file.name)).unwrap();
             assert_eq!(bytes.len() as u64, file.bytes);
-            assert_eq!(
-                bytes.iter().filter(|byte| **byte == b'\n').count() as u64,
-                file.resources
-            );
+            let lines_in_it = bytes.split(|byte| *byte == b'\n').count() as u64 - 1;
+            assert_eq!(lines_in_it, file.resources);
             lines.push(format!("{} {}", file.name, &Digest::of(&bytes).hex()[..16]));
         }
         lines.join("\n")
@@ -169,13 +172,13 @@ fn an_export_is_the_same_from_any_number_of_threads() {
         Organization.ndjson 7ab612f8793f0dd2
         Patient.ndjson 88971f189367822a
         Encounter.ndjson cb201d4d159de324
-        Condition.ndjson db9b1adefc84b9ee
-        Observation.ndjson 4420409c7a8c3ba1
-        MedicationRequest.ndjson 40b7d59c858fdc2f
-        MedicationAdministration.ndjson db333e4e4b193b61
-        Procedure.ndjson 2525d2b98616b885
+        Condition.ndjson 26876d7254cd4d93
+        Observation.ndjson 778cfc56c8ea65b1
+        MedicationRequest.ndjson 61fc52df30cfbcab
+        MedicationAdministration.ndjson 6054442404edeec4
+        Procedure.ndjson cc822b52093094b5
         AllergyIntolerance.ndjson 780ac4322647da5d
-        DocumentReference.ndjson e29e588a18c0f496"#]]
+        DocumentReference.ndjson 3a4d07448629853f"#]]
     .assert_eq(&one);
 }
 
@@ -401,9 +404,11 @@ fn the_inequity_shows_in_counts() {
 #[test]
 fn effects_have_their_signs_in_the_record() {
     let codes = |patient: &Patient, prefix: &str| {
-        patient.entries.iter().any(|entry| match entry.what {
-            chronicle::What::Diagnosis(concept) => concept.value().starts_with(prefix),
-            _ => false,
+        patient.entries.iter().any(|entry| {
+            let chronicle::What::Diagnosis(concept) = entry.what else {
+                return false;
+            };
+            concept.value().starts_with(prefix)
         })
     };
     let mut tables: BTreeMap<&str, [[f64; 2]; 2]> = BTreeMap::new();
@@ -515,5 +520,5 @@ fn the_truth_survives_json_and_threads() {
             .iter()
             .any(|subject| !subject.causes.is_empty())
     );
-    expect!["fa827f8c167d89cc"].assert_eq(&Digest::of(one.as_bytes()).hex()[..16]);
+    expect!["8009d18518701d78"].assert_eq(&Digest::of(one.as_bytes()).hex()[..16]);
 }

@@ -78,8 +78,8 @@ pub struct SubjectTruth {
     pub groups: Vec<String>,
     /// The date at whose start risks are asked for.
     pub index: Option<Instant>,
-    /// The true risk by the task's id; `None` where the task is not asked, for the outcome is in the
-    /// record already. Empty where no rollouts were made.
+    /// The true risk by the task's id; `None` where the task is not asked, for the outcome is in
+    /// the record already. Empty where no rollouts were made.
     pub risk: BTreeMap<String, Option<f64>>,
     /// When each chronic disease began, whether or not anybody saw it.
     pub onset: BTreeMap<String, Instant>,
