@@ -5,6 +5,10 @@
 //! processor time a token, which counts on a shared machine. `cases/model/bench_torch.py` is the
 //! counterpart.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "the ids of a benchmark are small"
+)]
 
 use longitude_model::{
     AdamW, AdamWOptions, Batch, Codes, Config, Decoder, Device, Grads, Input, Model, Result,
@@ -56,7 +60,7 @@ fn model(config: Config) -> Result<Model> {
             .map(|code| [1 + code % 31, 32 + code % 31])
             .collect(),
         value_bins: (0..vocab)
-            .map(|code| if code % 3 == 0 { 16 } else { 0 })
+            .map(|code| if code.is_multiple_of(3) { 16 } else { 0 })
             .collect(),
     };
     Model::new(config, codes, 1)
@@ -66,12 +70,12 @@ fn input(index: usize, vocab: usize) -> Input {
     let code = (index * 7919 + 13) % vocab;
     Input {
         code: code as u32,
-        value_bin: if code % 3 == 0 {
+        value_bin: if code.is_multiple_of(3) {
             1 + (index % 16) as u16
         } else {
             0
         },
-        value: if code % 3 == 0 { 0.5 } else { 0.0 },
+        value: if code.is_multiple_of(3) { 0.5 } else { 0.0 },
         age_days: 20_000.0,
         time_days: index as f64 * 0.7,
         wait_days_prev: 0.7,

@@ -131,12 +131,12 @@ impl Batch {
         &self.starts
     }
 
-    /// The events, [T].
+    /// The events, `[T]`.
     pub fn inputs(&self) -> &[Input] {
         &self.inputs
     }
 
-    /// What follows each, [T].
+    /// What follows each, `[T]`.
     pub fn targets(&self) -> &[Target] {
         &self.targets
     }

@@ -1,9 +1,9 @@
 //! Checkpoints: one safetensors file with the weights, the table of codes and the configuration.
 //!
-//! The format is safetensors 0.3 and later: an 8-byte length, a JSON header, then the data. Tensor names are
-//! the paths of [`crate::Tensor::name`]; the metadata holds the configuration as JSON, the digest of
-//! the vocabulary among it. Same model, same bytes. A load checks every length, shape, type and number
-//! before a model exists.
+//! The format is safetensors 0.3 and later: an 8-byte length, a JSON header, then the data. Tensor
+//! names are the paths of [`crate::Tensor::name`]; the metadata holds the configuration as JSON,
+//! the digest of the vocabulary among it. Same model, same bytes. A load checks every length,
+//! shape, type and number before a model exists.
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -21,8 +21,8 @@ const GROUPS: &str = "codes.groups";
 const VALUE_BINS: &str = "codes.value_bins";
 
 impl Model {
-    /// Writes [`CHECKPOINT_FILE`] in a folder that exists: to a temporary name first, flushed to the
-    /// disk, then renamed, so that no half file ever has the name.
+    /// Writes [`CHECKPOINT_FILE`] in a folder that exists: to a temporary name first, flushed to
+    /// the disk, then renamed, so that no half file ever has the name.
     ///
     /// # Errors
     /// [`Error::File`] when a write fails.
@@ -48,8 +48,8 @@ impl Model {
     /// belong to.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Vocabulary`] when the digest differs, or [`Error::Checkpoint`] when
-    /// the file is cut short, altered in shape, or holds a number that is not finite.
+    /// [`Error::File`], [`Error::Vocabulary`] when the digest differs, or [`Error::Checkpoint`]
+    /// when the file is cut short, altered in shape, or holds a number that is not finite.
     pub fn load(dir: &Path, vocabulary: &str) -> Result<Self> {
         let path = dir.join(CHECKPOINT_FILE);
         let bytes = std::fs::read(&path).map_err(|source| Error::File {
@@ -91,7 +91,8 @@ impl Model {
         let mut entry = |name: &str, dtype: &str, shape: &[usize]| {
             let end = start + 4 * shape.iter().product::<usize>();
             entries.push(format!(
-                "\"{name}\":{{\"dtype\":\"{dtype}\",\"shape\":{shape:?},\"data_offsets\":[{start},{end}]}}"
+                "\"{name}\":{{\"dtype\":\"{dtype}\",\"shape\":{shape:?},\
+                 \"data_offsets\":[{start},{end}]}}"
             ));
             start = end;
         };

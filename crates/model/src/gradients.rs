@@ -35,8 +35,8 @@ impl Grads {
         blocks.sum::<f64>().sqrt()
     }
 
-    /// Scales down to a norm of at most `norm_max`; returns the norm before. A norm that is not finite
-    /// is returned and nothing is changed: the caller should leave such a step out.
+    /// Scales down to a norm of at most `norm_max`; returns the norm before. A norm that is not
+    /// finite is returned and nothing is changed: the caller should leave such a step out.
     pub fn clip(&mut self, norm_max: f64) -> f64 {
         let norm = self.norm();
         if norm.is_finite() && norm > norm_max {

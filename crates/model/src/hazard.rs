@@ -1,12 +1,12 @@
 //! The law of a wait: a point mass at zero and a piecewise-constant hazard beyond it.
 //!
-//! Plain functions on one row, without the model: its likelihood, its survival, samples of it, and the
-//! marginal law of a set of waits. With p0 the mass at zero, l the hazards a day and H their integral,
-//! the density of a wait w > 0 is `(1 - p0) l(w) exp(-H(w))`, and the chance to pass c days without
-//! an event is `(1 - p0) exp(-H(c))` (Kalbfleisch and Prentice, section 2.3).
+//! Plain functions on one row, without the model: its likelihood, its survival, samples of it, and
+//! the marginal law of a set of waits. With p0 the mass at zero, l the hazards a day and H their
+//! integral, the density of a wait w > 0 is `(1 - p0) l(w) exp(-H(w))`, and the chance to pass c
+//! days without an event is `(1 - p0) exp(-H(c))` (Kalbfleisch and Prentice, section 2.3).
 
-/// A law of waits. `edges` are W - 1 ascending inner edges in days; bin j lasts from edge j - 1 (0 for
-/// the first) up to but without edge j, and the last of the W bins is open.
+/// A law of waits. `edges` are W - 1 ascending inner edges in days; bin j lasts from edge j - 1 (0
+/// for the first) up to but without edge j, and the last of the W bins is open.
 #[derive(Clone, Copy, Debug)]
 pub struct WaitLaw<'a> {
     /// Log odds of a zero wait.
@@ -70,9 +70,9 @@ impl WaitLaw<'_> {
         }
     }
 
-    /// The whole wait since the last event for a uniform `u` in [0, 1), given that none has come for
-    /// `elapsed_days` (`None`: now is the last event itself, and a tie is possible). Infinite when the
-    /// last hazard is too small for a finite wait.
+    /// The whole wait since the last event for a uniform `u` in [0, 1), given that none has come
+    /// for `elapsed_days` (`None`: now is the last event itself, and a tie is possible). Infinite
+    /// when the last hazard is too small for a finite wait.
     pub fn sample(&self, u: f64, elapsed_days: Option<f64>) -> f64 {
         let zero = self.zero_probability();
         let (start, u) = match elapsed_days {

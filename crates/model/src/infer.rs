@@ -1,28 +1,28 @@
 //! Inference: the state after a history, and many futures of it that share its keys and values.
 //!
-//! [`Decoder::prefill`] runs a history once and keeps a [`Prefix`]. [`Rows`] are R futures of that prefix,
-//! each with keys and values of its own events only; [`Decoder::step`] feeds one event to each of some
-//! rows and gives their hidden states. Attention to the prefix is a matrix product over all rows. It
-//! samples nothing itself: the heads give laws, the caller draws.
+//! [`Decoder::prefill`] runs a history once and keeps a [`Prefix`]. [`Rows`] are R futures of that
+//! prefix, each with keys and values of its own events only; [`Decoder::step`] feeds one event to
+//! each of some rows and gives their hidden states. Attention to the prefix is a matrix product
+//! over all rows. It samples nothing itself: the heads give laws, the caller draws.
 
 use crate::batch::{Batch, Input, check_input};
 use crate::error::{Error, Result};
-use crate::hazard::WaitLaw;
-use crate::kernels::decode::{self, BLOCK};
-use crate::kernels::gemm::{Output, Packed, Strided, gemm, pack, packed_len};
-use crate::kernels::{elementwise, reduce};
+use crate::kernels::decode::BLOCK;
+use crate::kernels::gemm::{Packed, Strided, pack, packed_len};
 use crate::layout::{FEATURES, LayerSpans, Span};
 use crate::memory::{Buffer, Cpu, Device};
 use crate::model::Model;
 use crate::ops::attention::{self, Shape};
 use crate::ops::embedding::{self, Tables};
-use crate::ops::heads::value::Asked;
-use crate::ops::heads::{code, mark, value, wait};
 use crate::ops::linear::{self, Weight};
 use crate::ops::rotary::{self, Frequencies};
 use crate::ops::{rmsnorm, swiglu};
-use rayon::prelude::*;
 use std::sync::Arc;
+
+mod heads;
+mod step;
+
+use step::StepAttention;
 
 /// A linear map, packed once.
 struct Linear {
@@ -97,7 +97,8 @@ pub struct Rows {
     scratch: StepScratch,
 }
 
-/// For each head and row keys in blocks `[steps / 32, head_dim, 32]` and values `[steps, head_dim]`.
+/// For each head and row keys in blocks `[steps / 32, head_dim, 32]` and values `[steps,
+/// head_dim]`.
 struct RowsLayer {
     keys: Buffer,
     values: Buffer,
@@ -252,8 +253,8 @@ impl Decoder {
         Ok(prefixes.collect())
     }
 
-    /// The normed hidden state after the last event of each history, `[histories, D]`: for questions
-    /// that need no future.
+    /// The normed hidden state after the last event of each history, `[histories, D]`: for
+    /// questions that need no future.
     ///
     /// # Errors
     /// As [`Decoder::prefill_many`].
@@ -267,8 +268,8 @@ impl Decoder {
         Ok(rows.collect())
     }
 
-    /// Runs packed histories through all blocks, shows the keys and values of each block, and returns
-    /// the segment starts and the normed hidden states `[T, D]`.
+    /// Runs packed histories through all blocks, shows the keys and values of each block, and
+    /// returns the segment starts and the normed hidden states `[T, D]`.
     fn stream(
         &self,
         histories: &[&[Input]],
@@ -392,13 +393,13 @@ impl Decoder {
         }
     }
 
-    /// Feeds one event to each of the rows named in `active` (ascending), after the prefix and what the
-    /// row was fed before, and returns their normed hidden states `[active, D]` in that order. The
-    /// events' `time_days` count from the prefix's first event.
+    /// Feeds one event to each of the rows named in `active` (ascending), after the prefix and what
+    /// the row was fed before, and returns their normed hidden states `[active, D]` in that order.
+    /// The events' `time_days` count from the prefix's first event.
     ///
     /// # Errors
-    /// [`Error::Rows`] when a row is full or absent, [`Error::Batch`] when an event does not fit the
-    /// model; nothing is fed then.
+    /// [`Error::Rows`] when a row is full or absent, [`Error::Batch`] when an event does not fit
+    /// the model; nothing is fed then.
     pub fn step<'r>(
         &self,
         prefix: &Prefix,
@@ -472,103 +473,6 @@ impl Decoder {
         let normed = &mut s.normed[..n * d];
         rmsnorm::forward(cpu, &s.x[..n * d], norm, normed, &mut s.inverse[..n]);
     }
-
-    /// Logits of a zero wait and log hazards a day of hidden states `[R, D]`, into z `[R, 1 + W]`.
-    pub fn wait(&self, hidden: &[f32], z: &mut Vec<f32>) {
-        let width = 1 + self.model.config().wait_bins();
-        z.resize(hidden.len() / self.model.config().dim * width, 0.0);
-        let bias = self.model.layout().wait_bias.of(self.model.weights());
-        self.cpu
-            .pool()
-            .install(|| self.wait.apply(&self.cpu, hidden, z, false));
-        wait::add_bias(z, bias);
-    }
-
-    /// The law of the wait in one row `[1 + W]` of [`Decoder::wait`].
-    pub fn wait_law<'a>(&'a self, row: &'a [f32]) -> WaitLaw<'a> {
-        let edges = &self.model.config().wait_edges_days;
-        WaitLaw {
-            zero_logit: row[0],
-            log_hazards: &row[1..],
-            edges,
-        }
-    }
-
-    /// Probabilities of the next code given hidden states `[R, D]` and the waits until it `[R]`, into
-    /// `probabilities` `[R, V]`.
-    pub fn codes(&self, hidden: &[f32], waits_days: &[f64], probabilities: &mut Vec<f32>) {
-        let (c, cpu) = (self.model.config(), &self.cpu);
-        probabilities.resize(waits_days.len() * c.vocab, 0.0);
-        let bias = self.model.layout().code_bias.of(self.model.weights());
-        cpu.pool().install(|| {
-            let g = self.marks(hidden, waits_days);
-            let mut p = vec![0.0; g.len()];
-            self.projection.apply(cpu, &g, &mut p, false);
-            self.codes.apply(cpu, &p, probabilities, false);
-            code::softmax(cpu, probabilities, bias);
-        });
-    }
-
-    /// Probabilities of the value's class (0: none, then the code's bins, 0 beyond them) given hidden
-    /// states `[R, D]`, waits `[R]` and codes `[R]`, into `probabilities` `[R, K + 1]`.
-    ///
-    /// # Errors
-    /// [`Error::Batch`] when a code is out of range.
-    pub fn values(
-        &self,
-        hidden: &[f32],
-        waits_days: &[f64],
-        codes: &[u32],
-        probabilities: &mut Vec<f32>,
-    ) -> Result<()> {
-        let (c, cpu, w) = (self.model.config(), &self.cpu, self.model.weights());
-        let (n, d, classes) = (waits_days.len(), c.dim, c.value_bins + 1);
-        if let Some(position) = codes.iter().position(|code| *code as usize >= c.vocab) {
-            return Err(Error::Batch {
-                position,
-                reason: "the code is out of range",
-            });
-        }
-        probabilities.resize(n * classes, 0.0);
-        let bias = self.model.layout().value_bias.of(w);
-        cpu.pool().install(|| {
-            let g = self.marks(hidden, waits_days);
-            let table = self.model.layout().code.of(w);
-            let e: Vec<f32> = codes
-                .iter()
-                .flat_map(|code| table[*code as usize * d..][..d].iter().copied())
-                .collect();
-            let mut hidden = vec![0.0; n * c.value_dim];
-            let mut act = hidden.clone();
-            self.value_hidden.apply(cpu, &g, &mut hidden, false);
-            self.value_code.apply(cpu, &e, &mut hidden, true);
-            elementwise::silu(cpu.level, &hidden, &mut act);
-            self.value_out.apply(cpu, &act, probabilities, false);
-            for (row, code) in probabilities.chunks_exact_mut(classes).zip(codes) {
-                let bins = self.model.codes().value_bins[*code as usize];
-                value::softmax_row(cpu, row, bias, Asked { code: *code, bins });
-            }
-        });
-        Ok(())
-    }
-
-    /// g `[R, D]`: hidden states changed by the waits that passed.
-    fn marks(&self, hidden: &[f32], waits_days: &[f64]) -> Vec<f32> {
-        let (layout, w) = (self.model.layout(), self.model.weights());
-        let edges = &self.model.config().wait_edges_days;
-        let passed: Vec<_> = waits_days
-            .iter()
-            .map(|wait| mark::Passed::new(*wait, edges))
-            .collect();
-        let tables = mark::Tables {
-            scale: layout.mark_scale.of(w),
-            shift: layout.mark_shift.of(w),
-            slope: layout.mark_slope.of(w),
-        };
-        let mut g = vec![0.0; hidden.len()];
-        mark::forward(hidden, &passed, &tables, &mut g);
-        g
-    }
 }
 
 const EMPTY: Error = Error::Batch {
@@ -589,116 +493,6 @@ impl StepScratch {
             wide: Buffer::zeros(n * wide),
             act: Buffer::zeros(n * c.ffn),
             heads: std::array::from_fn(|_| Buffer::zeros(n * c.dim)),
-        }
-    }
-}
-
-/// The attention of one step of one block.
-struct StepAttention<'a> {
-    cpu: &'a Cpu,
-    width: usize,
-    prefix: usize,
-    active: &'a [u32],
-    lens: &'a [usize],
-    steps_max: usize,
-}
-
-impl StepAttention<'_> {
-    /// Appends keys and values to the rows and writes o; q, k, v, o head-major `[H, active, head_dim]`.
-    fn attend(&self, prefix: &PrefixLayer, own: &mut RowsLayer, qkv: [&[f32]; 3], o: &mut [f32]) {
-        let (per_head, width) = (self.active.len() * self.width, self.width);
-        let heads = o.len() / per_head;
-        let room = self.lens.len() * width;
-        let rooms = (room * self.blocks(), room * self.steps_max);
-        let (keys, values) = (prefix.keys.len() / heads, prefix.values.len() / heads);
-        let [q, k, v] = qkv;
-        o.par_chunks_mut(per_head)
-            .zip(
-                own.keys
-                    .par_chunks_mut(rooms.0)
-                    .zip(own.values.par_chunks_mut(rooms.1)),
-            )
-            .enumerate()
-            .for_each(|(head, (o, (own_keys, own_values)))| {
-                let span = head * per_head..(head + 1) * per_head;
-                self.append(own_keys, own_values, &k[span.clone()], &v[span.clone()]);
-                let keys = &prefix.keys[head * keys..(head + 1) * keys];
-                let keys = Packed::new(keys, width, self.prefix);
-                let values = &prefix.values[head * values..(head + 1) * values];
-                let values = Packed::new(values, self.prefix, width);
-                self.head(&q[span], (keys, values), (own_keys, own_values), o);
-            });
-    }
-
-    /// Floats of a row's keys, a head's width left out.
-    fn blocks(&self) -> usize {
-        self.steps_max.next_multiple_of(BLOCK)
-    }
-
-    fn append(&self, keys: &mut [f32], values: &mut [f32], k: &[f32], v: &[f32]) {
-        let (width, steps) = (self.width, self.steps_max);
-        for (i, row) in self.active.iter().enumerate() {
-            let (row, len) = (*row as usize, self.lens[*row as usize]);
-            let from = row * self.blocks() * width + len / BLOCK * BLOCK * width + len % BLOCK;
-            let places = keys[from..].iter_mut().step_by(BLOCK);
-            for (key, k) in places.zip(&k[i * width..(i + 1) * width]) {
-                *key = *k;
-            }
-            let to = (row * steps + len) * width;
-            values[to..to + width].copy_from_slice(&v[i * width..(i + 1) * width]);
-        }
-    }
-
-    /// One head: scores against the shared prefix as one product, against the row's own events one by
-    /// one, and one softmax over both.
-    fn head(
-        &self,
-        q: &[f32],
-        (keys, values): (Packed<'_>, Packed<'_>),
-        (own_keys, own_values): (&[f32], &[f32]),
-        o: &mut [f32],
-    ) {
-        let (n, width, steps, level) = (
-            self.active.len(),
-            self.width,
-            self.steps_max,
-            self.cpu.level,
-        );
-        let stride = self.prefix.next_multiple_of(16) + steps.next_multiple_of(16);
-        let own_at = self.prefix.next_multiple_of(16);
-        let scale = 1.0 / (width as f32).sqrt();
-        let mut scratch = self.cpu.scratch(n * stride);
-        let scores = &mut scratch[..n * stride];
-        let output = Output {
-            data: &mut *scores,
-            row: stride,
-            add: false,
-        };
-        gemm(level, Strided::rows(q, width), n, keys, output);
-        for (i, row) in self.active.iter().enumerate() {
-            let (row, len) = (*row as usize, self.lens[*row as usize] + 1);
-            let room = self.blocks() * width;
-            let own_keys = &own_keys[row * room..(row + 1) * room];
-            let scores = &mut scores[i * stride..(i + 1) * stride];
-            let own = &mut scores[own_at..own_at + len];
-            decode::scores(level, &q[i * width..(i + 1) * width], own_keys, own);
-            let shift = reduce::max(level, own).max(reduce::max(level, &scores[..self.prefix]));
-            let sum = reduce::exp_shifted(level, &mut scores[..self.prefix], scale, shift * scale)
-                + reduce::exp_shifted(level, &mut scores[own_at..][..len], scale, shift * scale);
-            elementwise::scale(level, 1.0 / sum, &mut scores[..self.prefix]);
-            elementwise::scale(level, 1.0 / sum, &mut scores[own_at..own_at + len]);
-        }
-        let output = Output {
-            data: &mut *o,
-            row: width,
-            add: false,
-        };
-        gemm(level, Strided::rows(scores, stride), n, values, output);
-        for (i, row) in self.active.iter().enumerate() {
-            let (row, len) = (*row as usize, self.lens[*row as usize] + 1);
-            let p = &scores[i * stride + own_at..][..len];
-            let own_values = &own_values[row * steps * width..][..len * width];
-            decode::weighted(level, p, own_values, &mut o[i * width..(i + 1) * width]);
         }
     }
 }

@@ -68,8 +68,8 @@ pub(crate) struct Cpu {
 }
 
 impl Cpu {
-    /// Starts the threads. `scratch` and `packed` are lengths in floats; both grow when an operation
-    /// asks for more.
+    /// Starts the threads. `scratch` and `packed` are lengths in floats; both grow when an
+    /// operation asks for more.
     pub(crate) fn start(device: Device, scratch: usize, packed: usize) -> Result<Self> {
         let threads = device.threads.clamp(1, 1024);
         let pool = rayon::ThreadPoolBuilder::new()

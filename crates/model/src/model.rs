@@ -23,8 +23,8 @@ pub struct Marginals {
     pub zero_wait: f64,
     /// The hazard a day of each wait bin, `[W]`, positive.
     pub hazards_per_day: Vec<f64>,
-    /// Natural logarithm of the frequency of each value class of each code, `[V, K + 1]`, class 0 being
-    /// no value; empty to start with equal bins and a small mass on no value.
+    /// Natural logarithm of the frequency of each value class of each code, `[V, K + 1]`, class 0
+    /// being no value; empty to start with equal bins and a small mass on no value.
     pub value_log_frequency: Vec<f32>,
 }
 
@@ -95,8 +95,8 @@ impl Model {
         })
     }
 
-    /// Sets the output biases so that the model, whose maps to logits start at zero, is the marginal
-    /// model at step 0.
+    /// Sets the output biases so that the model, whose maps to logits start at zero, is the
+    /// marginal model at step 0.
     ///
     /// # Errors
     /// [`Error::Config`] when a length does not fit or a number is out of range.

@@ -17,7 +17,8 @@ pub struct AdamWOptions {
     pub beta2: f32,
     /// Keeps the root away from zero.
     pub epsilon: f32,
-    /// Pulls linear maps to zero by `rate * weight_decay` a step; embeddings, norms and biases never.
+    /// Pulls linear maps to zero by `rate * weight_decay` a step; embeddings, norms and biases
+    /// never.
     pub weight_decay: f32,
 }
 
@@ -110,8 +111,8 @@ impl AdamW {
     /// Takes the state from [`AdamW::to_bytes`] back, bit by bit.
     ///
     /// # Errors
-    /// [`Error::Optimiser`] when the bytes belong to another number of weights, are cut short or hold
-    /// a number that no state can hold; the state is then unchanged.
+    /// [`Error::Optimiser`] when the bytes belong to another number of weights, are cut short or
+    /// hold a number that no state can hold; the state is then unchanged.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<()> {
         let refuse = |reason: &str| Err(Error::Optimiser(reason.to_owned()));
         let n = self.m.len();

@@ -241,8 +241,8 @@ impl Block<'_> {
         linear::forward(cpu, act, Weight::new(s.down.of(w), f, d), out, true);
     }
 
-    /// From the gradient of the block's output to that of its input, both in `scratch.dx`. Norms and
-    /// gates are made again rather than kept.
+    /// From the gradient of the block's output to that of its input, both in `scratch.dx`. Norms
+    /// and gates are made again rather than kept.
     fn backward(&self, cache: &LayerCache, scratch: &mut Scratch, flat: &mut [f32]) {
         self.mlp_backward(cache, scratch, flat);
         self.attention_backward(cache, scratch, flat);

@@ -1,7 +1,7 @@
 //! The memory of a step, laid out once: activations kept for the backward pass, and scratch.
 //!
-//! Sized for a number of positions at the start; a step allocates no tensor. The passes themselves are
-//! in `pass`.
+//! Sized for a number of positions at the start; a step allocates no tensor. The passes themselves
+//! are in `pass`.
 
 use crate::config::Config;
 use crate::error::Result;

@@ -1,4 +1,12 @@
 //! Inference with kept keys and values against the full forward pass.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its numbers are small, and equal bits are what it asks"
+)]
 
 mod support;
 

@@ -1,11 +1,19 @@
 //! The engine against the stored figures of an independent statement in PyTorch
 //! (`cases/model/reference.py`): logits' loss, gradients, and ten AdamW steps.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its numbers are small, and equal bits are what it asks"
+)]
 
 use longitude_model::{
     AdamW, AdamWOptions, Batch, Codes, Config, Device, Grads, Input, Level, Model, Sizes, Target,
     Workspace,
 };
-use safetensors::SafeTensors;
+use safetensors::{Dtype, SafeTensors};
 use std::path::Path;
 
 struct Golden<'a>(SafeTensors<'a>);
@@ -14,20 +22,18 @@ impl Golden<'_> {
     fn floats(&self, name: &str) -> Vec<f64> {
         let tensor = self.0.tensor(name).unwrap();
         let data = tensor.data();
-        match tensor.dtype() {
-            safetensors::Dtype::F64 => data
-                .chunks_exact(8)
-                .map(|b| f64::from_le_bytes(b.try_into().unwrap()))
-                .collect(),
-            safetensors::Dtype::F32 => data
-                .chunks_exact(4)
-                .map(|b| f64::from(f32::from_le_bytes(b.try_into().unwrap())))
-                .collect(),
-            safetensors::Dtype::I32 => data
-                .chunks_exact(4)
-                .map(|b| f64::from(i32::from_le_bytes(b.try_into().unwrap())))
-                .collect(),
-            other => panic!("unexpected {other}"),
+        let words = || {
+            data.chunks_exact(4)
+                .map(|b| <[u8; 4]>::try_from(b).unwrap())
+        };
+        if tensor.dtype() == Dtype::F64 {
+            let words = data.chunks_exact(8).map(|b| b.try_into().unwrap());
+            words.map(f64::from_le_bytes).collect()
+        } else if tensor.dtype() == Dtype::I32 {
+            words().map(|b| f64::from(i32::from_le_bytes(b))).collect()
+        } else {
+            assert_eq!(tensor.dtype(), Dtype::F32, "{name}");
+            words().map(|b| f64::from(f32::from_le_bytes(b))).collect()
         }
     }
 

@@ -1,11 +1,20 @@
 //! The whole model's gradient against differences of its loss.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its numbers are small, and equal bits are what it asks"
+)]
 
 mod support;
 
 use longitude_model::{Device, Grads, Level, Workspace};
 use support::{batch, model};
 
-/// Tensor by tensor along the gradient itself, where the slope of the loss is the gradient's norm. f32 losses carry about 1e-6 of themselves as noise, hence the step and the tolerance.
+/// Tensor by tensor along the gradient itself, where the slope of the loss is the gradient's norm.
+/// f32 losses carry about 1e-6 of themselves as noise, hence the step and the tolerance.
 #[test]
 fn every_tensor_has_the_gradient_of_the_loss() {
     let model = model(3);

@@ -1,4 +1,12 @@
 //! The law of a wait: its mass is 1, its samples follow it, and its marginal is that of the data.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its numbers are small, and equal bits are what it asks"
+)]
 
 use longitude_model::{Config, WaitLaw, WaitMarginal, wait_nll};
 use proptest::prelude::*;
@@ -12,8 +20,8 @@ fn law<'a>(zero_logit: f32, log_hazards: &'a [f32], edges: &'a [f32]) -> WaitLaw
 }
 
 proptest! {
-    /// The mass at zero, the density over each bin (by Simpson's rule on both sides of every edge) and
-    /// the survival beyond make 1.
+    /// The mass at zero, the density over each bin (by Simpson's rule on both sides of every edge)
+    /// and the survival beyond make 1.
     #[test]
     fn the_law_integrates_to_one(
         zero in -4.0f32..4.0,

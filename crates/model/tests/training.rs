@@ -1,5 +1,13 @@
-//! Training: the start is the marginal model, threads do not matter, a state that was stored goes on
-//! bit by bit, and a small model learns what can be learnt.
+//! Training: the start is the marginal model, threads do not matter, a state that was stored goes
+//! on bit by bit, and a small model learns what can be learnt.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its numbers are small, and equal bits are what it asks"
+)]
 
 mod support;
 
@@ -181,12 +189,14 @@ fn clipping_leaves_the_direction_and_reports_the_norm() {
     assert!(grads.clip(1.0).is_nan());
 }
 
+type Change<'a> = dyn Fn(&mut Input, &mut Target) + 'a;
+
 #[test]
 fn impossible_batches_are_refused() {
     let model = model(2);
     let mut space = Workspace::new(model.config(), 4, Device::cpu(1)).unwrap();
     let good = batch(&model, &[2], 3);
-    let with = |change: &dyn Fn(&mut Input, &mut Target)| {
+    let with = |change: &Change<'_>| {
         let (mut inputs, mut targets) = (good.inputs().to_vec(), good.targets().to_vec());
         change(&mut inputs[1], &mut targets[1]);
         let mut batch = Batch::new();
@@ -200,7 +210,7 @@ fn impossible_batches_are_refused() {
         code,
         value_bin,
     };
-    let changes: [&dyn Fn(&mut Input, &mut Target); 8] = [
+    let changes: [&Change<'_>; 8] = [
         &|input, _| input.code = 29,
         &|input, _| input.value_bin = 5,
         &|input, _| input.value = f32::NAN,

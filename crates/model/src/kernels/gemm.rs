@@ -49,7 +49,8 @@ impl<'a> Strided<'a> {
     }
 }
 
-/// A right side packed by [`pack`], of whose `whole` size the first `depth` rows and `columns` columns are used.
+/// A right side packed by [`pack`], of whose `whole` size the first `depth` rows and `columns`
+/// columns are used.
 #[derive(Clone, Copy)]
 pub(crate) struct Packed<'a> {
     pub data: &'a [f32],
@@ -106,8 +107,8 @@ pub(crate) fn packed_len(level: Level, depth: usize, columns: usize) -> usize {
 }
 
 /// Packs rows `first..first + block` of a right side `[depth, columns]` into `out`, which holds
-/// `block * padded` floats. Blocks of `DEPTH` rows lie one after another, so that they can be packed
-/// in parallel.
+/// `block * padded` floats. Blocks of `DEPTH` rows lie one after another, so that they can be
+/// packed in parallel.
 pub(crate) fn pack_block(
     level: Level,
     b: Strided<'_>,
@@ -209,8 +210,8 @@ pub(crate) fn transposed_scratch(level: Level, rows: usize, depth: usize) -> usi
     DEPTH.min(depth) * rows.div_ceil(even_rows(level, rows)) * LINE
 }
 
-/// `c (+)= a' b` where `a` is row-major `[depth, ...]` and output row i is its column `columns.start +
-/// i`: the gradient of a weight. `scratch` holds [`transposed_scratch`] floats.
+/// `c (+)= a' b` where `a` is row-major `[depth, ...]` and output row i is its column
+/// `columns.start + i`: the gradient of a weight. `scratch` holds [`transposed_scratch`] floats.
 pub(crate) fn gemm_transposed(
     level: Level,
     (a, columns): (Strided<'_>, std::ops::Range<usize>),
@@ -269,9 +270,9 @@ pub(crate) fn gemm_transposed(
     }
 }
 
-/// Copies `live` columns of rows from `first` on, one line of 16 floats a row; whole lines where the
-/// matrix has them, for a copy of fixed size is one load and one store, and what is beyond `live` is
-/// never read.
+/// Copies `live` columns of rows from `first` on, one line of 16 floats a row; whole lines where
+/// the matrix has them, for a copy of fixed size is one load and one store, and what is beyond
+/// `live` is never read.
 fn pack_lines(a: Strided<'_>, (first, column): (usize, usize), live: usize, out: &mut [f32]) {
     for (p, out) in out.chunks_exact_mut(LINE).enumerate() {
         let from = &a.data[(first + p) * a.row + column..];

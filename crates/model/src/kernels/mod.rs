@@ -6,7 +6,7 @@
 //! attention, losses) live in `ops`.
 #![allow(
     unsafe_code,
-    reason = "calls into code compiled for a detected instruction set; each block says why it is sound"
+    reason = "calls into code for a detected instruction set; each block says why it is sound"
 )]
 
 pub(crate) mod decode;
@@ -26,8 +26,8 @@ pub(crate) enum Kind {
 }
 
 /// The instruction set that the kernels use. It can be made only by asking the processor, so that
-/// holding one proves that its instructions exist. Two levels agree within rounding, not bit by bit:
-/// the level belongs to a run's options.
+/// holding one proves that its instructions exist. Two levels agree within rounding, not bit by
+/// bit: the level belongs to a run's options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level(Kind);
 
@@ -106,10 +106,12 @@ macro_rules! vectorised {
             match level.kind() {
                 $crate::kernels::Kind::Portable => body::<false>($($arg),*),
                 #[cfg(target_arch = "x86_64")]
-                // SAFETY: a Level of this kind exists only where the processor reported the features.
+                // SAFETY: a Level of this kind exists only where the processor reported the
+                // features.
                 $crate::kernels::Kind::Avx2 => unsafe { avx2($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
-                // SAFETY: a Level of this kind exists only where the processor reported the features.
+                // SAFETY: a Level of this kind exists only where the processor reported the
+                // features.
                 $crate::kernels::Kind::Avx512 => unsafe { avx512($($arg),*) },
             }
         }
@@ -127,8 +129,9 @@ pub(crate) fn fma<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// `e^x` within 2 units in the last place for x in [-87, 88], saturating outside; the Cody-Waite reduction
-/// and the minimax polynomial of Cephes `expf`. Branch-free, so that loops over it vectorise.
+/// `e^x` within 2 units in the last place for x in [-87, 88], saturating outside; the Cody-Waite
+/// reduction and the minimax polynomial of Cephes `expf`. Branch-free, so that loops over it
+/// vectorise.
 #[inline(always)]
 #[expect(clippy::excessive_precision, reason = "constants as published")]
 pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {

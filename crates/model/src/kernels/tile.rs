@@ -6,8 +6,8 @@ use super::Kind;
 
 /// One tile: `c[rows, columns] (+)= a[rows, depth] b[depth, columns]`.
 ///
-/// Element (i, p) of `a` lies at `a + i * a_row + p * a_step` with one of the two strides 1; row p of
-/// `b` at `b + p * width(kind)`; element (i, j) of `c` at `c + i * c_row + j`.
+/// Element (i, p) of `a` lies at `a + i * a_row + p * a_step` with one of the two strides 1; row p
+/// of `b` at `b + p * width(kind)`; element (i, j) of `c` at `c + i * c_row + j`.
 pub(super) struct Tile {
     pub rows: usize,
     pub columns: usize,
@@ -47,7 +47,8 @@ pub(crate) fn width(kind: Kind) -> usize {
 ///
 /// # Safety
 /// All elements that the strides of `tile` reach must be valid for reading, those of `c` also for
-/// writing and aliased by nothing else; `1 <= rows <= rows_max(kind)`, `1 <= columns <= width(kind)`;
+/// writing and aliased by nothing else; `1 <= rows <= rows_max(kind)` and
+/// `1 <= columns <= width(kind)`;
 /// the processor must have the instructions of `kind`.
 pub(super) unsafe fn run(kind: Kind, tile: &Tile) {
     match kind {

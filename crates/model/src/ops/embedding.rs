@@ -13,7 +13,8 @@ const AGE_YEARS_MAX: f32 = 90.0;
 const AGE_PERIODS: [f32; 4] = [4.0, 16.0, 64.0, 256.0];
 
 /// The numbers of an event that enter linearly: value (clipped, and squashed), age, the gap to the
-/// previous event at the scales of days and of minutes, whether there was none, and slow waves of age.
+/// previous event at the scales of days and of minutes, whether there was none, and slow waves of
+/// age.
 pub(crate) fn features(input: &Input) -> [f32; FEATURES] {
     let mut out = [0.0; FEATURES];
     let years = (input.age_days / DAYS_PER_YEAR).clamp(0.0, AGE_YEARS_MAX);
@@ -41,8 +42,8 @@ pub(crate) struct Tables<T> {
     pub features: T,
 }
 
-/// Writes x `[T, D]` and the features `[T, FEATURES]`. `groups` `[V]` names the two groups of a code,
-/// 0 for none.
+/// Writes x `[T, D]` and the features `[T, FEATURES]`. `groups` `[V]` names the two groups of a
+/// code, 0 for none.
 pub(crate) fn forward(
     cpu: &Cpu,
     (inputs, groups): (&[Input], &[[u32; 2]]),
@@ -81,8 +82,8 @@ pub(crate) fn forward(
         });
 }
 
-/// Adds the gradients of the tables from dx `[T, D]`. That of the features is a matrix product and is
-/// left to the caller. One thread: rows of several positions fall together.
+/// Adds the gradients of the tables from dx `[T, D]`. That of the features is a matrix product and
+/// is left to the caller. One thread: rows of several positions fall together.
 pub(crate) fn backward(
     cpu: &Cpu,
     (inputs, groups): (&[Input], &[[u32; 2]]),

@@ -77,8 +77,8 @@ pub(crate) fn apply(cpu: &Cpu, x: &[f32], w: Packed<'_>, y: &mut [f32], add: boo
         });
 }
 
-/// `y (+)= x w`: x `[rows, inputs]`, y `[rows, outputs]`. The gradient with respect to the inputs is
-/// the same with the weight flipped.
+/// `y (+)= x w`: x `[rows, inputs]`, y `[rows, outputs]`. The gradient with respect to the inputs
+/// is the same with the weight flipped.
 pub(crate) fn forward(cpu: &Cpu, x: &[f32], w: Weight<'_>, y: &mut [f32], add: bool) {
     let mut packed = cpu.packed(packed_len(cpu.level, w.inputs, w.outputs));
     let packed = pack(cpu, w, &mut packed);

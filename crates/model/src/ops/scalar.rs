@@ -1,7 +1,7 @@
 //! The operations as plain f64 loops that read like the formulas: the oracle of the fast ones.
 //!
-//! Not used by the engine. Each function states one operation and, beside it, its gradient; the tests
-//! hold the gradients against differences and the fast operations against both.
+//! Not used by the engine. Each function states one operation and, beside it, its gradient; the
+//! tests hold the gradients against differences and the fast operations against both.
 
 /// `y[i][j] = sum over p of x[i][p] w[p][j]`, x `[rows, inputs]`, w `[inputs, outputs]`.
 pub(crate) fn linear(x: &[f64], w: &[f64], inputs: usize, outputs: usize) -> Vec<f64> {

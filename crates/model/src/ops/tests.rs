@@ -1,5 +1,13 @@
-//! Fast operations against the scalar oracle at every kernel level, and the oracle's gradients against
-//! differences.
+//! Fast operations against the scalar oracle at every kernel level, and the oracle's gradients
+//! against differences.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its numbers are small, and equal bits are what it asks"
+)]
 
 use super::scalar;
 use super::{attention, heads, linear, rmsnorm, rotary, swiglu};

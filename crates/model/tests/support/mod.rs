@@ -1,4 +1,12 @@
 //! Small models and batches for the tests of this crate, from a seed.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its numbers are small, and equal bits are what it asks"
+)]
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use longitude_model::{Batch, Codes, Config, Input, Marginals, Model, Sizes, Target};

@@ -14,8 +14,8 @@ pub(crate) fn softmax(cpu: &Cpu, logits: &mut [f32], bias: &[f32]) {
     });
 }
 
-/// Turns logits `[N, V]` without bias into the gradient of the summed cross-entropy; writes the nats
-/// of each row.
+/// Turns logits `[N, V]` without bias into the gradient of the summed cross-entropy; writes the
+/// nats of each row.
 pub(crate) fn loss(cpu: &Cpu, logits: &mut [f32], bias: &[f32], codes: &[u32], nats: &mut [f64]) {
     logits
         .par_chunks_mut(bias.len())

@@ -1,5 +1,5 @@
-//! The loss of the value's bin, given wait and code: logits over class 0 (no value) and the bins that
-//! the code has, through a small layer of width U.
+//! The loss of the value's bin, given wait and code: logits over class 0 (no value) and the bins
+//! that the code has, through a small layer of width U.
 
 use crate::kernels::{elementwise, reduce};
 use crate::memory::Cpu;

@@ -1,4 +1,5 @@
-//! The loss of the wait: rows of (logit of a zero wait, log hazards) against waits and censored waits.
+//! The loss of the wait: rows of (logit of a zero wait, log hazards) against waits and censored
+//! waits.
 
 use crate::hazard::{WaitLaw, exposure};
 use rayon::prelude::*;

@@ -1,0 +1,107 @@
+//! The heads of a decoder: the laws of wait, code and value for rows of hidden states.
+
+use super::Decoder;
+use crate::error::{Error, Result};
+use crate::hazard::WaitLaw;
+use crate::kernels::elementwise;
+use crate::ops::heads::value::Asked;
+use crate::ops::heads::{code, mark, value, wait};
+
+impl Decoder {
+    /// Logits of a zero wait and log hazards a day of hidden states `[R, D]`, into z `[R, 1 + W]`.
+    pub fn wait(&self, hidden: &[f32], z: &mut Vec<f32>) {
+        let width = 1 + self.model.config().wait_bins();
+        z.resize(hidden.len() / self.model.config().dim * width, 0.0);
+        let bias = self.model.layout().wait_bias.of(self.model.weights());
+        self.cpu
+            .pool()
+            .install(|| self.wait.apply(&self.cpu, hidden, z, false));
+        wait::add_bias(z, bias);
+    }
+
+    /// The law of the wait in one row `[1 + W]` of [`Decoder::wait`].
+    pub fn wait_law<'a>(&'a self, row: &'a [f32]) -> WaitLaw<'a> {
+        let edges = &self.model.config().wait_edges_days;
+        WaitLaw {
+            zero_logit: row[0],
+            log_hazards: &row[1..],
+            edges,
+        }
+    }
+
+    /// Probabilities of the next code given hidden states `[R, D]` and the waits until it `[R]`,
+    /// into `probabilities` `[R, V]`.
+    pub fn codes(&self, hidden: &[f32], waits_days: &[f64], probabilities: &mut Vec<f32>) {
+        let (c, cpu) = (self.model.config(), &self.cpu);
+        probabilities.resize(waits_days.len() * c.vocab, 0.0);
+        let bias = self.model.layout().code_bias.of(self.model.weights());
+        cpu.pool().install(|| {
+            let g = self.marks(hidden, waits_days);
+            let mut p = vec![0.0; g.len()];
+            self.projection.apply(cpu, &g, &mut p, false);
+            self.codes.apply(cpu, &p, probabilities, false);
+            code::softmax(cpu, probabilities, bias);
+        });
+    }
+
+    /// Probabilities of the value's class (0: none, then the code's bins, 0 beyond them) given
+    /// hidden states `[R, D]`, waits `[R]` and codes `[R]`, into `probabilities` `[R, K + 1]`.
+    ///
+    /// # Errors
+    /// [`Error::Batch`] when a code is out of range.
+    pub fn values(
+        &self,
+        hidden: &[f32],
+        waits_days: &[f64],
+        codes: &[u32],
+        probabilities: &mut Vec<f32>,
+    ) -> Result<()> {
+        let (c, cpu, w) = (self.model.config(), &self.cpu, self.model.weights());
+        let (n, d, classes) = (waits_days.len(), c.dim, c.value_bins + 1);
+        if let Some(position) = codes.iter().position(|code| *code as usize >= c.vocab) {
+            return Err(Error::Batch {
+                position,
+                reason: "the code is out of range",
+            });
+        }
+        probabilities.resize(n * classes, 0.0);
+        let bias = self.model.layout().value_bias.of(w);
+        cpu.pool().install(|| {
+            let g = self.marks(hidden, waits_days);
+            let table = self.model.layout().code.of(w);
+            let e: Vec<f32> = codes
+                .iter()
+                .flat_map(|code| table[*code as usize * d..][..d].iter().copied())
+                .collect();
+            let mut hidden = vec![0.0; n * c.value_dim];
+            let mut act = hidden.clone();
+            self.value_hidden.apply(cpu, &g, &mut hidden, false);
+            self.value_code.apply(cpu, &e, &mut hidden, true);
+            elementwise::silu(cpu.level, &hidden, &mut act);
+            self.value_out.apply(cpu, &act, probabilities, false);
+            for (row, code) in probabilities.chunks_exact_mut(classes).zip(codes) {
+                let bins = self.model.codes().value_bins[*code as usize];
+                value::softmax_row(cpu, row, bias, Asked { code: *code, bins });
+            }
+        });
+        Ok(())
+    }
+
+    /// g `[R, D]`: hidden states changed by the waits that passed.
+    fn marks(&self, hidden: &[f32], waits_days: &[f64]) -> Vec<f32> {
+        let (layout, w) = (self.model.layout(), self.model.weights());
+        let edges = &self.model.config().wait_edges_days;
+        let passed: Vec<_> = waits_days
+            .iter()
+            .map(|wait| mark::Passed::new(*wait, edges))
+            .collect();
+        let tables = mark::Tables {
+            scale: layout.mark_scale.of(w),
+            shift: layout.mark_shift.of(w),
+            slope: layout.mark_slope.of(w),
+        };
+        let mut g = vec![0.0; hidden.len()];
+        mark::forward(hidden, &passed, &tables, &mut g);
+        g
+    }
+}
