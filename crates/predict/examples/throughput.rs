@@ -81,7 +81,8 @@ fn vocabulary() -> Result<Vocabulary, longitude_tokens::Error> {
     builder.finish()
 }
 
-/// Random weights; an event every two days, a tie in two, and no death, so that no future ends early.
+/// Random weights; an event every two days, a tie in two, and no death, so that no future ends
+/// early.
 fn model(vocabulary: &Vocabulary) -> Result<Model, Box<dyn Error>> {
     let sizes = Sizes {
         vocab: vocabulary.len(),

@@ -177,8 +177,8 @@ impl HistoryFacts {
         }
     }
 
-    /// Why a task must not be answered for this history, if so; `before` says whether the outcome is
-    /// in the history already. The order is from the surest reason to the least sure one.
+    /// Why a task must not be answered for this history, if so; `before` says whether the outcome
+    /// is in the history already. The order is from the surest reason to the least sure one.
     pub fn refuse(
         &self,
         task: &Task,

@@ -3,18 +3,19 @@
 //!
 //! # The rules
 //!
-//! - The horizons are the longest of 1 year, 90, 30 and 7 days for which at least half of the training
-//!   subjects with a prediction time were observed, or died, before its end ("long"), and 30 days
-//!   where that is shorter ("short").
+//! - The horizons are the longest of 1 year, 90, 30 and 7 days for which at least half of the
+//!   training subjects with a prediction time were observed, or died, before its end ("long"), and
+//!   30 days where that is shorter ("short").
 //! - Death within the long horizon.
 //! - The start of an inpatient encounter within the long and the short horizon, where the data have
-//!   one: `ENCOUNTER//IMP//START` and its kin (HL7 v3 ActCode: IMP, ACUTE, NONAC), or MEDS codes that
-//!   begin with `HOSPITAL_ADMISSION`.
-//! - The first diagnosis of each of the most frequent categories within the long horizon. Categories:
-//!   the first three characters of ICD-10 and ICD-9 codes (four for the external causes of ICD-9),
-//!   and SNOMED codes whose source element is a FHIR Condition. Frequent: by the number of training
-//!   subjects at risk who had their first within the horizon. A category that more than half of
-//!   those at risk get is left out: it describes how the data were written, not who falls ill.
+//!   one: `ENCOUNTER//IMP//START` and its kin (HL7 v3 ActCode: IMP, ACUTE, NONAC), or MEDS codes
+//!   that begin with `HOSPITAL_ADMISSION`.
+//! - The first diagnosis of each of the most frequent categories within the long horizon.
+//!   Categories: the first three characters of ICD-10 and ICD-9 codes (four for the external causes
+//!   of ICD-9), and SNOMED codes whose source element is a FHIR Condition. Frequent: by the number
+//!   of training subjects at risk who had their first within the horizon. A category that more than
+//!   half of those at risk get is left out: it describes how the data were written, not who falls
+//!   ill.
 //! - A question of which fewer than `subjects_min` training subjects had the outcome within the
 //!   horizon is not asked.
 

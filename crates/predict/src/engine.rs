@@ -1,9 +1,9 @@
 //! The engine: a model, its vocabulary and what was fitted beside it, answering for subjects at
 //! times. It holds no patient and no state between answers.
 //!
-//! A prediction is made in this order: refuse where a reason is known beforehand (`abstain`), sample
-//! futures (`sample`), estimate (`risk`), refuse where too many futures were cut short, calibrate
-//! (`calibration`), and where asked, look for what the answer rests on (`evidence`).
+//! A prediction is made in this order: refuse where a reason is known beforehand (`abstain`),
+//! sample futures (`sample`), estimate (`risk`), refuse where too many futures were cut short,
+//! calibrate (`calibration`), and where asked, look for what the answer rests on (`evidence`).
 
 mod sampling;
 
@@ -83,8 +83,8 @@ impl Engine {
     /// model's signed folder, which every answer carries.
     ///
     /// # Errors
-    /// [`Error::Vocabulary`] when the model was not made for the vocabulary, and when a thread cannot
-    /// be started.
+    /// [`Error::Vocabulary`] when the model was not made for the vocabulary, and when a thread
+    /// cannot be started.
     pub fn new(
         model: &Arc<Model>,
         vocabulary: Arc<Vocabulary>,
@@ -183,8 +183,8 @@ impl Engine {
         Ok(answers)
     }
 
-    /// The answers for many subjects, in their order; the subjects are shared out among the threads.
-    /// Each is the same as [`Engine::predict`]'s.
+    /// The answers for many subjects, in their order; the subjects are shared out among the
+    /// threads. Each is the same as [`Engine::predict`]'s.
     ///
     /// # Errors
     /// As [`Engine::predict`].

@@ -137,8 +137,8 @@ impl Engine {
         Ok(ranked.into_iter().map(|(_, group)| group).collect())
     }
 
-    /// For each task the logarithm of the outcome's hazard over the next step: its probability there
-    /// over the days until it, within the horizon.
+    /// For each task the logarithm of the outcome's hazard over the next step: its probability
+    /// there over the days until it, within the horizon.
     fn next_hazards(
         &self,
         worker: &Worker<'_>,

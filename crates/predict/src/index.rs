@@ -26,8 +26,8 @@ pub struct IndexOptions {
 }
 
 impl IndexOptions {
-    /// At least 5 events before (what abstention asks too), and J up to half of the median number of
-    /// recorded days: three subjects in four then have a day J, and half of their record lies
+    /// At least 5 events before (what abstention asks too), and J up to half of the median number
+    /// of recorded days: three subjects in four then have a day J, and half of their record lies
     /// ahead. Pass the training subjects.
     pub fn fit<'t>(seed: u64, timelines: impl Iterator<Item = &'t Timeline>) -> Self {
         let mut fit = IndexFit::new(seed);

@@ -5,8 +5,11 @@
 //! [`longitude_core::Prediction`]s go out, the same bytes for the same input whatever the threads.
 //!
 //! ```text
-//! Timeline --history up to `at`--> Tokens --Prefix--> N futures --SCOPE--> Raw --Calibration--> risk
-//!     \--AbstainOptions, Population--> Abstention        \--fan, outlook     \--occlusion--> Evidence
+//! Timeline --history up to `at`--> Tokens --Prefix--> N futures --SCOPE--> Raw --> risk
+//!     |                                                  |                 Calibration
+//!     |                                                  `--> fan, outlook
+//!     |--AbstainOptions, Population--> Abstention
+//!     `--occlusion--> Evidence
 //! ```
 #![forbid(unsafe_code)]
 

@@ -14,8 +14,8 @@
 //! first time only once), and after death nothing happens, so death competes without further ado.
 //!
 //! - Plain: Y = sum a_t y_t, 0 or 1.
-//! - SCOPE: S = sum a_t q_t. By the tower rule E[a_t y_t] = E[a_t E[y_t | G_t]] = E[a_t q_t], so
-//!   E[S] = E[Y]: unbiased for every model. (arXiv 2602.03730, section 3, there for tokens that
+//! - SCOPE: S = sum a_t q_t. By the tower rule E(a_t y_t) = E(a_t E(y_t | G_t)) = E(a_t q_t), so
+//!   E(S) = E(Y): unbiased for every model. (arXiv 2602.03730, there for tokens that
 //!   carry no time; here the wait is drawn first and enters the condition.)
 //!
 //! S is far steadier than Y for rare outcomes, but not for common ones: with a constant hazard and
@@ -23,8 +23,8 @@
 //! S + b (Y - S) is unbiased for every fixed b. D = Y - S = sum a_t (y_t - q_t) is a martingale, so
 //! its moments need no outcome to be met:
 //!
-//! - Var D = E[sum a_t q_t (1 - q_t)], for the conditional variance of y_t is q_t (1 - q_t);
-//! - Cov(S, D) = -E[sum over t < u of a_t q_t a_u q_u] = -(E[S^2] - E[sum a_t q_t^2]) / 2, for
+//! - Var D = E(sum a_t q_t (1 - q_t)), for the conditional variance of y_t is q_t (1 - q_t);
+//! - Cov(S, D) = -E(sum over t < u of a_t q_t a_u q_u) = -(E(S^2) - E(sum a_t q_t^2)) / 2, for
 //!   D_t is uncorrelated with what was known before it, and of what comes after only the futures
 //!   that did not meet A at t contribute, each with y_t - q_t = -q_t.
 //!

@@ -2,8 +2,8 @@
 //! entropy: every number is a pure function of (seed, subject, sample, step, purpose), so that
 //! neither the order of sampling, nor the batch, nor the number of threads can change a future.
 //!
-//! Source: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011),
-//! sections 3.3 and 4; the tests hold the known answers of the authors' reference code.
+//! Source: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011);
+//! the tests hold the known answers of the authors' reference code.
 
 use longitude_core::SubjectId;
 

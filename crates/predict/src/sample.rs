@@ -3,9 +3,10 @@
 //! the next event (`process`).
 //!
 //! Times are integer microseconds. The first wait is given that nothing happened between the last
-//! event and the prediction time; a later wait of zero is a tie, in the order that the model learnt.
-//! Every draw depends on (seed, subject, sample, step, purpose) alone (`rng`), and rows of a batch
-//! do not see each other, so a future is the same in any batch and on any number of threads.
+//! event and the prediction time; a later wait of zero is a tie, in the order that the model
+//! learnt. Every draw depends on (seed, subject, sample, step, purpose) alone (`rng`), and rows of
+//! a batch do not see each other, so a future is the same in any batch and on any number of
+//! threads.
 
 use crate::process::Process;
 use crate::risk::{Outcomes, Tally};

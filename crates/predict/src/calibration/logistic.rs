@@ -3,7 +3,7 @@
 //!
 //! Source: Cox, "Two further applications of a model for binary regression" (Biometrika 1958); the
 //! prior follows the shrinkage of recalibration in Steyerberg, "Clinical Prediction Models" (2nd
-//! ed., section 20.3).
+//! ed., on updating a model).
 
 use super::{logit, rounded};
 use serde::{Deserialize, Serialize};
@@ -24,8 +24,8 @@ pub struct Logistic {
 }
 
 impl Logistic {
-    /// Maximises the log-likelihood plus the log of a prior centred on the identity: a normal one on
-    /// the shift at the mean logit of the subjects (standard deviation 1) and one on the slope
+    /// Maximises the log-likelihood plus the log of a prior centred on the identity: a normal one
+    /// on the shift at the mean logit of the subjects (standard deviation 1) and one on the slope
     /// around 1 (0.5). The prior is fixed, so its pull fades as one over the number of events and
     /// there is no switch between few and many. A negative slope would turn the ranking round on
     /// the word of a small sample; the problem is concave, so the best slope is then 0.

@@ -34,8 +34,18 @@ fn quantiles_are_those_of_the_futures() {
             .collect(),
     };
     let fan = fan(&pool, &vocabulary, &code, 4).unwrap();
-    expect_test::expect![[r#"{"code":{"system":"LAB","value":"1"},"unit":"mg/dL","points":[{"time":432000000000,"low":1.0,"median":5.0,"high":9.0,"futures":11},{"time":864000000000,"low":1.0,"median":5.0,"high":9.0,"futures":11},{"time":1296000000000,"low":0.5,"median":2.5,"high":4.5,"futures":6},{"time":1728000000000,"low":0.5,"median":2.5,"high":4.5,"futures":6}]}"#]]
-    .assert_eq(&serde_json::to_string(&fan).unwrap());
+    let show = |p: &FanPoint| {
+        let days = (p.time - pool.at).0;
+        format!("{days}: {} {} {} of {}", p.low, p.median, p.high, p.futures)
+    };
+    let shown: Vec<String> = fan.points.iter().map(show).collect();
+    expect_test::expect![[r"
+        5: 1 5 9 of 11
+        10: 1 5 9 of 11
+        15: 0.5 2.5 4.5 of 6
+        20: 0.5 2.5 4.5 of 6"]]
+    .assert_eq(&shown.join("\n"));
+    assert_eq!(fan.unit.as_deref(), Some("mg/dL"));
     assert_eq!(
         super::fan(&pool, &vocabulary, &Code::from_meds("A"), 4),
         None

@@ -73,7 +73,7 @@ fn a_future_is_fed_as_the_past_it_becomes() {
     let fed = &seen.inputs[history.inputs.len()..][..30];
     assert_eq!(process.fed.len(), 30);
     let ties = fed.iter().filter(|i| i.wait_days_prev == 0.0).count();
-    assert!(ties >= 2 && ties < 20, "{ties}");
+    assert!((2..20).contains(&ties), "{ties}");
     assert!(fed.iter().filter(|i| i.value_bin > 0).count() >= 5);
     for (index, (sampled, encoded)) in process.fed.iter().zip(fed).enumerate() {
         assert_eq!(sampled.code, encoded.code, "{index}");
