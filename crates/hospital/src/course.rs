@@ -3,8 +3,8 @@
 //!
 //! Competing hazards, constant between changes, by the direct method of Gillespie ("Exact
 //! stochastic simulation of coupled chemical reactions", J Phys Chem 1977): an exponential wait by
-//! their sum, then one of them in proportion. What care does (visits, diagnoses, treatments, stays) is
-//! in `care.rs`; what is measured is in `chronicle.rs` and feeds nothing back.
+//! their sum, then one of them in proportion. What care does (visits, diagnoses, treatments, stays)
+//! is in `care.rs`; what is measured is in `chronicle.rs` and feeds nothing back.
 
 use crate::calendar::LocalDays;
 use crate::care;
