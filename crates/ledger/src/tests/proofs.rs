@@ -105,6 +105,18 @@ fn every_consistency_up_to_300_agrees_with_the_definition() {
     assert!(backward.is_err());
 }
 
+/// A node of the tree handed in as a leaf leads to the root by a shorter path: the length tells.
+#[test]
+fn a_node_is_no_leaf() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = log_of(dir.path(), 4);
+    let (left, root) = (log.root(2).unwrap(), log.root(4).unwrap());
+    let proof = log.inclusion_proof(0, 4).unwrap();
+    assert!(verify_inclusion(&root, 0, &[], (4, root)).is_err());
+    assert!(verify_inclusion(&left, 0, &proof[1..], (4, root)).is_err());
+    assert!(verify_inclusion(&left, 0, &proof[1..], (2, root)).is_ok());
+}
+
 #[test]
 fn a_proof_file_convinces_a_stranger_and_nothing_else_does() {
     let dir = tempfile::tempdir().unwrap();
