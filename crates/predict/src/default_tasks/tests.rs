@@ -60,7 +60,7 @@ fn cohort(end: Observation, scale: f64) -> Vec<Timeline> {
 fn a_year_where_the_data_have_a_year() {
     // Z00 was before in all, R05 comes to more than half: neither is asked.
     let end = fixture::until(500.0);
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         death_1y | any
             Death within 1 year
             MEDS_DEATH
@@ -84,7 +84,7 @@ fn a_year_where_the_data_have_a_year() {
             SNOMED 44054006
         first_diagnosis_icd__9__e850_1y | first
             First diagnosis of DIAGNOSIS ICD//9//E850 within 1 year
-            DIAGNOSIS ICD//9//E850*"#]]
+            DIAGNOSIS ICD//9//E850*"]]
     .assert_eq(&ask(&cohort(end, 1.0)));
 }
 
