@@ -11,7 +11,7 @@
 //! | age over 89 | S: times, birth too, lie at most 89 years before the last; older ones move up |
 //! |  | E: birth of who reaches 90 becomes 90 years before the last known time |
 //! | age as a measured value | over 89 becomes 90 |
-//! | note (code system `NOTE`) | S: blanked, unless the options allow scrubbing; E: scrubbed, dates moved |
+//! | note (code system `NOTE`) | S: blanked, unless scrubbing is asked; E: scrubbed, dates moved |
 //! | text of any other event | kept only when it is a short coded result |
 //! | code, unit, element | known strings, and dates and numbers of persons, replaced |
 //!

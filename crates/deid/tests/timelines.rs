@@ -268,8 +268,16 @@ fn event_of(code: &str, time: Option<Instant>) -> Event {
     event(code, time, None)
 }
 
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn expert_mode_keeps_intervals_and_order(timeline in any_timeline(), which in 0..3_usize) {

@@ -1,4 +1,4 @@
-//! Events a second of writing and reading: `cargo run --release --example speed -- MEDS_DIR TO_DIR`.
+//! Events a second of writing and reading: `speed MEDS_DIR TO_DIR [MEMORY_BYTES]`.
 //!
 //! It reads a data set, writes it to `TO_DIR`, and reads that. Run it under `time` for CPU seconds;
 //! it is no test.

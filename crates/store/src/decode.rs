@@ -3,17 +3,14 @@
 //! Strings may be plain, large, view or dictionary; times of any unit; numbers of 32 or 64 bits.
 //! What is not there is empty. Texts that repeat are read as dictionaries and made only once.
 
+use crate::arrays::{Numbers, as_integers, as_micros, as_numbers, is_text, strings};
 use crate::columns::COLUMNS;
 use crate::encode::precision_of;
 use crate::error::{Error, Result};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
-};
+use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArray};
-use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, Schema};
 use longitude_core::{Code, EncounterId, Event, Instant, Origin, Precision, SubjectId};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -153,15 +150,6 @@ fn wanted(stated: &Schema) -> Schema {
     Schema::new(fields.collect::<Vec<_>>())
 }
 
-/// Whether a type holds text, whatever its layout.
-pub(crate) fn is_text(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
-        DataType::Dictionary(_, values) => is_text(values),
-        _ => false,
-    }
-}
-
 /// A required column of integers.
 pub(crate) fn integers(path: &Path, batch: &RecordBatch, name: &str) -> Result<Int64Array> {
     batch
@@ -184,85 +172,6 @@ pub(crate) fn texts(path: &Path, batch: &RecordBatch, name: &str) -> Result<Vec<
         .column_by_name(name)
         .and_then(strings)
         .ok_or_else(|| Error::column(path, name, "a column of texts"))
-}
-
-/// Texts of any layout.
-pub(crate) fn strings(array: &ArrayRef) -> Option<Vec<Option<String>>> {
-    let owned = |text: Option<&str>| text.map(str::to_owned);
-    match array.data_type() {
-        DataType::Utf8 => Some(array.as_string::<i32>().iter().map(owned).collect()),
-        DataType::LargeUtf8 => Some(array.as_string::<i64>().iter().map(owned).collect()),
-        DataType::Utf8View => Some(array.as_string_view().iter().map(owned).collect()),
-        DataType::Dictionary(_, _) => {
-            let dictionary = array.as_any_dictionary_opt()?;
-            let values = strings(dictionary.values())?;
-            let keys = dictionary.normalized_keys();
-            let at = |row: usize| array.is_valid(row).then(|| values[keys[row]].clone())?;
-            Some((0..array.len()).map(at).collect())
-        }
-        DataType::Null => Some(vec![None; array.len()]),
-        _ => None,
-    }
-}
-
-fn as_integers(array: &ArrayRef) -> Option<Int64Array> {
-    let widened = match array.data_type() {
-        DataType::Int64 => array.as_primitive::<Int64Type>().clone(),
-        DataType::Int32 => array.as_primitive::<Int32Type>().unary(i64::from),
-        DataType::Int16 => array.as_primitive::<Int16Type>().unary(i64::from),
-        DataType::Int8 => array.as_primitive::<Int8Type>().unary(i64::from),
-        DataType::UInt32 => array.as_primitive::<UInt32Type>().unary(i64::from),
-        DataType::UInt16 => array.as_primitive::<UInt16Type>().unary(i64::from),
-        DataType::UInt8 => array.as_primitive::<UInt8Type>().unary(i64::from),
-        DataType::Null => Int64Array::new_null(array.len()),
-        _ => return None,
-    };
-    Some(widened)
-}
-
-fn as_micros(array: &ArrayRef) -> Option<Int64Array> {
-    let micros = match array.data_type() {
-        DataType::Timestamp(TimeUnit::Microsecond, _) => array
-            .as_primitive::<TimestampMicrosecondType>()
-            .reinterpret_cast(),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => array
-            .as_primitive::<TimestampNanosecondType>()
-            .unary(|nanos| nanos.div_euclid(1_000)),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => array
-            .as_primitive::<TimestampMillisecondType>()
-            .unary(|millis| millis.saturating_mul(1_000)),
-        DataType::Timestamp(TimeUnit::Second, _) => array
-            .as_primitive::<TimestampSecondType>()
-            .unary(|seconds| seconds.saturating_mul(1_000_000)),
-        DataType::Date32 => array
-            .as_primitive::<Date32Type>()
-            .unary(|days| i64::from(days) * 86_400_000_000),
-        DataType::Null => Int64Array::new_null(array.len()),
-        _ => return None,
-    };
-    Some(micros)
-}
-
-/// The shortest decimal that rounds to a 32-bit float, as a 64-bit one: 7.1, not
-/// 7.099999904632568. The division of two exact numbers is rounded correctly, so the result is the
-/// very number that the decimal's text would be read as.
-pub(crate) fn shortest(value: f32) -> f64 {
-    let wide = f64::from(value);
-    if wide.abs() < 1e6 {
-        let mut scale = 1.0;
-        for _digits in 0..=8 {
-            let decimal = (wide * scale).round() / scale;
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "the rounding is the question"
-            )]
-            if (decimal as f32).to_bits() == value.to_bits() {
-                return decimal;
-            }
-            scale *= 10.0;
-        }
-    }
-    value.to_string().parse().unwrap_or(wide)
 }
 
 /// Turns batches of one file into events.
@@ -289,11 +198,6 @@ struct Columns {
     offset: Option<Int64Array>,
     record: Option<StringArray>,
     row: Option<Int64Array>,
-}
-
-enum Numbers {
-    Short(arrow_array::Float32Array),
-    Long(arrow_array::Float64Array),
 }
 
 /// The values of a dictionary column, each made when it is first seen.
@@ -396,7 +300,7 @@ impl Decoder {
         self.columns = Columns {
             subject: Some(integers(path, batch, "subject_id")?),
             time: Some(times(path, batch, "time")?),
-            numeric: numeric.transpose()?.flatten(),
+            numeric: numeric.transpose()?,
             text: text("text_value")?,
             end: find("end_time", as_micros)?,
             encounter: find("encounter_id", as_integers)?,
@@ -429,10 +333,10 @@ impl Decoder {
         event.unit = self.units.get(row, shared);
         event.precision = self.precisions.get(row, precision_of).unwrap_or_default();
         let columns = &self.columns;
-        event.numeric_value = columns.numeric.as_ref().and_then(|numbers| match numbers {
-            Numbers::Short(values) => values.is_valid(row).then(|| shortest(values.value(row))),
-            Numbers::Long(values) => values.is_valid(row).then(|| values.value(row)),
-        });
+        event.numeric_value = columns
+            .numeric
+            .as_ref()
+            .and_then(|numbers| numbers.get(row));
         event.text_value = text_at(columns.text.as_ref(), row).map(Arc::from);
         event.end_time = integer(columns.end.as_ref(), row).map(Instant);
         event.encounter = integer(columns.encounter.as_ref(), row).map(EncounterId);
@@ -470,52 +374,10 @@ fn shared(text: &str) -> Arc<str> {
     text.into()
 }
 
-fn as_numbers(array: &ArrayRef) -> Option<Option<Numbers>> {
-    match array.data_type() {
-        DataType::Float32 => Some(Some(Numbers::Short(
-            array.as_primitive::<Float32Type>().clone(),
-        ))),
-        DataType::Float64 => Some(Some(Numbers::Long(
-            array.as_primitive::<Float64Type>().clone(),
-        ))),
-        DataType::Null => Some(None),
-        _ => {
-            let whole = as_integers(array)?;
-            Some(Some(Numbers::Long(whole.unary(|value| value as f64))))
-        }
-    }
-}
-
 fn integer(column: Option<&Int64Array>, row: usize) -> Option<i64> {
     column.and_then(|values| values.is_valid(row).then(|| values.value(row)))
 }
 
 fn text_at(column: Option<&StringArray>, row: usize) -> Option<&str> {
     column.and_then(|values| values.is_valid(row).then(|| values.value(row)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_value_keeps_its_recorded_digits() {
-        assert_eq!(shortest(7.1).to_string(), "7.1");
-        assert_eq!(shortest(-0.004).to_string(), "-0.004");
-        assert_eq!(shortest(1.0e10).to_string(), "10000000000");
-        assert_eq!(shortest(123_456.7).to_string(), "123456.7");
-        assert!(shortest(f32::NAN).is_nan());
-    }
-
-    proptest! {
-        #[test]
-        fn shortest_is_the_same_float(bits in any::<u32>()) {
-            let value = f32::from_bits(bits);
-            prop_assume!(value.is_finite());
-            #[expect(clippy::cast_possible_truncation, reason = "the rounding is the question")]
-            let back = shortest(value) as f32;
-            prop_assert_eq!(back.to_bits(), value.to_bits());
-        }
-    }
 }

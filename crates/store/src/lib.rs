@@ -14,6 +14,7 @@
 //! comes back as 7.1 and its recorded precision can still be seen.
 #![forbid(unsafe_code)]
 
+mod arrays;
 pub mod columns;
 mod dataset;
 mod decode;

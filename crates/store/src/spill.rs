@@ -20,9 +20,12 @@ const BLOCK_BYTES: usize = 64 * 1024;
 /// A row on its way to a shard.
 pub(crate) type Row = (SubjectId, Event);
 
+/// Subject, time, rank inside a tie.
+pub(crate) type Key = (SubjectId, Option<Instant>, u8);
+
 /// What rows are sorted by: the subject, then core's law of a timeline (static first, then time;
 /// inside a tie birth first and death last). The sort is stable, so the rest keeps its order.
-pub(crate) fn key((subject, event): &Row) -> (SubjectId, Option<Instant>, u8) {
+pub(crate) fn key((subject, event): &Row) -> Key {
     let rank = if event.code.is_birth() {
         0
     } else if event.code.is_death() {
@@ -111,10 +114,10 @@ impl Block {
 
     fn length(&mut self, mut value: usize) {
         while value >= 128 {
-            self.bytes.push((value & 127) as u8 | 128);
+            self.bytes.push(value.to_le_bytes()[0] | 128);
             value >>= 7;
         }
-        self.bytes.push((value & 127) as u8);
+        self.bytes.push(value.to_le_bytes()[0]);
     }
 
     fn text(&mut self, text: &str) {
@@ -283,11 +286,12 @@ impl Iterator for Run {
     type Item = Result<Row>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.at >= self.block.len() && !self.ended {
-            if let Err(error) = self.next_block() {
-                self.ended = true;
-                return Some(Err(error));
-            }
+        if self.at >= self.block.len()
+            && !self.ended
+            && let Err(error) = self.next_block()
+        {
+            self.ended = true;
+            return Some(Err(error));
         }
         if self.ended {
             return None;
@@ -302,7 +306,7 @@ impl Iterator for Run {
 pub(crate) struct Merge {
     runs: Vec<Run>,
     heads: Vec<Option<Row>>,
-    queue: BinaryHeap<Reverse<((SubjectId, Option<Instant>, u8), usize)>>,
+    queue: BinaryHeap<Reverse<(Key, usize)>>,
     error: Option<Error>,
 }
 

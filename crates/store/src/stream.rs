@@ -64,6 +64,16 @@ impl FileIndex {
     }
 }
 
+/// What a row holds.
+enum Next {
+    /// An event.
+    Event(SubjectId, Event),
+    /// No event: the row lacks its subject or its code.
+    Issue,
+    /// There are no more rows.
+    End,
+}
+
 /// Events of chosen rows of a file, in the order of the file.
 struct Rows {
     file: Arc<DataFile>,
@@ -86,10 +96,10 @@ impl Rows {
         })
     }
 
-    /// The next row's event, if the row makes one.
-    fn next(&mut self) -> Result<Option<Option<(SubjectId, Event)>>> {
+    /// What the next row holds.
+    fn next(&mut self) -> Result<Next> {
         let Some(range) = self.ranges.front_mut() else {
-            return Ok(None);
+            return Ok(Next::End);
         };
         let number = range.start;
         range.start += 1;
@@ -98,14 +108,15 @@ impl Rows {
         }
         while self.at == self.held {
             let Some(batch) = self.reader.next() else {
-                return Ok(None);
+                return Ok(Next::End);
             };
             let batch = batch.map_err(|e| Error::decode(&self.file.path)(e.into()))?;
             self.decoder.load(&self.file.path, &batch)?;
             (self.at, self.held) = (0, batch.num_rows());
         }
         self.at += 1;
-        Ok(Some(self.decoder.event(self.at - 1, number)))
+        let event = self.decoder.event(self.at - 1, number);
+        Ok(event.map_or(Next::Issue, |(subject, event)| Next::Event(subject, event)))
     }
 }
 
@@ -163,7 +174,7 @@ impl Stream {
         let count: u64 = ranges.iter().map(|range| range.end - range.start).sum();
         let mut events = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
         for _row in 0..count {
-            if let Some(Some((_subject, event))) = rows.next()? {
+            if let Next::Event(_subject, event) = rows.next()? {
                 events.push(event);
             }
         }
@@ -194,9 +205,11 @@ impl Stream {
             self.pass.insert(self.index.subjects[at].0, Vec::new());
         }
         let mut rows = Rows::open(&self.file, ranges_of(&self.index, &group))?;
-        while let Some(row) = rows.next()? {
-            if let Some((subject, event)) = row {
-                self.pass.entry(subject).or_default().push(event);
+        loop {
+            match rows.next()? {
+                Next::Event(subject, event) => self.pass.entry(subject).or_default().push(event),
+                Next::Issue => {}
+                Next::End => break,
             }
         }
         Ok(self.pass.remove(&subject).unwrap_or_default())
@@ -229,8 +242,11 @@ pub(crate) fn subject_events(
         return Ok(events);
     };
     let mut rows = Rows::open(file, ranges.to_vec())?;
-    while let Some(row) = rows.next()? {
-        events.extend(row.map(|(_subject, event)| event));
+    loop {
+        match rows.next()? {
+            Next::Event(_subject, event) => events.push(event),
+            Next::Issue => {}
+            Next::End => return Ok(events),
+        }
     }
-    Ok(events)
 }

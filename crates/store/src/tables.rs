@@ -1,5 +1,6 @@
 //! The small tables under `metadata/`: codes, splits and observation spans.
 
+use crate::arrays;
 use crate::columns::TIME;
 use crate::decode::{self, DataFile};
 use crate::encode::close;
@@ -196,7 +197,7 @@ fn parents(column: &ArrayRef, row: usize) -> Vec<Code> {
         return Vec::new();
     };
     let values = list.value(row);
-    let Some(texts) = decode::strings(&values) else {
+    let Some(texts) = arrays::strings(&values) else {
         return Vec::new();
     };
     texts.iter().flatten().map(|t| Code::from_meds(t)).collect()

@@ -3,6 +3,7 @@
 //!
 //! Findings name file and row, never a subject or a value.
 
+use crate::arrays::{is_text, is_text_list};
 use crate::columns::{COLUMNS, Role};
 use crate::decode::{self, DataFile, integers, times};
 use crate::error::{Error, Result};
@@ -217,16 +218,10 @@ impl Check {
         let file = DataFile::open(dir, files::CODES)?;
         self.types(&file.stated, &[("code", DataType::Utf8, true)]);
         self.types(&file.stated, &[("description", DataType::Utf8, false)]);
-        if let Ok(parents) = file.stated.field_with_name("parent_codes") {
-            let list = match parents.data_type() {
-                DataType::List(item) | DataType::LargeList(item) => {
-                    decode::is_text(item.data_type())
-                }
-                _ => false,
-            };
-            if !list {
-                self.find(Rule::ColumnType, 0, "parent_codes");
-            }
+        if let Ok(parents) = file.stated.field_with_name("parent_codes")
+            && !is_text_list(parents.data_type())
+        {
+            self.find(Rule::ColumnType, 0, "parent_codes");
         }
         let mut codes = BTreeSet::new();
         let mut row = 0;
@@ -298,7 +293,7 @@ impl Check {
         for (name, expected, required) in columns {
             match schema.field_with_name(name) {
                 Ok(field) => {
-                    let text = decode::is_text(expected) && decode::is_text(field.data_type());
+                    let text = is_text(expected) && is_text(field.data_type());
                     if field.data_type() != expected && !text {
                         self.find(Rule::ColumnType, 0, name);
                     }

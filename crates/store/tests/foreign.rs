@@ -1,12 +1,23 @@
 //! Data sets of other tools: read in full, accounted for, written again and checked by the public
 //! `meds` package.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test stops at what it does not expect, and says what it leaves out"
+)]
 
+use arrow_array::{
+    ArrayRef, Float64Array, Int32Array, Int64Array, LargeStringArray, RecordBatch,
+    TimestampNanosecondArray,
+};
 use longitude_core::{Event, Instant, IssueKind, Split, SubjectId};
 use longitude_store::{
     Dataset, DatasetInfo, Rule, WriteOptions, Writer, validate, write_timelines,
 };
+use parquet::arrow::ArrowWriter;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 fn shared(path: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -52,7 +63,7 @@ fn check(dir: &Path, random: usize) -> (Dataset, u64) {
         let new = new.unwrap();
         assert!(old == new, "timeline {number} is not the same");
         events += old.events().len() as u64;
-        if number % (summary.subjects as usize / random + 1) == 0 {
+        if number % (dataset.subjects().len() / random + 1) == 0 {
             assert!(copy.timeline(old.subject()).unwrap().as_ref() == Some(&old));
             assert!(dataset.timeline(old.subject()).unwrap().as_ref() == Some(&old));
         }
@@ -96,19 +107,10 @@ fn the_synthetic_sets_are_read_in_full() {
     assert_eq!((events, dataset.subjects().len()), (93_790, 1_000));
 }
 
-/// A set that breaks the order of rows: scattered subjects, missing subject and code, a subject in
-/// two files, nanoseconds, large strings, and splits of other names.
-#[test]
-fn a_disorderly_set_is_read_and_found_out() {
-    use arrow_array::{
-        ArrayRef, Float64Array, Int32Array, Int64Array, LargeStringArray, RecordBatch,
-        TimestampNanosecondArray,
-    };
-    use parquet::arrow::ArrowWriter;
-    use std::sync::Arc;
-    let place = tempfile::tempdir().unwrap();
+/// Scattered rows, nulls, nanoseconds, large strings, a subject in two files, other split names.
+fn write_disorderly(dir: &Path) {
     let write = |name: &str, columns: Vec<(&str, ArrayRef)>| {
-        let path = place.path().join(name);
+        let path = dir.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let file = std::fs::File::create(path).unwrap();
@@ -164,6 +166,18 @@ fn a_disorderly_set_is_read_and_found_out() {
             ("more", codes(&[Some("x")])),
         ],
     );
+}
+
+/// A set that breaks the order of rows: scattered subjects, missing subject and code, a subject in
+/// two files, nanoseconds, large strings, and splits of other names.
+#[test]
+#[expect(
+    clippy::needless_raw_string_hashes,
+    reason = "expect-test writes them so"
+)]
+fn a_disorderly_set_is_read_and_found_out() {
+    let place = tempfile::tempdir().unwrap();
+    write_disorderly(place.path());
     let dataset = Dataset::open(place.path()).unwrap();
     assert_eq!(dataset.split(SubjectId(3)), Some(Split::HeldOut));
     assert_eq!(dataset.split(SubjectId(7)), Some(Split::of(SubjectId(7))));
@@ -212,7 +226,8 @@ fn a_disorderly_set_is_read_and_found_out() {
         warning: metadata/subject_splits.parquet row 1 column split: the split is none of train, tuning, held_out (1 times)
         warning: data/b.parquet column extra: a further column is not declared in metadata/dataset.json (1 times)
         error: metadata/codes.parquet: the file is missing (1 times)
-        error: metadata/dataset.json: the file is missing (1 times)"#]].assert_eq(&shown.join("\n"));
+        error: metadata/dataset.json: the file is missing (1 times)
+    "#]].assert_eq(&(shown.join("\n") + "\n"));
 }
 
 /// A python with the `meds` package: of this checkout's neighbour, or on the path.

@@ -1,4 +1,8 @@
 //! What is written comes back, whatever the memory, and the same events make the same bytes.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at what it does not expect"
+)]
 
 use longitude_core::{
     Code, Days, EncounterId, Event, Instant, Observation, ObservationSource, Origin, Precision,
@@ -95,18 +99,19 @@ fn an_existing_data_set_is_not_overwritten() {
 
 /// Many events of subjects in mixed order, with ties.
 fn push_many(writer: &mut Writer) {
-    for i in 0..4_000_i64 {
+    for i in 0..4_000_u16 {
+        let i = i64::from(i);
         let subject = SubjectId(i * 7_919 % 97);
         let code = [
             "LOINC//2160-0",
             "ICD10CM//E11.9",
             "MEDS_BIRTH",
             "MEDS_DEATH",
-        ][i as usize % 4];
+        ][usize::try_from(i % 4).unwrap()];
         let time = (i % 11 != 0).then_some(i * 31 % 50 * 86_400_000_000);
         let mut event = event(code, time);
         event.numeric_value = Some(i as f64);
-        event.origin.row = i as u64;
+        event.origin.row = i.unsigned_abs();
         writer.push(subject, event).unwrap();
     }
 }
@@ -247,8 +252,16 @@ fn any_event() -> impl Strategy<Value = (i64, Event)> {
     )
 }
 
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn any_events_come_back(events in proptest::collection::vec(any_event(), 1..60), small: bool) {
