@@ -12,9 +12,11 @@
 //! - an interval bin is uniform over its body, which is as good as its region where that is finite;
 //! - an atom (one value so frequent that it fills a bin) has its mass on that value alone;
 //! - where the region is wider than the body, a share of [`OUTSIDE_SHARE`] lies outside the body,
-//!   falling off exponentially with the distance, half on each side that is open. It reaches past
-//!   the region's cuts where those are finite, so that the masses of all values of a bin sum to
-//!   at most one: the nats are never flattered.
+//!   half on each side that is open. Half of it falls off exponentially with the distance; the other
+//!   half as 1 / (1 + distance) (a Lomax law of shape 1), for typing errors lie at any distance and
+//!   one of them must not outweigh thousands of values. Both reach past the region's cuts where
+//!   those are finite, so that the masses of all values of a bin sum to at most one: the nats are
+//!   never flattered.
 
 use serde::{Deserialize, Serialize};
 
@@ -152,17 +154,18 @@ impl Bins {
         let side = outside / f64::from(u8::from(below) + u8::from(above)).max(1.0);
         let scale = self.outside_scale(&bin);
         if above {
-            mass += side * exponential_mass(value - half - high, self.step, scale);
+            mass += side * outside_mass(value - half - high, self.step, scale);
         }
         if below {
-            mass += side * exponential_mass(low - (value + half), self.step, scale);
+            mass += side * outside_mass(low - (value + half), self.step, scale);
         }
         // A value absurdly far out would underflow to no mass at all; 700 nats stand for that.
         -mass.max((-700.0f64).exp()).ln()
     }
 
     /// The value at the share `u` (from 0 to 1) of a bin's mass, rounded to the step. Numbers are
-    /// drawn from a bin by giving a uniform random `u`.
+    /// drawn from a bin by giving a uniform random `u`. Outside the body only the exponential half
+    /// is drawn from: futures hold no typing errors.
     pub fn sample(&self, bin: u16, u: f64) -> f64 {
         let Some(body) = self.body(bin) else {
             return self.median;
@@ -212,10 +215,10 @@ impl Bins {
         (index == 0, above)
     }
 
-    /// How fast the mass outside the body falls off: with the body's width, but not slower than
-    /// the code's whole spread nor faster than its rounding.
+    /// How fast the mass outside the body falls off: with the body's width or the code's own
+    /// spread, whichever is wider.
     fn outside_scale(&self, bin: &Bin) -> f64 {
-        (bin.high - bin.low).min(self.scale).max(self.step)
+        (bin.high - bin.low).max(self.scale).max(self.step)
     }
 
     fn rounded(&self, value: f64) -> f64 {
@@ -252,12 +255,14 @@ impl Bins {
     }
 }
 
-/// The mass of an exponential density with this scale over an interval of width `step` that begins
-/// `distance` from its origin; the part before the origin has none.
-fn exponential_mass(distance: f64, step: f64, scale: f64) -> f64 {
-    let start = distance.max(0.0);
-    let end = (distance + step).max(0.0);
-    (-start / scale).exp() - (-end / scale).exp()
+/// The mass outside a body over an interval of width `step` that begins `distance` from it: half
+/// exponential, half Lomax. The part before the body's end has none.
+fn outside_mass(distance: f64, step: f64, scale: f64) -> f64 {
+    let start = distance.max(0.0) / scale;
+    let end = (distance + step).max(0.0) / scale;
+    let exponential = (-start).exp() - (-end).exp();
+    let lomax = (end - start) / (1.0 + start) / (1.0 + end);
+    f64::midpoint(exponential, lomax)
 }
 
 /// The largest power of ten, from a million down to a millionth, that at least 99 in 100 values

@@ -87,6 +87,8 @@ fn nats_of_an_atom_a_grid_value_and_an_outlier() {
     let body = 1.0 - OUTSIDE_SHARE;
     assert!((bins.nats(9.0) + (body / 25.0).ln()).abs() < 1e-9);
     assert!(bins.nats(20.0) > bins.nats(12.0) && bins.nats(12.0) > bins.nats(9.0) + 5.0);
+    // A typing error costs more the farther out it is, but not in proportion.
+    assert!(bins.nats(1e6) > bins.nats(1e3) && bins.nats(1e6) < 50.0);
     assert!(bins.nats(1e300).is_finite() && bins.nats(-1e300).is_finite());
     let atoms = fit(&[1.0, 2.0].repeat(20), 16);
     assert!(atoms.nats(1.0) < 2e-3);
