@@ -126,10 +126,7 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
             r"(?P<x>[A-Z0-9]{1,4}[- ]?\d[A-Z0-9-]{2,})"
         ),
     ),
-    (
-        Identifier::Vehicle,
-        r"\b[A-HJ-NPR-Z]{1,3}\d[A-HJ-NPR-Z0-9]{7,9}\d{6}\b",
-    ),
+    (Identifier::Vehicle, r"\b[A-HJ-NPR-Z0-9]{11}\d{6}\b"),
     (
         Identifier::Device,
         concat!(

@@ -171,6 +171,33 @@ fn a_note_is_scrubbed() {
     .assert_eq(&note(Options::expert_determination(30)));
 }
 
+/// The golden note: identifiers of every kind, invented, and findings that must stay.
+#[test]
+fn the_golden_note_is_scrubbed() {
+    let text = include_str!("../../../cases/deid/note.txt");
+    let note = event("NOTE//34117-2", Some(at(2019, 3, 5)), Some(text));
+    let timeline = Timeline::new(SubjectId(7), vec![note], Observation::UNKNOWN);
+    let scrubbed = |options| {
+        let (out, _changes) = deidentifier(options).timeline(timeline.clone());
+        out.get().events()[0]
+            .text_value
+            .as_deref()
+            .unwrap_or("")
+            .to_owned()
+    };
+    let safe_harbor = scrubbed(scrubbed_safe_harbor());
+    expect_test::expect_file!["../../../cases/deid/note.safe_harbor.txt"].assert_eq(&safe_harbor);
+    let expert = scrubbed(Options::expert_determination(30));
+    expect_test::expect_file!["../../../cases/deid/note.expert.txt"].assert_eq(&expert);
+    let findings = text.split("\n\n").last().map_or("", |part| part);
+    for line in findings.lines().take(3) {
+        assert!(
+            safe_harbor.contains(line) && expert.contains(line),
+            "{line}"
+        );
+    }
+}
+
 #[test]
 fn the_same_key_makes_the_same_and_another_key_another() {
     let one = deidentifier(Options::expert_determination(365));
