@@ -43,6 +43,8 @@ paths! {
     ledger = "ledger";
     /// The lists that the digests of folders are of, by digest.
     trees = "ledger/trees";
+    /// Served answers.
+    answers = "answers";
     /// Filed cases.
     contests = "contests";
     /// The institution's public key: a convenience, not a proof.

@@ -12,6 +12,7 @@
 //! time enters as a value. Randomness is drawn in one place, [`random_bytes`].
 #![forbid(unsafe_code)]
 
+mod answer;
 mod contest;
 mod dsse;
 mod error;

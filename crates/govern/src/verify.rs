@@ -7,6 +7,7 @@
 //! throughout by the holder of the key himself is only found by somebody who kept an older
 //! checkpoint.
 
+use crate::answer::Answers;
 use crate::contest;
 use crate::error::{Error, Fault};
 use crate::files;
@@ -136,6 +137,7 @@ pub fn verify_run(run: &Path, trusted: Option<&TrustedKey>) -> Verdict {
     }
     check_named(&layout, &outputs, &mut verdict);
     check_contests(&layout, &leaves, &mut verdict);
+    check_answers(&layout, &leaves, &mut verdict);
     verdict
 }
 
@@ -407,6 +409,34 @@ fn check_contests(layout: &Layout, leaves: &[Leaf], verdict: &mut Verdict) {
     }
     if whole > 0 && whole == last.len() {
         verdict.pass("contests", format!("{whole} contests as in the ledger"));
+    }
+}
+
+/// Every answer that is kept is the one that its ledger entry commits to.
+fn check_answers(layout: &Layout, leaves: &[Leaf], verdict: &mut Verdict) {
+    let answers = Answers::of(leaves);
+    let kept = contest::files_in(&layout.answers());
+    let before = verdict.failures().count();
+    for name in &kept {
+        let shown = format!("answers/{name}");
+        match answers.are_committed(&layout.answers().join(name)) {
+            Ok(true) => {}
+            Ok(false) => {
+                verdict.fail(
+                    shown,
+                    "it was altered: it is not what its ledger entry commits to",
+                );
+            }
+            Err(error) => verdict.fail(shown, told(&error)),
+        }
+    }
+    if answers.len() > 0 && verdict.failures().count() == before {
+        let detail = format!(
+            "{} served, {} kept, each as in the ledger",
+            answers.len(),
+            kept.len()
+        );
+        verdict.pass("answers", detail);
     }
 }
 

@@ -3,6 +3,7 @@
 //! A step writes the new case beside the old one, appends the commitment to the ledger, and then
 //! puts the new case in the old one's place. After a crash the ledger says whether it counts.
 
+use crate::answer::{salt_bytes, salt_text};
 use crate::contest::case::{Contest, ContestId, NewContest};
 use crate::contest::state::{State, Transition};
 use crate::error::{Error, Result};
@@ -182,14 +183,4 @@ fn commitment_of(path: &Path) -> Result<Digest> {
     let contest: Contest = files::parse_json(path, &text)?;
     let salt = salt_bytes(&contest.salt).ok_or_else(|| Error::form(path, "it has no salt"))?;
     Ok(commitment(&salt, text.as_bytes()))
-}
-
-fn salt_text(salt: &[u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(*salt))
-}
-
-fn salt_bytes(text: &str) -> Option<[u8; 16]> {
-    let number = u128::from_str_radix(text, 16).ok()?;
-    let salt = number.to_be_bytes();
-    (salt_text(&salt) == text).then_some(salt)
 }

@@ -24,10 +24,10 @@ fn an_institution_comes_back_from_its_folder() {
           "name": "Example Hospital",
           "created": "2023-11-14T22:13:20Z",
           "signing_key": "sha256:e1150cf65ab5c43d3b6afd71c152c0ba67a5752fd66c8dcd8643f0e626d026fc",
-          "log_key": "longitude/e1150cf65ab5c43d+57bbd04a+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"
+          "log_key": "longitude/e1150cf65ab5c43d+57bbd04a+..."
         }
     "#]]
-    .assert_eq(&about);
+    .assert_eq(&about.replace("AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c", "..."));
     let shown = format!("{made:?}");
     assert_eq!(shown, format!("Institution({}, ..)", made.fingerprint()));
 }

@@ -294,3 +294,58 @@ fn a_ledger_can_be_shared_between_threads() {
     shared::<ContestBook>();
     shared::<Institution>();
 }
+
+/// A served answer in the form in which the server keeps it.
+fn serve(layout: &Layout, institution: &Institution) -> (std::path::PathBuf, String) {
+    let mut ledger = RunLedger::open(layout, institution).unwrap();
+    let prediction =
+        r#"{"task":"death in \"1\" year","risk":0.1,"evidence":[0.30000000000000004]}"#;
+    let salt = [0xab; 16];
+    let id = "00112233445566778899aabbccddeeff";
+    let out = crate::commitment(&salt, prediction.as_bytes());
+    let leaf = serde_json::json!({ "answer": id, "task": "death_1y", "out": out });
+    let entry = ledger.append("inference.served", &leaf).unwrap();
+    let indented = prediction.replace(',', ",\n    ");
+    let salt = "ab".repeat(16);
+    let head = format!("{{\n  \"id\": \"{id}\",\n  \"prediction\": {indented},\n");
+    let text = format!("{head}  \"entry\": {entry},\n  \"salt\": \"{salt}\"\n}}");
+    let path = layout.answers().join(format!("{id}.json"));
+    put(&path, &text);
+    (path, text)
+}
+
+#[test]
+fn an_altered_answer_is_named_and_an_erased_one_is_not_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (layout, institution, trusted) = sealed(dir.path());
+    let (path, text) = serve(&layout, &institution);
+    let verdict = verify_run(layout.root(), Some(&trusted));
+    assert!(verdict.passed(), "{verdict}");
+    assert!(
+        verdict.to_string().contains("1 served, 1 kept"),
+        "{verdict}"
+    );
+    let name = format!("answers/{}", path.file_name().unwrap().to_string_lossy());
+    for altered in [
+        text.replace("0.1,", "0.9,"),
+        text.replace("\"entry\": 5", "\"entry\": 4"),
+        text.replace("abab", "abaa"),
+        text.replace("0011", "1100"),
+        "{}".to_owned(),
+    ] {
+        assert_ne!(altered, text);
+        put(&path, &altered);
+        let verdict = verify_run(layout.root(), Some(&trusted));
+        assert_eq!(failures(&verdict), [name.as_str()], "{verdict}");
+    }
+    fs::remove_file(&path).unwrap();
+    let verdict = verify_run(layout.root(), Some(&trusted));
+    assert!(verdict.passed(), "{verdict}");
+    assert!(
+        verdict.to_string().contains("1 served, 0 kept"),
+        "{verdict}"
+    );
+    put(&layout.answers().join("made-up.json"), &text);
+    let verdict = verify_run(layout.root(), Some(&trusted));
+    assert_eq!(failures(&verdict), ["answers/made-up.json"], "{verdict}");
+}
