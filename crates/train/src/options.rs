@@ -32,6 +32,8 @@ pub struct Options {
     /// Steps between evaluations on the early-stop subjects.
     pub tuning_every: u64,
     /// The most positions of such an evaluation: whole windows from the start of a fixed shuffle.
+    /// All evaluations together never take more than a fifth of the training's own work, two
+    /// contexts each apart.
     pub tuning_positions_max: usize,
     /// Evaluations in a row without a better one after which training stops; 0 for never.
     pub patience: u32,
@@ -49,7 +51,7 @@ pub struct Options {
 impl Options {
     /// The options that a shape and a length leave open, at the values that the project measures
     /// with: batches of 4,096 positions (or the context), a quarter of the context as overlap, a
-    /// rate that falls with the width (0.002 at 96), 5 % warm-up, 20 evaluations, patience 4.
+    /// rate that falls with the width (0.002 at 96), 5 % warm-up, 20 evaluations, patience 8.
     pub fn for_shape(config: Config, steps: u64, seed: u64) -> Self {
         let width = config.dim as f64;
         Self {
@@ -63,7 +65,7 @@ impl Options {
             gradient_norm_max: 1.0,
             tuning_every: (steps / 20).max(1),
             tuning_positions_max: 65_536,
-            patience: 4,
+            patience: 8,
             checkpoint_every: 0,
             kernels: Level::best().name().to_owned(),
             threads: 1,
@@ -82,6 +84,18 @@ impl Options {
             ..self.clone()
         };
         Digest::of_json(&decisive).map_err(Error::Json)
+    }
+
+    /// The positions of one evaluation on the early-stop subjects: a position costs a third of a
+    /// trained one (a forward pass without the backward one).
+    pub(crate) fn tuning_positions(&self) -> usize {
+        let evaluations = self.steps / self.tuning_every.max(1) + 2;
+        let trained = self.steps.saturating_mul(self.batch_tokens as u64);
+        let fifth = trained / 5 * 3 / evaluations;
+        let affordable = usize::try_from(fifth).unwrap_or(usize::MAX);
+        self.tuning_positions_max
+            .min(affordable)
+            .max(2 * self.config.context)
     }
 
     pub(crate) fn check(&self, data: &TrainData) -> Result<()> {
@@ -156,17 +170,10 @@ pub struct Budget {
     pub epochs_max: f64,
 }
 
-/// How many steps fit into a budget, evaluations included: a position of an evaluation costs a third
-/// of a trained one (a forward pass without the backward one). At least 1.
+/// How many steps fit into a budget, when evaluations take a fifth of the training's work. At least 1.
 pub fn plan_steps(data: &TrainData, options: &Options, budget: Budget) -> u64 {
     let batch = options.batch_tokens.max(1) as f64;
-    let affordable = (budget.tokens_per_second * budget.seconds).max(0.0);
-    let tuning = data
-        .events(Part::EarlyStop)
-        .min(options.tuning_positions_max) as f64;
-    // `Options::for_shape` evaluates at 20 steps and at the end.
-    let left = (affordable - 21.0 * tuning / 3.0).max(affordable / 2.0);
-    let by_time = left / batch;
+    let by_time = budget.tokens_per_second * budget.seconds / 1.2 / batch;
     let by_epochs = budget.epochs_max * data.events(Part::Learn) as f64 / batch;
     #[expect(
         clippy::cast_possible_truncation,

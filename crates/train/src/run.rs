@@ -198,7 +198,6 @@ impl<'r> Run<'r> {
         let device = device(&options.kernels, options.threads)?;
         let model = marginal_model(data, options)?;
         let mut tuning = Order::new(cut(&data.early_stop), options.seed);
-        let tuning_max = options.tuning_positions_max.max(options.config.context);
         let workspace = Workspace::new(&options.config, options.batch_tokens, device)?;
         Ok(Self {
             optimiser: AdamW::new(&model, options.adamw, device.level),
@@ -207,7 +206,7 @@ impl<'r> Run<'r> {
             batch: Batch::new(),
             windows: learn.len(),
             order: Order::new(learn, options.seed),
-            tuning: tuning.take(&mut Place::default(), tuning_max),
+            tuning: tuning.take(&mut Place::default(), options.tuning_positions()),
             best: None,
             state: State {
                 version: checkpoint::VERSION,

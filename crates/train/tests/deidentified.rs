@@ -3,7 +3,7 @@
 use longitude_core::{
     Code, Days, Event, Instant, Observation, ObservationSource, Origin, Split, SubjectId, Timeline,
 };
-use longitude_deid::{Deidentifier, Key, Options as DeidOptions};
+use longitude_deid::{Deidentified, Deidentifier, Key, Options as DeidOptions};
 use longitude_model::Config;
 use longitude_tokens::{VocabularyBuilder, VocabularyOptions};
 use longitude_train::{Control, Options, Part, TrainData, sizes, train};
@@ -37,7 +37,7 @@ fn deidentified_timelines_train_a_model() {
     let sealed: Vec<_> = (0..60).map(|i| boundary.timeline(timeline(i)).0).collect();
     let split = |subject| Split::of(subject);
     let mut builder = VocabularyBuilder::new(VocabularyOptions::with_subjects_min(2));
-    for one in sealed.iter().map(|sealed| sealed.get()) {
+    for one in sealed.iter().map(Deidentified::get) {
         if split(one.subject()) == Split::Train {
             builder.observe(one);
         }

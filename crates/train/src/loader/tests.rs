@@ -147,3 +147,32 @@ fn epochs_differ_and_a_place_is_enough_to_go_on() {
     };
     assert_eq!(Order::new(windows, 3).take(&mut place, 6 * 40), second);
 }
+
+/// How three timelines, two of them longer than the context, become the batches of two epochs:
+/// `subject lead+begin..end from scored`, one batch a line.
+#[test]
+fn batches_are_the_golden_ones() {
+    let mut sequences = Sequences::default();
+    sequences.push(&tokens(5, 1, (0, 1000), true));
+    sequences.push(&tokens(23, 2, (1, 1000), true));
+    sequences.push(&tokens(40, 3, (12, 30), false));
+    let mut order = Order::new(windows(&sequences, 10, 3), 11);
+    let mut place = Place::default();
+    let mut shown: Vec<String> = Vec::new();
+    while place.epoch < 2 {
+        let batch = order.take(&mut place, 24);
+        let batch: Vec<String> = batch
+            .iter()
+            .map(|w| {
+                let (subject, lead) = (w.subject, w.lead);
+                format!(
+                    "{subject} {lead}+{}..{} from {}",
+                    w.begin, w.end, w.scored_from
+                )
+            })
+            .collect();
+        shown.push(format!("epoch {}: {}\n", place.epoch, batch.join(" | ")));
+    }
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases/train");
+    expect_test::expect_file![path.join("batches.txt")].assert_eq(&shown.concat());
+}

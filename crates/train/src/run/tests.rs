@@ -342,5 +342,8 @@ fn a_probe_counts_positions_and_plans_fit_the_budget() {
         crate::plan_steps(&world.data, &options, budget)
     };
     assert_eq!(plan(0.0), 1);
-    assert!(plan(100.0) < 1000 && plan(100.0) > 900, "{}", plan(100.0));
+    assert_eq!(plan(120.0), 1000);
+    let tuned = |steps| world.options(steps).tuning_positions();
+    // Two contexts at least; a fifth of 1,000 steps of 1,024 positions at most, over 22 times.
+    assert_eq!((tuned(1), tuned(200), tuned(1000)), (204, 5585, 8192));
 }
