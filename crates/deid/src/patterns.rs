@@ -154,6 +154,22 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
             number!()
         ),
     ),
+    (
+        Identifier::Phone,
+        r"\+\d{1,3}[-. ]?(?:\(?\d{1,4}\)?[-. ]?){2,5}\d{2,4}\b",
+    ),
+    (
+        Identifier::Phone,
+        r"(?:\b|\()0\d{1,4}\)?[-. ]\d{2,4}[- ]?\d{2,4}(?:[- ]?\d{2,4})?\b",
+    ),
+    (
+        Identifier::Phone,
+        r"\b\d{2,4}-\d{2,4}-\d{3,4}(?:-\d{2,4})?\b",
+    ),
+    (
+        Identifier::Account,
+        r"\b[A-Z]{2}\d{2}[ ]?(?:[A-Z0-9]{4}[ ]?){2,7}[A-Z0-9]{1,4}\b",
+    ),
     (Identifier::Other, r"\b[A-Z]{1,4}-?\d{6,}(?:-\d+)?\b"),
     (Identifier::Other, r"\b\d{7,}\b"),
     (
