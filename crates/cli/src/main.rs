@@ -1,3 +1,79 @@
-//! The command line: its main is a table of contents.
+//! `longitude`: this page is the program's table of contents; each command is one file.
+//!
+//! Only this crate reads configuration, the clock and the environment. Errors end here: one clear
+//! message with the place and the mend, and an exit code by kind (see [`failure`]).
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod commands;
+mod config;
+mod failure;
+mod institution;
+mod interrupt;
+mod lock;
+mod machine;
+mod pipeline;
+mod progress;
+mod steps;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Memory for many small strings from several threads: measured faster than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Train, own, validate, serve and answer for a clinical foundation model inside your own walls.
+#[derive(Debug, Parser)]
+#[command(
+    name = "longitude",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(after_help = failure::EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The main job on a synthetic hospital, from records to a served console
+    Demo(commands::demo::Arguments),
+    /// The main job on your own FHIR or MEDS export
+    Run(commands::run::Arguments),
+    /// Records into an identified MEDS data set with the origin of every event
+    Ingest(commands::ingest::Arguments),
+    /// What came in, what did not, and why; writes nothing
+    Inspect(commands::inspect::Arguments),
+    /// Check a MEDS data set against every rule of the standard
+    Validate(commands::validate::Arguments),
+    /// Serve a run's console and API on this machine
+    Serve(commands::serve::Arguments),
+    /// Re-check a run's ledger, signature and digests offline
+    Verify(commands::verify::Arguments),
+    /// Make the institution's keys, once
+    Init(commands::init::Arguments),
+    /// Write the synthetic hospital's export and its truth
+    Hospital(commands::hospital::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    interrupt::install();
+    let outcome = match arguments.command {
+        Command::Demo(arguments) => commands::demo::run(&arguments),
+        Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Ingest(arguments) => commands::ingest::run(&arguments),
+        Command::Inspect(arguments) => commands::inspect::run(&arguments),
+        Command::Validate(arguments) => commands::validate::run(&arguments),
+        Command::Serve(arguments) => commands::serve::run(&arguments),
+        Command::Verify(arguments) => commands::verify::run(&arguments),
+        Command::Init(arguments) => commands::init::run(&arguments),
+        Command::Hospital(arguments) => commands::hospital::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error),
+    }
+}

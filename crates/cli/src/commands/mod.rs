@@ -1,0 +1,11 @@
+//! One file a command.
+
+pub(crate) mod demo;
+pub(crate) mod hospital;
+pub(crate) mod ingest;
+pub(crate) mod init;
+pub(crate) mod inspect;
+pub(crate) mod run;
+pub(crate) mod serve;
+pub(crate) mod validate;
+pub(crate) mod verify;

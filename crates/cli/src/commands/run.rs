@@ -1,0 +1,73 @@
+//! `longitude run`: the main job on the user's own records.
+
+use crate::config::RunOptions;
+use crate::institution;
+use crate::pipeline::{self, Job, Source};
+use crate::progress::print;
+use anyhow::Result;
+use std::path::PathBuf;
+
+/// What `longitude run` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A folder or file of FHIR R4 (NDJSON, bundles, plain or gzip) or a MEDS 0.3/0.4 data set
+    #[arg(long)]
+    from: PathBuf,
+    /// The run folder; an interrupted run goes on where it stopped
+    #[arg(long)]
+    to: PathBuf,
+    /// Settings as TOML; flags override it
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Seconds of training
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// The seed of everything random
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The size of the model: tiny, small, base
+    #[arg(long)]
+    preset: Option<String>,
+    /// How records are de-identified: expert_determination or safe_harbor
+    #[arg(long)]
+    deid: Option<String>,
+    /// Threads [default: all cores]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// The institution's folder of keys [default: ~/.longitude/institution]
+    #[arg(long)]
+    institution: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let mut options = match &arguments.config {
+        Some(path) => RunOptions::read(path)?,
+        None => RunOptions::standard(),
+    };
+    options.training_seconds = arguments.seconds.unwrap_or(options.training_seconds);
+    options.seed = arguments.seed.unwrap_or(options.seed);
+    options.threads = arguments.threads.or(options.threads);
+    if let Some(preset) = &arguments.preset {
+        options.preset.clone_from(preset);
+    }
+    if let Some(mode) = &arguments.deid {
+        options.set_deidentification(mode)?;
+    }
+    let institution = institution::open_or_create(arguments.institution.as_deref())?;
+    let source = Source::Records {
+        path: arguments.from.clone(),
+    };
+    let job = Job {
+        folder: arguments.to.clone(),
+        source,
+        options,
+        institution,
+    };
+    let finished = pipeline::run(&job)?;
+    print(&finished.summary())?;
+    print(&format!(
+        "look at it:  longitude serve {}\n",
+        arguments.to.display()
+    ))
+}

@@ -1,0 +1,48 @@
+//! Step: the vocabulary and value bins, fitted on the training subjects alone.
+
+use super::deid;
+use crate::interrupt;
+use crate::pipeline::{Left, Run, write_atomically};
+use crate::progress::Step;
+use anyhow::{Context, Result};
+use longitude_core::Split;
+use longitude_tokens::{Vocabulary, VocabularyBuilder, VocabularyOptions};
+use std::fs;
+
+/// The step of the pipeline.
+pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
+    let (data, reopened) = deid::reopen(run)?;
+    let train = data
+        .subjects()
+        .iter()
+        .filter(|(_, split)| *split == Split::Train)
+        .count();
+    // In a set of a few dozen subjects hardly any code would pass the threshold of a large one.
+    let share = u32::try_from(train / 20).unwrap_or(u32::MAX).max(2);
+    let least = run.options().code_subjects_min.min(share);
+    let mut builder = VocabularyBuilder::new(VocabularyOptions::with_subjects_min(least));
+    for timeline in data.timelines(Some(Split::Train)) {
+        interrupt::check()?;
+        builder.observe(reopened.timeline(timeline?).get());
+    }
+    let vocabulary = builder.finish()?;
+    fs::create_dir_all(run.layout.model())?;
+    let path = run.layout.model().join("vocabulary.json");
+    write_atomically(&path, &vocabulary.to_json()?)?;
+    step.say(&format!(
+        "{} codes seen in at least {} of {train} training subjects",
+        vocabulary.len(),
+        least
+    ));
+    Ok(Left {
+        inputs: vec![run.output("meds")?],
+        outputs: vec![run.output("model/vocabulary.json")?],
+        seed: None,
+    })
+}
+
+/// The run's vocabulary.
+pub(crate) fn read(run: &Run<'_>) -> Result<Vocabulary> {
+    let bytes = fs::read(run.layout.model().join("vocabulary.json")).context("vocabulary.json")?;
+    Ok(Vocabulary::from_json(&bytes)?)
+}

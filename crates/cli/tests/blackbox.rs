@@ -1,0 +1,392 @@
+//! The program from outside: the main job on a small synthetic hospital, then everything that may
+//! be done to its folder, good and bad. One demo run is made and copied for each test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+struct Made {
+    _keep: tempfile::TempDir,
+    run: PathBuf,
+    institution: PathBuf,
+}
+
+/// The demo, made once for all tests of this file.
+fn made() -> &'static Made {
+    static MADE: OnceLock<Made> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let keep = tempfile::tempdir().unwrap();
+        let (run, institution) = (keep.path().join("run"), keep.path().join("institution"));
+        let output = Command::new(env!("CARGO_BIN_EXE_longitude"))
+            .args([
+                "demo",
+                "--once",
+                "--patients",
+                "240",
+                "--seconds",
+                "6",
+                "--port",
+                "0",
+                "--to",
+            ])
+            .arg(&run)
+            .arg("--institution")
+            .arg(&institution)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        assert!(
+            text(&output).contains("every page and the API answer"),
+            "{}",
+            text(&output)
+        );
+        Made {
+            _keep: keep,
+            run,
+            institution,
+        }
+    })
+}
+
+fn longitude(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_longitude"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// A copy of the demo's run that a test may spoil.
+fn spoilt(spoil: impl FnOnce(&Path)) -> (tempfile::TempDir, PathBuf) {
+    let keep = tempfile::tempdir().unwrap();
+    let run = keep.path().join("run");
+    copy(&made().run, &run);
+    spoil(&run);
+    (keep, run)
+}
+
+fn verify(run: &Path, key: &Path) -> Output {
+    longitude(&[
+        "verify",
+        run.to_str().unwrap(),
+        "--trusted-key",
+        key.to_str().unwrap(),
+    ])
+}
+
+fn key() -> PathBuf {
+    made().institution.join("institution.pub.pem")
+}
+
+fn flip_last_byte(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+fn find(folder: &Path, end: &str) -> PathBuf {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    entries.sort();
+    entries
+        .iter()
+        .find_map(|path| {
+            if path.is_dir() {
+                let inner = fs::read_dir(path).unwrap().count();
+                (inner > 0).then(|| find_maybe(path, end)).flatten()
+            } else {
+                path.to_str().unwrap().ends_with(end).then(|| path.clone())
+            }
+        })
+        .unwrap_or_else(|| panic!("no {end} in {}", folder.display()))
+}
+
+fn find_maybe(folder: &Path, end: &str) -> Option<PathBuf> {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    entries.sort();
+    entries.iter().find_map(|path| {
+        if path.is_dir() {
+            find_maybe(path, end)
+        } else {
+            path.to_str().unwrap().ends_with(end).then(|| path.clone())
+        }
+    })
+}
+
+#[test]
+fn the_demo_leaves_everything_that_is_promised() {
+    let run = &made().run;
+    for name in [
+        "report.json",
+        "report.html",
+        "model/model.sig",
+        "model/vocabulary.json",
+        "issues.jsonl",
+        "institution.pub.pem",
+        "ledger/checkpoint",
+        "predictions/held_out.jsonl",
+        "run.json",
+    ] {
+        assert!(run.join(name).is_file(), "{name}");
+    }
+    find(&run.join("model"), ".safetensors");
+    let report: serde_json::Value =
+        serde_json::from_slice(&fs::read(run.join("report.json")).unwrap()).unwrap();
+    assert!(!report["tasks"].as_array().unwrap().is_empty());
+    let loss = &report["loss"];
+    let nats = |split: &str| loss[split]["total"].as_f64().unwrap();
+    assert!(
+        nats("held_out") < nats("marginal"),
+        "the model is no better than the marginals"
+    );
+    let html = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(
+        !html.contains("http://") && !html.contains("https://"),
+        "the report needs a network"
+    );
+}
+
+#[test]
+fn no_planted_identifier_leaves_the_walls() {
+    let run = &made().run;
+    let truth: serde_json::Value =
+        serde_json::from_slice(&fs::read(run.join("source/truth.json")).unwrap()).unwrap();
+    let mut planted = Vec::new();
+    collect(&truth, "identifiers", &mut planted);
+    assert!(
+        planted.len() > 100,
+        "the hospital planted only {} identifiers",
+        planted.len()
+    );
+    let mut outside = Vec::new();
+    for name in [
+        "model",
+        "predictions",
+        "ledger",
+        "report.json",
+        "report.html",
+        "issues.jsonl",
+    ] {
+        read_all(&run.join(name), &mut outside);
+    }
+    for one in &planted {
+        let found = outside
+            .windows(one.len())
+            .any(|window| window == one.as_bytes());
+        assert!(!found, "a planted identifier is in an output");
+    }
+}
+
+/// The texts of planted identifiers, whatever the truth's layout around them; short ones (a bare
+/// year or age) would be found anywhere by chance.
+fn collect(value: &serde_json::Value, under: &str, into: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            for (name, inner) in map {
+                if name == "text" && under == "in" {
+                    if let Some(text) = inner.as_str().filter(|text| text.len() >= 8) {
+                        into.push(text.to_owned());
+                    }
+                } else {
+                    let inside = name.contains("identifier") || under == "in";
+                    collect(inner, if inside { "in" } else { under }, into);
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|one| collect(one, under, into)),
+        _ => {}
+    }
+}
+
+fn read_all(path: &Path, into: &mut Vec<u8>) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            read_all(&entry.unwrap().path(), into);
+        }
+    } else if let Ok(bytes) = fs::read(path) {
+        into.extend(bytes);
+    }
+}
+
+#[test]
+fn an_untouched_run_verifies_and_is_valid_meds() {
+    let output = verify(&made().run, &key());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    for data in ["meds", "identified"] {
+        let output = longitude(&["validate", made().run.join(data).to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    }
+}
+
+#[test]
+fn every_kind_of_alteration_is_named() {
+    let files = [
+        "report.json",
+        "report.html",
+        "predictions/held_out.jsonl",
+        "issues.jsonl",
+    ];
+    for name in files {
+        let (_keep, run) = spoilt(|run| flip_last_byte(&run.join(name)));
+        let output = verify(&run, &key());
+        assert_eq!(output.status.code(), Some(4), "{name}: {}", text(&output));
+        let named = name.split('/').next().unwrap();
+        assert!(
+            text(&output).contains(named),
+            "{name} is not named: {}",
+            text(&output)
+        );
+    }
+    let (_keep, run) = spoilt(|run| flip_last_byte(&find(&run.join("meds/data"), ".parquet")));
+    assert_eq!(verify(&run, &key()).status.code(), Some(4));
+    let (_keep, run) = spoilt(|run| {
+        let entries = find(&run.join("ledger/tile/entries"), "");
+        flip_last_byte(&entries);
+    });
+    assert_eq!(verify(&run, &key()).status.code(), Some(4));
+}
+
+#[test]
+fn a_tampered_weight_is_refused_at_verification_and_at_serving() {
+    let (_keep, run) = spoilt(|run| flip_last_byte(&find(&run.join("model"), ".safetensors")));
+    let output = verify(&run, &key());
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+    assert!(text(&output).contains(".safetensors"), "{}", text(&output));
+    let institution = made().institution.to_str().unwrap();
+    let output = longitude(&["serve", run.to_str().unwrap(), "--institution", institution]);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+}
+
+#[test]
+fn a_key_beside_the_model_proves_nothing() {
+    let keep = tempfile::tempdir().unwrap();
+    let other = keep.path().join("other");
+    assert!(
+        longitude(&["init", "--institution", other.to_str().unwrap()])
+            .status
+            .success()
+    );
+    let output = verify(&made().run, &other.join("institution.pub.pem"));
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+    let nobody = keep.path().join("nobody");
+    let run = made().run.to_str().unwrap();
+    let output = longitude(&["verify", run, "--institution", nobody.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+    assert!(text(&output).contains("NOT PROVEN"), "{}", text(&output));
+}
+
+#[test]
+fn a_second_run_on_one_folder_waits_its_turn() {
+    let (_keep, run) = spoilt(|_| ());
+    let lock = fs::OpenOptions::new()
+        .append(true)
+        .open(run.join("run.lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    let institution = made().institution.to_str().unwrap();
+    let output = longitude(&[
+        "demo",
+        "--once",
+        "--patients",
+        "240",
+        "--seconds",
+        "6",
+        "--to",
+        run.to_str().unwrap(),
+        "--institution",
+        institution,
+    ]);
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output));
+    assert!(text(&output).contains("another run"), "{}", text(&output));
+}
+
+#[test]
+fn other_settings_do_not_mix_into_a_finished_run() {
+    let institution = made().institution.to_str().unwrap();
+    let output = longitude(&[
+        "demo",
+        "--once",
+        "--patients",
+        "241",
+        "--seconds",
+        "6",
+        "--to",
+        made().run.to_str().unwrap(),
+        "--institution",
+        institution,
+    ]);
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output));
+}
+
+#[test]
+fn the_demos_export_goes_in_by_hand_and_every_row_is_accounted_for() {
+    let keep = tempfile::tempdir().unwrap();
+    let (fhir, to) = (made().run.join("source/fhir"), keep.path().join("meds"));
+    let output = longitude(&[
+        "ingest",
+        fhir.to_str().unwrap(),
+        "--to",
+        to.to_str().unwrap(),
+        "--json",
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let account: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let count = |name: &str| account[name].as_u64().unwrap();
+    assert_eq!(
+        count("rows_read"),
+        count("rows_mapped") + count("rows_with_issue")
+    );
+    assert!(
+        count("events") > 10_000 && count("subjects") == 240,
+        "{account}"
+    );
+    let again = keep.path().join("again");
+    let output = longitude(&[
+        "ingest",
+        to.to_str().unwrap(),
+        "--to",
+        again.to_str().unwrap(),
+        "--json",
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let second: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(second["events"], account["events"]);
+    let output = longitude(&[
+        "ingest",
+        fhir.to_str().unwrap(),
+        "--to",
+        to.to_str().unwrap(),
+    ]);
+    assert_eq!(
+        output.status.code(),
+        Some(5),
+        "a data set was written over: {}",
+        text(&output)
+    );
+}

@@ -1,0 +1,12 @@
+//! What the server serves to people: pages made on the server, usable without a script.
+
+pub(crate) mod answer;
+pub(crate) mod chart;
+pub(crate) mod contests;
+pub(crate) mod ledger;
+pub(crate) mod page;
+pub(crate) mod patient;
+pub(crate) mod report;
+pub(crate) mod worklist;
+
+pub use report::report_html;
