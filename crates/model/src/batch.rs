@@ -116,6 +116,19 @@ impl Batch {
         Ok(())
     }
 
+    /// Adds one segment of another batch.
+    pub(crate) fn push_segment_of(&mut self, other: &Self, segment: usize) {
+        let span = other.starts[segment] as usize..other.starts[segment + 1] as usize;
+        if self.starts.is_empty() {
+            self.starts.push(0);
+        }
+        self.inputs.extend_from_slice(&other.inputs[span.clone()]);
+        self.targets.extend_from_slice(&other.targets[span]);
+        let len = other.starts[segment + 1] - other.starts[segment];
+        let start = self.starts.last().copied().unwrap_or(0);
+        self.starts.push(start + len);
+    }
+
     /// T.
     pub fn positions(&self) -> usize {
         self.inputs.len()

@@ -18,12 +18,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A batch larger than the workspace.
-    #[error("the batch has {positions} positions and the workspace holds {positions_max}")]
+    /// A batch, or one of its segments, larger than the workspace.
+    #[error("a batch or segment has {positions} positions, the workspace takes {positions_max}")]
     Workspace {
-        /// Positions of the batch.
+        /// Positions of the batch or segment.
         positions: usize,
-        /// Positions that the workspace was made for.
+        /// Positions that the workspace can take of it.
         positions_max: usize,
     },
     /// More rows or steps than a decoder was made for.

@@ -46,40 +46,64 @@ impl Workspace {
     ///
     /// # Errors
     /// When the batch is too large for the workspace or does not fit the model.
-    pub fn hidden(&mut self, model: &Model, batch: &Batch) -> Result<&[f32]> {
+    pub fn hidden(&mut self, model: &Model, batch: &Batch) -> Result<Vec<f32>> {
         self.check(model, batch)?;
-        let t = batch.positions();
-        if t > 0 {
-            with_pool(self, |space| {
-                space.forward(model, batch);
-                let w = model.layout().norm.of(model.weights());
-                let d = w.len();
-                let inverse = &mut space.scored.inverse[..t];
-                let out = &mut space.scratch.a[..t * d];
-                rmsnorm::forward(&space.cpu, &space.last[..t * d], w, out, inverse);
-            });
-        }
-        Ok(&self.scratch.a[..t * model.config().dim])
+        let mut hidden = Vec::with_capacity(batch.positions() * model.config().dim);
+        self.parts(batch, |space, part| {
+            space.forward(model, part);
+            let (t, w) = (part.positions(), model.layout().norm.of(model.weights()));
+            let (x, inverse) = (&space.last[..t * w.len()], &mut space.scored.inverse[..t]);
+            let out = &mut space.scratch.a[..t * w.len()];
+            rmsnorm::forward(&space.cpu, x, w, out, inverse);
+            hidden.extend_from_slice(out);
+        });
+        Ok(hidden)
     }
 
-    fn pass(&mut self, model: &Model, batch: &Batch, grads: Option<&mut Grads>) -> Result<Losses> {
+    fn pass(
+        &mut self,
+        model: &Model,
+        batch: &Batch,
+        mut grads: Option<&mut Grads>,
+    ) -> Result<Losses> {
         self.check(model, batch)?;
-        if batch.positions() == 0 {
-            return Ok(Losses::default());
-        }
-        Ok(with_pool(self, |space| {
-            space.forward(model, batch);
-            space.scored.gather(model, batch, &space.last);
-            match grads {
+        let mut losses = Losses::default();
+        self.parts(batch, |space, part| {
+            space.forward(model, part);
+            space.scored.gather(model, part, &space.last);
+            losses += match grads.as_deref_mut() {
                 None => space.scored.losses(&space.cpu, model, None),
                 Some(grads) => {
                     let flat = grads.flat_mut();
                     let losses = space.scored.losses(&space.cpu, model, Some(&mut *flat));
-                    space.backward(model, batch, flat);
+                    space.backward(model, part, flat);
                     losses
                 }
+            };
+        });
+        Ok(losses)
+    }
+
+    /// Runs work on the threads for one part of the batch after another: as many whole segments as
+    /// the caches hold. How a batch is cut depends on its segments and the configuration alone.
+    fn parts(&mut self, batch: &Batch, mut work: impl FnMut(&mut Self, &Batch) + Send) {
+        let pool = self.cpu.pool();
+        let mut part = std::mem::take(&mut self.part);
+        pool.install(|| {
+            let mut first = 0;
+            while first < batch.segments() {
+                let starts = &batch.starts()[first..];
+                let fits = |end: &u32| (*end - starts[0]) as usize <= self.part_max;
+                let segments = starts[1..].partition_point(fits).max(1);
+                part.clear();
+                for segment in first..first + segments {
+                    part.push_segment_of(batch, segment);
+                }
+                work(self, &part);
+                first += segments;
             }
-        }))
+        });
+        self.part = part;
     }
 
     fn check(&self, model: &Model, batch: &Batch) -> Result<()> {
@@ -94,6 +118,16 @@ impl Workspace {
                 positions,
                 positions_max,
             });
+        }
+        for segment in batch.starts().windows(2) {
+            let positions = (segment[1] - segment[0]) as usize;
+            if positions > self.part_max {
+                let positions_max = self.part_max;
+                return Err(Error::Workspace {
+                    positions,
+                    positions_max,
+                });
+            }
         }
         batch.check(model.config())?;
         let bins = &model.codes().value_bins;
@@ -185,12 +219,6 @@ impl Workspace {
         let events = (batch.inputs(), &model.codes().groups[..]);
         embedding::backward(cpu, events, dx, d, gradients);
     }
-}
-
-/// Runs a pass on the threads of the workspace.
-fn with_pool<T: Send>(space: &mut Workspace, work: impl FnOnce(&mut Workspace) -> T + Send) -> T {
-    let pool = space.cpu.pool();
-    pool.install(|| work(space))
 }
 
 /// One block of attention and MLP on one batch.

@@ -3,6 +3,7 @@
 //! Sized for a number of positions at the start; a step allocates no tensor. The passes themselves
 //! are in `pass`.
 
+use crate::batch::Batch;
 use crate::config::Config;
 use crate::error::Result;
 use crate::kernels::gemm::packed_len;
@@ -13,6 +14,10 @@ use crate::ops::heads::mark::Passed;
 use crate::ops::heads::value::Asked;
 use crate::ops::heads::wait::Seen;
 use crate::ops::rotary::Frequencies;
+
+/// Positions of a part, the fastest of those tried (576, 1152, 2304, whole batches) on shape D, where
+/// it saves an eighth of the time; shape A does not mind.
+const PART: usize = 576;
 
 /// Activations of one block that its backward pass needs, T positions.
 pub(crate) struct LayerCache {
@@ -88,6 +93,9 @@ pub(crate) struct Scored {
 pub struct Workspace {
     pub(crate) cpu: Cpu,
     pub(crate) positions_max: usize,
+    /// Positions that go through the model at once, and a batch that holds them.
+    pub(crate) part_max: usize,
+    pub(crate) part: Batch,
     pub(crate) config: Config,
     pub(crate) frequencies: Frequencies,
     /// Cosines and sines, `[T, head_dim]`.
@@ -113,13 +121,16 @@ impl std::fmt::Debug for Workspace {
 }
 
 impl Workspace {
-    /// Memory for batches of up to `positions_max` positions, and the device's threads.
+    /// Memory for batches of up to `positions_max` positions, and the device's threads. A batch goes
+    /// through the model in parts of whole segments, some hundred positions at once, so that
+    /// activations stay near the processor; a segment may be as long as `context` or a part.
     ///
     /// # Errors
     /// When the configuration is impossible or a thread cannot be started.
     pub fn new(config: &Config, positions_max: usize, device: Device) -> Result<Self> {
         config.validate()?;
-        let (t, d) = (positions_max, config.dim);
+        let part_max = positions_max.min(PART.max(config.context));
+        let (t, d) = (part_max, config.dim);
         let wide = (2 * config.ffn).max(3 * d);
         let level = device.level;
         let packed = [(d, wide), (t, wide), (config.ffn, d), (t, d)];
@@ -140,6 +151,8 @@ impl Workspace {
         Ok(Self {
             cpu,
             positions_max,
+            part_max,
+            part: Batch::new(),
             config: config.clone(),
             frequencies: Frequencies::new(config.head_dim()),
             angles: Buffer::zeros(t * config.head_dim()),
