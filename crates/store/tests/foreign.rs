@@ -212,22 +212,8 @@ fn a_disorderly_set_is_read_and_found_out() {
         .iter()
         .map(ToString::to_string)
         .collect();
-    expect_test::expect![[r#"
-        error: data/b.parquet column numeric_value: a column has another type than MEDS gives it (1 times)
-        error: data/b.parquet column time: a column has another type than MEDS gives it (1 times)
-        error: data/c.parquet column time: a column has another type than MEDS gives it (1 times)
-        error: data/b.parquet row 5 column code: a value that must not be null is null (1 times)
-        error: data/b.parquet row 4 column subject_id: a value that must not be null is null (1 times)
-        error: data/c.parquet row 1: the subject is in an earlier file too (1 times)
-        error: data/b.parquet row 3: the subject's rows do not stand together (2 times)
-        error: data/b.parquet row 1 column subject_id: the subject has no split, or two (2 times)
-        error: data/c.parquet row 1 column subject_id: the subject has no split, or two (1 times)
-        error: metadata/subject_splits.parquet column more: the table may have subject_id and split only (1 times)
-        warning: metadata/subject_splits.parquet row 1 column split: the split is none of train, tuning, held_out (1 times)
-        warning: data/b.parquet column extra: a further column is not declared in metadata/dataset.json (1 times)
-        error: metadata/codes.parquet: the file is missing (1 times)
-        error: metadata/dataset.json: the file is missing (1 times)
-    "#]].assert_eq(&(shown.join("\n") + "\n"));
+    expect_test::expect_file!["../../../cases/store/disorderly.findings.txt"]
+        .assert_eq(&(shown.join("\n") + "\n"));
 }
 
 /// A python with the `meds` package: of this checkout's neighbour, or on the path.
