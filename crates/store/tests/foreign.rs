@@ -171,10 +171,6 @@ fn write_disorderly(dir: &Path) {
 /// A set that breaks the order of rows: scattered subjects, missing subject and code, a subject in
 /// two files, nanoseconds, large strings, and splits of other names.
 #[test]
-#[expect(
-    clippy::needless_raw_string_hashes,
-    reason = "expect-test writes them so"
-)]
 fn a_disorderly_set_is_read_and_found_out() {
     let place = tempfile::tempdir().unwrap();
     write_disorderly(place.path());
