@@ -74,7 +74,7 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
         let hex = text.strip_prefix("sha256:").ok_or(DigestError)?;
-        if hex.len() != 64 || !hex.is_ascii() {
+        if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(DigestError);
         }
         let mut bytes = [0; 32];
@@ -189,5 +189,7 @@ mod tests {
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert_eq!("sha256:xx".parse::<Digest>(), Err(DigestError));
         assert_eq!("sha256:é".parse::<Digest>(), Err(DigestError));
+        let signed = format!("sha256:+f{}", "0".repeat(62));
+        assert_eq!(signed.parse::<Digest>(), Err(DigestError));
     }
 }

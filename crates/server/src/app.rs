@@ -186,7 +186,7 @@ impl App {
             ledger: Mutex::new(ledger),
             contests: Mutex::new(contests),
             predictions: read_predictions(&layout)?,
-            people: people(&meds)?,
+            people: people(&meds, identified.as_ref(), &source_subjects)?,
             layout,
             meds,
             identified,
@@ -423,6 +423,13 @@ impl App {
         ) else {
             return Ok(());
         };
+        // Inside the walls the prediction time is shown on the record's own calendar. A date that was
+        // cut to its year cannot be walked back and stays as the model knows it.
+        let moved = deidentifier.instant(*source, prediction.time).0 - prediction.time.0;
+        let own = prediction.time.shifted(-moved);
+        if deidentifier.instant(*source, own) == prediction.time {
+            prediction.time = own;
+        }
         let timeline = identified
             .timeline(*source)
             .map_err(Error::open("data set"))?;
@@ -661,12 +668,26 @@ fn read_predictions(layout: &Layout) -> Result<BTreeMap<String, Vec<Prediction>>
     Ok(by_task)
 }
 
-/// The people kept apart from training: only they are listed.
-fn people(meds: &Dataset) -> Result<BTreeMap<SubjectId, Person>, Error> {
+/// The people kept apart from training: only they are listed. What is shown of them is from the
+/// identified record where that is at hand.
+fn people(
+    meds: &Dataset,
+    identified: Option<&Dataset>,
+    sources: &BTreeMap<SubjectId, SubjectId>,
+) -> Result<BTreeMap<SubjectId, Person>, Error> {
+    let held_out = meds
+        .subjects()
+        .iter()
+        .filter(|(_, split)| *split == Split::HeldOut);
     let mut people = BTreeMap::new();
-    for timeline in meds.timelines(Some(Split::HeldOut)) {
-        let timeline = timeline.map_err(Error::open("data set"))?;
-        people.insert(timeline.subject(), person(&timeline));
+    for (subject, _) in held_out {
+        let found = match (identified, sources.get(subject)) {
+            (Some(identified), Some(source)) => identified.timeline(*source),
+            _ => meds.timeline(*subject),
+        };
+        if let Some(timeline) = found.map_err(Error::open("data set"))? {
+            people.insert(*subject, person(&timeline));
+        }
     }
     Ok(people)
 }

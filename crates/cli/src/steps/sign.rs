@@ -18,8 +18,17 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
         name: "model".to_owned(),
         digest: root,
     };
+    let parts = [
+        "vocabulary.json",
+        "model.safetensors",
+        "training.json",
+        "questions.json",
+    ];
+    let inputs = parts
+        .iter()
+        .map(|name| run.output(&format!("model/{name}")));
     Ok(Left {
-        inputs: Vec::new(),
+        inputs: inputs.collect::<Result<_>>()?,
         outputs: vec![model],
         seed: None,
     })

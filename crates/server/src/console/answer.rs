@@ -2,7 +2,7 @@
 //! receipt, and the way to contest it.
 
 use super::patient::{source, title};
-use super::report::{horizon, percent};
+use super::report::percent;
 use super::worklist::date;
 use crate::answer::Answer;
 use longitude_core::{Evidence, Task};
@@ -21,7 +21,7 @@ pub(crate) fn content(
     let name = title(tasks, &prediction.task);
     html! {
         p.noprint { a href=(format!("/patients/{}?task={}", prediction.subject, prediction.task)) { "Patient " (prediction.subject) } }
-        h1 { (name) " within " (horizon(prediction.horizon.0)) " " span.badge { "AI-generated" } }
+        h1 { (name) " " span.badge { "AI-generated" } }
         div.panel { (risk(answer, average)) }
         h2 { "What it rests on" }
         (evidence(answer))

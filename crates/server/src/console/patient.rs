@@ -1,7 +1,7 @@
 //! One patient: the record as lanes and as a table, the current risks, and the way to ask for an
 //! answer with evidence.
 
-use super::report::{horizon, percent};
+use super::report::percent;
 use super::worklist::date;
 use longitude_core::{Event, Instant, Prediction, SubjectId, Task, Timeline};
 use maud::{Markup, PreEscaped, html};
@@ -57,8 +57,7 @@ fn risks(patient: &Patient<'_>) -> Markup {
             caption { "Current answers" }
             thead { tr {
                 th scope="col" { "Outcome" }
-                th scope="col" { "Within" }
-                th.number scope="col" { "Risk" }
+                                th.number scope="col" { "Risk" }
                 th scope="col" { "95 % interval of the calibration" }
                 th.number scope="col" { "Sampling error" }
             } }
@@ -66,8 +65,7 @@ fn risks(patient: &Patient<'_>) -> Markup {
                 @for prediction in patient.predictions {
                     tr.strong[prediction.task == patient.task] {
                         th scope="row" { (title(patient.tasks, &prediction.task)) }
-                        td { (horizon(prediction.horizon.0)) }
-                        @if let Some(risk) = prediction.risk {
+                                                @if let Some(risk) = prediction.risk {
                             td.number { (percent(risk.get())) }
                             td { @if let Some(i) = prediction.interval { (percent(i.low.get())) " to " (percent(i.high.get())) } @else { "not calibrated" } }
                             td.number { @if let Some(mc) = prediction.monte_carlo { "\u{b1} " (percent(mc.standard_error)) } }
@@ -204,7 +202,7 @@ fn row(event: &Event) -> Markup {
     let text = event.text_value.as_deref().unwrap_or_default();
     html! {
         tr {
-            td { @if let Some(time) = event.time { (time.to_string().replace('T', " ").trim_end_matches('Z')) } @else { "static" } }
+            td.time { @if let Some(time) = event.time { (time.to_string().replace('T', " ").trim_end_matches('Z')) } @else { "static" } }
             td { (event.code.to_string()) }
             td.number { @if let Some(value) = event.numeric_value { (text_of_number(value, text)) } @else { (text.chars().take(60).collect::<String>()) } }
             td { (event.unit.as_deref().unwrap_or_default()) }

@@ -2,7 +2,7 @@
 //! listed with the reason.
 
 use super::chart::interval_bar;
-use super::report::{horizon, percent};
+use super::report::percent;
 use longitude_core::{Instant, Prediction, SubjectId, Task};
 use maud::{Markup, html};
 
@@ -75,7 +75,7 @@ fn table(list: &Worklist<'_>) -> Markup {
     html! {
         table {
             caption {
-                (list.task.title) " (" (horizon(list.task.horizon.0)) "): " (list.answered_total)
+                (list.task.title) ": " (list.answered_total)
                 " patients with an answer"
                 @if let Some(mean) = list.mean { ", mean risk " (percent(mean)) }
             }
