@@ -1,9 +1,9 @@
 //! Times training steps of the shapes A and D and sampling of 64 rows, with one thread and two.
 //!
 //! `cargo run --release -p longitude-model --example bench_step -- [seconds] [part]`, where part is
-//! one of `A1 A2 D1 D2 S1 S2`. Each line gives the median of the repetitions in wall time and the
-//! processor time a token, which counts on a shared machine. `cases/model/bench_torch.py` is the
-//! counterpart.
+//! one of `A1 A2 D1 D2 T1 T2 S1 S2`; T is the preset `tiny` with 1,000 codes. Each line gives the
+//! median of the repetitions in wall time and the processor time a token, which counts on a shared
+//! machine. `cases/model/bench_torch.py` is the counterpart.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(
     clippy::cast_possible_truncation,
@@ -11,8 +11,8 @@
 )]
 
 use longitude_model::{
-    AdamW, AdamWOptions, Batch, Codes, Config, Decoder, Device, Grads, Input, Model, Result,
-    Target, Workspace,
+    AdamW, AdamWOptions, Batch, Codes, Config, Decoder, Device, Grads, Input, Model, Preset,
+    Result, Sizes, Target, Workspace,
 };
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,6 +41,16 @@ fn main() -> Result<()> {
                 threads,
                 seconds,
             )?;
+        }
+        if wanted(&format!("T{threads}")) {
+            let sizes = Sizes {
+                vocab: 1000,
+                groups: 64,
+                value_bins: 16,
+                vocabulary: String::new(),
+            };
+            let config = Config::preset(Preset::Tiny, sizes);
+            train(&format!("T{threads}"), config, (256, 32), threads, seconds)?;
         }
         if wanted(&format!("S{threads}")) {
             sample(&format!("S{threads}"), threads, seconds)?;
@@ -130,8 +140,8 @@ fn train(
     Ok(())
 }
 
-/// Forward and backward: 6 a weight of a linear map (the code table as output included) and attention
-/// below the diagonal.
+/// Forward and backward: 6 a weight of a linear map (the code table as output included) and
+/// attention below the diagonal.
 fn flops_per_token(model: &Model, length: usize) -> f64 {
     let linear: usize = model
         .tensors()

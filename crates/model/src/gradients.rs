@@ -28,11 +28,18 @@ impl Grads {
 
     /// The Euclidean norm over all weights, summed in f64.
     pub fn norm(&self) -> f64 {
-        let blocks = self.flat.chunks(1024).map(|block| {
-            let squares = block.iter().map(|g| f64::from(*g) * f64::from(*g));
-            squares.sum::<f64>()
-        });
-        blocks.sum::<f64>().sqrt()
+        // Sixteen running sums: one alone waits for each addition.
+        let mut sums = [0.0f64; 16];
+        let (lines, rest) = self.flat.as_chunks::<16>();
+        for line in lines {
+            for (sum, g) in sums.iter_mut().zip(line) {
+                *sum += f64::from(*g) * f64::from(*g);
+            }
+        }
+        for (sum, g) in sums.iter_mut().zip(rest) {
+            *sum += f64::from(*g) * f64::from(*g);
+        }
+        sums.iter().sum::<f64>().sqrt()
     }
 
     /// Scales down to a norm of at most `norm_max`; returns the norm before. A norm that is not
