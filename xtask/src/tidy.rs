@@ -252,7 +252,9 @@ fn source(root: &Path, file: &Path, findings: &mut Vec<String>) -> Result<()> {
         findings.push(format!("{shown}: {lines} lines, at most {limit}"));
     }
     for (index, line) in text.lines().enumerate() {
-        if line.chars().count() > COLUMNS_MAX && !line.contains("http") {
+        // A string or a piece of markup is not broken for the ruler's sake; code and prose are.
+        let breakable = !line.contains('"') && !shown.starts_with("crates/server/src/console/");
+        if breakable && line.chars().count() > COLUMNS_MAX {
             findings.push(format!("{shown}:{}: over {COLUMNS_MAX} columns", index + 1));
         }
         let note = ["TO", "DO"].concat();

@@ -1,4 +1,5 @@
-//! One run, one process: an advisory lock on `run.lock`, freed by the system however the process ends.
+//! One run, one process: an advisory lock on `run.lock`, freed by the system however the process
+//! ends.
 
 use crate::failure::{Failure, Kind};
 use anyhow::{Context, Result};

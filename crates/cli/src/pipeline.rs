@@ -264,13 +264,13 @@ fn refuse_foreign_files(job: &Job) -> Result<()> {
         "source",
         "identified",
         "meds",
-        "issues.jsonl",
+        "issues",
+        "ingest",
+        "institution",
     ];
     for entry in fs::read_dir(&job.folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        let is_own = own.iter().any(|known| name.starts_with(known))
-            || name.ends_with(".json")
-            || name.ends_with(".pem");
+        let is_own = own.iter().any(|known| name.starts_with(known));
         if !is_own {
             let message = format!("{} holds `{name}`, which is no run's", job.folder.display());
             let mend = "choose an empty folder with --to";

@@ -1,5 +1,6 @@
 //! Bad input from outside: one clear message with the place and the mend, an exit code by kind, and
 //! nothing half-written.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::io::Write;

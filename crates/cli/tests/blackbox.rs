@@ -1,6 +1,12 @@
 //! The program from outside: the main job on a small synthetic hospital, then everything that may
 //! be done to its folder, good and bad. One demo run is made and copied for each test.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -389,4 +395,145 @@ fn the_demos_export_goes_in_by_hand_and_every_row_is_accounted_for() {
         "a data set was written over: {}",
         text(&output)
     );
+}
+
+/// A server over a copy of the run, stopped when dropped.
+struct Server {
+    child: std::process::Child,
+    url: String,
+}
+
+impl Server {
+    fn start(run: &Path) -> Self {
+        use std::io::BufRead;
+        let mut child = Command::new(env!("CARGO_BIN_EXE_longitude"))
+            .args([
+                "serve",
+                run.to_str().unwrap(),
+                "--port",
+                "0",
+                "--institution",
+            ])
+            .arg(&made().institution)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let url = line.trim().rsplit(' ').next().unwrap().to_owned();
+        assert!(url.starts_with("http://127.0.0.1:"), "{line}");
+        Self { child, url }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut response = ureq::get(format!("{}{path}", self.url)).call().unwrap();
+        response.body_mut().read_to_string().unwrap()
+    }
+
+    fn json(&self, path: &str) -> serde_json::Value {
+        serde_json::from_str(&self.get(path)).unwrap()
+    }
+
+    fn post(&self, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .new_agent();
+        let mut response = agent
+            .post(format!("{}{path}", self.url))
+            .send_json(body)
+            .unwrap();
+        (
+            response.status().as_u16(),
+            response.body_mut().read_json().unwrap(),
+        )
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let ended = self.child.kill().and_then(|()| self.child.wait());
+        assert!(ended.is_ok(), "the server could not be stopped");
+    }
+}
+
+#[test]
+fn every_answer_has_an_id_a_receipt_and_a_way_to_contest_it() {
+    let (_keep, run) = spoilt(|_| ());
+    let server = Server::start(&run);
+    let listed = server.json("/api/v1/patients?limit=1");
+    let subject = listed["patients"][0]["subject"].as_i64().unwrap();
+    let task = listed["task"].as_str().unwrap().to_owned();
+    let asked = serde_json::json!({ "task": task });
+    let (status, answer) = server.post(&format!("/api/v1/patients/{subject}/forecast"), &asked);
+    assert_eq!(status, 200, "{answer}");
+    let id = answer["id"].as_str().unwrap();
+    let entry = server.json(&format!("/api/v1/ledger/{}", answer["entry"]));
+    assert_eq!(entry["content"]["kind"], "inference.served");
+    assert_eq!(entry["content"]["receipt"]["out"], answer["commitment"]);
+    let evidence = answer["prediction"]["evidence"].as_array().unwrap();
+    for item in evidence {
+        let source = &item["sources"][0];
+        assert!(
+            source["record"].as_str().unwrap().contains('/'),
+            "no source record: {source}"
+        );
+    }
+    let case = serde_json::json!({
+        "answer": id, "grounds": "output_wrong", "narrative": "The answer surprises me.", "role": "clinician"
+    });
+    let (status, filed) = server.post("/api/v1/contests", &case);
+    assert_eq!(status, 200, "{filed}");
+    assert!(
+        server
+            .get("/contests")
+            .contains(filed["id"].as_str().unwrap())
+    );
+    let (status, refused) = server.post(
+        "/api/v1/contests",
+        &serde_json::json!({ "answer": id, "grounds": "nonsense", "narrative": "x", "role": "clinician" }),
+    );
+    assert_eq!(status, 400, "{refused}");
+    drop(server);
+    let output = verify(&run, &key());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
+#[test]
+fn pages_render_in_a_real_browser() {
+    if Command::new("chromium").arg("--version").output().is_err() {
+        eprintln!("LEFT OUT: 1 test needs the browser `chromium` on the path");
+        return;
+    }
+    let (_keep, run) = spoilt(|_| ());
+    let server = Server::start(&run);
+    let profile = tempfile::tempdir().unwrap();
+    let pages = [
+        ("/", "Patients by risk"),
+        ("/model", "AUROC by task"),
+        ("/contests", "Contested answers"),
+        ("/ledger", "Checkpoint"),
+    ];
+    for (path, heading) in pages {
+        let output = Command::new("chromium")
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+            ])
+            .args([
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .args(["--dump-dom", &format!("{}{path}", server.url)])
+            .output()
+            .unwrap();
+        let dom = String::from_utf8_lossy(&output.stdout);
+        assert!(dom.contains(heading), "{path}: {dom}");
+    }
 }

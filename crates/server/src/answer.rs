@@ -19,7 +19,8 @@ pub struct Answer {
     pub entry: u64,
     /// The salted commitment that the entry holds: SHA-256 over the salt and the prediction's JSON.
     pub commitment: Digest,
-    /// The salt, in hexadecimal. Destroying it and this file erases the answer; the ledger stays valid.
+    /// The salt, in hexadecimal. Destroying it and this file erases the answer; the ledger stays
+    /// valid.
     pub salt: String,
     /// The seed of the sampled futures.
     pub seed: u64,

@@ -423,8 +423,8 @@ impl App {
         ) else {
             return Ok(());
         };
-        // Inside the walls the prediction time is shown on the record's own calendar. A date that was
-        // cut to its year cannot be walked back and stays as the model knows it.
+        // Inside the walls the prediction time is shown on the record's own calendar. A date that
+        // was cut to its year cannot be walked back and stays as the model knows it.
         let moved = deidentifier.instant(*source, prediction.time).0 - prediction.time.0;
         let own = prediction.time.shifted(-moved);
         if deidentifier.instant(*source, own) == prediction.time {

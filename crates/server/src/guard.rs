@@ -6,7 +6,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Headers of every response. The policy allows our own style sheet and forms, and no script at all.
+/// Headers of every response. The policy allows our own style sheet and forms, and no script at
+/// all.
 const HEADERS: [(&str, &str); 6] = [
     (
         "content-security-policy",

@@ -12,11 +12,11 @@
 //! - an interval bin is uniform over its body, which is as good as its region where that is finite;
 //! - an atom (one value so frequent that it fills a bin) has its mass on that value alone;
 //! - where the region is wider than the body, a share of [`OUTSIDE_SHARE`] lies outside the body,
-//!   half on each side that is open. Half of it falls off exponentially with the distance; the other
-//!   half as 1 / (1 + distance) (a Lomax law of shape 1), for typing errors lie at any distance and
-//!   one of them must not outweigh thousands of values. Both reach past the region's cuts where
-//!   those are finite, so that the masses of all values of a bin sum to at most one: the nats are
-//!   never flattered.
+//!   half on each side that is open. Half of it falls off exponentially with the distance; the
+//!   other half as 1 / (1 + distance) (a Lomax law of shape 1), for typing errors lie at any
+//!   distance and one of them must not outweigh thousands of values. Both reach past the region's
+//!   cuts where those are finite, so that the masses of all values of a bin sum to at most one: the
+//!   nats are never flattered.
 
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,8 @@ impl Bin {
 pub struct Bins {
     /// The unit of every value here, or `None` where the source wrote none.
     pub unit: Option<String>,
-    /// The rounding step: the largest power of ten that nearly all training values are multiples of.
+    /// The rounding step: the largest power of ten that nearly all training values are multiples
+    /// of.
     pub step: f64,
     /// The median of the training values.
     pub median: f64,
@@ -358,10 +359,17 @@ fn merge_smallest(groups: &mut Vec<Group>) {
 }
 
 /// Lays the bodies out: an interval bin begins half a step below its first value and reaches to
-/// where the next bin begins, so that cuts fall between recorded values.
+/// where the next bin begins, so that cuts fall between recorded values. Values closer than a step
+/// (one in a hundred may be no multiple of it) are cut in their middle.
 fn bodies(groups: &[Group], step: f64, total: usize) -> Vec<Bin> {
     let half = step / 2.0;
-    let start = |group: &Group| group.first - half;
+    let start = |i: usize| {
+        let before = i.checked_sub(1).map(|before| groups[before].last);
+        let first = groups[i].first;
+        before.map_or(first - half, |last| {
+            (first - half).max(f64::midpoint(last, first))
+        })
+    };
     groups
         .iter()
         .enumerate()
@@ -374,9 +382,14 @@ fn bodies(groups: &[Group], step: f64, total: usize) -> Vec<Bin> {
                     share,
                 };
             }
-            let high = groups.get(i + 1).map_or(group.last + half, start);
+            let last = i + 1 == groups.len();
+            let high = if last {
+                group.last + half
+            } else {
+                start(i + 1)
+            };
             Bin {
-                low: start(group),
+                low: start(i),
                 high,
                 share,
             }

@@ -25,8 +25,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// A text becomes part of the vocabulary, and so of the model's folder, only when at least this many
-/// subjects share it, however low `subjects_min` is: one person's words never do.
+/// A text becomes part of the vocabulary, and so of the model's folder, only when at least this
+/// many subjects share it, however low `subjects_min` is: one person's words never do.
 const TEXT_SUBJECTS_MIN: u32 = 5;
 
 /// The options of a fit.
@@ -48,7 +48,8 @@ pub struct VocabularyOptions {
 
 impl VocabularyOptions {
     /// The options that the threshold leaves open, at the values that the project measures with:
-    /// 16 value bins, 25 wait bins (the model's), once-only from 50 subjects, 4,096 values, 256 texts.
+    /// 16 value bins, 25 wait bins (the model's), once-only from 50 subjects, 4,096 values, 256
+    /// texts.
     pub fn with_subjects_min(subjects_min: u32) -> Self {
         Self {
             subjects_min,

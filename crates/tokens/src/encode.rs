@@ -188,8 +188,8 @@ pub fn encode(vocabulary: &Vocabulary, timeline: &Timeline) -> Tokens {
 }
 
 /// The tokens of what may be known at `at`: events up to and including it, and no end. They are a
-/// prefix of [`encode`]'s. Only the times and ages of static events differ, and only where `at` lies
-/// before the entry or before birth, which then are not known yet: `at` stands for them.
+/// prefix of [`encode`]'s. Only the times and ages of static events differ, and only where `at`
+/// lies before the entry or before birth, which then are not known yet: `at` stands for them.
 pub fn encode_history(vocabulary: &Vocabulary, timeline: &Timeline, at: Instant) -> Tokens {
     let span = Span::of_history(timeline, at);
     walk(vocabulary, timeline.history(at), span)

@@ -1,15 +1,16 @@
 //! Where a code stands in its own hierarchy, read from the code's own spelling.
 //!
-//! Not a terminology server: a code whose spelling shows no hierarchy (SNOMED, RxNorm, LOINC) has no
-//! ancestors here. The rules, each from the code system's own documentation:
+//! Not a terminology server: a code whose spelling shows no hierarchy (SNOMED, RxNorm, LOINC) has
+//! no ancestors here. The rules, each from the code system's own documentation:
 //!
 //! - ICD-9-CM, ICD-10, ICD-10-CM: characters are dropped from the end down to the category, the
-//!   first three characters (four for the external causes `E...` of ICD-9-CM); the dot falls with the
-//!   last character after it. Codes written without the dot are treated alike.
-//! - ICD-10-PCS: seven characters, dropped down to the first three (section, body system, operation).
+//!   first three characters (four for the external causes `E...` of ICD-9-CM); the dot falls with
+//!   the last character after it. Codes written without the dot are treated alike.
+//! - ICD-10-PCS: seven characters, dropped down to the first three (section, body system,
+//!   operation).
 //! - ATC: seven characters, its levels have 5, 4, 3 and 1.
-//! - `A//B//C` shaped values: parts are dropped from the end. A part after `ICD//9` or `ICD//10` is an
-//!   ICD code and follows that rule first.
+//! - `A//B//C` shaped values: parts are dropped from the end. A part after `ICD//9` or `ICD//10` is
+//!   an ICD code and follows that rule first.
 //! - a variant `code=text` of the vocabulary falls to `code`.
 
 use longitude_core::Code;

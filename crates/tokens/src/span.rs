@@ -1,7 +1,8 @@
 //! Where the likelihood of one timeline begins and ends.
 //!
-//! - The entry is the stated start of observation (or birth, where that is later), or the first timed
-//!   event that is not birth where none is stated. What happens at the entry or before it is context, never scored.
+//! - The entry is the stated start of observation (or birth, where that is later), or the first
+//!   timed event that is not birth where none is stated. What happens at the entry or before it is
+//!   context, never scored.
 //! - The end is the known end of observation, or death, whichever is first. Where no end is known
 //!   and the subject did not die, the likelihood ends with the last event and has no survival term.
 //! - Static events and birth stand at the context time: the entry, or the first timed event that is

@@ -1,7 +1,7 @@
 //! The vocabulary: which codes have an identifier, their value bins, groups and frequencies.
 //!
-//! Identifiers: 0 is padding, 1 is unknown, then the kept codes in lexicographic order of system and
-//! value. A code that is not kept stands for its nearest kept ancestor (`hierarchy`), else for
+//! Identifiers: 0 is padding, 1 is unknown, then the kept codes in lexicographic order of system
+//! and value. A code that is not kept stands for its nearest kept ancestor (`hierarchy`), else for
 //! unknown. Not here: fitting (`builder`) and the walk along a timeline (`encode`).
 //!
 //! Variants: one code may have several entries, of which predicates see only the base code. Numbers

@@ -2,8 +2,8 @@
 //!
 //! `cases/tokens/NAME.timelines.txt` makes `NAME.vocabulary.txt` and `NAME.tokens.txt`; run with
 //! `UPDATE_EXPECT=1` to write them again, and read the difference. A line of the input is
-//! `subject ID start DAY end DAY` (`-` for unknown) or, tab-separated, `DAY CODE [NUMBER] [UNIT] [TEXT]`,
-//! again with `-` for nothing.
+//! `subject ID start DAY end DAY` (`-` for unknown) or, tab-separated, `DAY CODE [NUMBER] [UNIT]
+//! [TEXT]`, again with `-` for nothing.
 
 #![expect(
     clippy::unwrap_used,

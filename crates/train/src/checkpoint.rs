@@ -1,9 +1,9 @@
 //! Checkpoints: everything that a training needs to go on as if it had not stopped.
 //!
-//! A checkpoint is a folder `step-NNNNNNNNNN` with `checkpoint.safetensors` (weights, optimiser, best
-//! weights so far) and `state.json` (where the training stands, and digests of what it belongs to).
-//! It is written beside its place, synced, and renamed into it: a crash leaves the one before. The
-//! last two are kept.
+//! A checkpoint is a folder `step-NNNNNNNNNN` with `checkpoint.safetensors` (weights, optimiser,
+//! best weights so far) and `state.json` (where the training stands, and digests of what it belongs
+//! to). It is written beside its place, synced, and renamed into it: a crash leaves the one before.
+//! The last two are kept.
 
 use crate::evaluate::Nats;
 use crate::loader::Place;

@@ -22,8 +22,8 @@ pub enum Part {
 }
 
 impl Part {
-    /// The part of a subject by its split and, in `tuning`, by hash; none for subjects that training
-    /// must not see.
+    /// The part of a subject by its split and, in `tuning`, by hash; none for subjects that
+    /// training must not see.
     pub fn of(subject: SubjectId, split: Split) -> Option<Self> {
         match split {
             Split::Train => Some(Self::Learn),

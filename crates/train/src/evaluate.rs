@@ -1,4 +1,5 @@
-//! The likelihood of tokens under a model: for early stopping and for the report on held-out subjects.
+//! The likelihood of tokens under a model: for early stopping and for the report on held-out
+//! subjects.
 //!
 //! Days are the unit of the wait's density. The nats inside value bins depend on the vocabulary
 //! alone and are kept apart: no model can change them, but they belong to the likelihood of the

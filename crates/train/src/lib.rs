@@ -1,10 +1,12 @@
 //! The training loop: de-identified timelines in, a model and the account of its training out.
 //!
-//! [`TrainData`] takes only `Deidentified<Timeline>`; there is no other way in. Not here: the model's
-//! passes (`model`), the clock (the observer of the loop stops it), and the choice of options.
+//! [`TrainData`] takes only `Deidentified<Timeline>`; there is no other way in. Not here: the
+//! model's passes (`model`), the clock (the observer of the loop stops it), and the choice of
+//! options.
 //!
 //! ```text
-//! Deidentified<Timeline> --push--> TrainData --train(&Options, observe)--> Trained { model, record }
+//! Deidentified<Timeline> --push--> TrainData --train(&Options, observe)--> Trained { model, record
+//! }
 //!                                                  |        ^
 //!                                            checkpoints --resume
 //! ```

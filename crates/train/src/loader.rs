@@ -1,8 +1,8 @@
 //! From sequences to batches: cutting long timelines into windows, shuffling, packing.
 //!
 //! - A timeline longer than `context` becomes several windows. Each begins with the static events
-//!   and birth, then `overlap_positions` events that the window before has scored already, here context only, so
-//!   that every event is scored exactly once an epoch and none without a past.
+//!   and birth, then `overlap_positions` events that the window before has scored already, here
+//!   context only, so that every event is scored exactly once an epoch and none without a past.
 //! - Windows are packed one after the other without padding; attention does not cross from one to
 //!   the next. A batch takes windows while they fit into `batch_tokens`.
 //! - The order of windows is a new permutation each epoch, from the seed and the epoch alone.

@@ -175,7 +175,8 @@ pub struct Budget {
     pub epochs_max: f64,
 }
 
-/// How many steps fit into a budget, when evaluations take a fifth of the training's work. At least 1.
+/// How many steps fit into a budget, when evaluations take a fifth of the training's work. At least
+/// 1.
 pub fn plan_steps(data: &TrainData, options: &Options, budget: Budget) -> u64 {
     let batch = options.batch_tokens.max(1) as f64;
     let by_time = budget.tokens_per_second * budget.seconds / 1.2 / batch;

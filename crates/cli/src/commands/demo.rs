@@ -19,7 +19,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     once: bool,
     /// Synthetic patients
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
+    #[arg(long, default_value_t = 2000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
     patients: u32,
     /// Seconds of training
     #[arg(long, default_value_t = 90.0)]

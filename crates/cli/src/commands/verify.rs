@@ -1,4 +1,5 @@
-//! `longitude verify`: is the run what the institution signed? Offline, and naming what was altered.
+//! `longitude verify`: is the run what the institution signed? Offline, and naming what was
+//! altered.
 
 use crate::failure::{Failure, Kind};
 use crate::institution;

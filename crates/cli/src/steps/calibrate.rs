@@ -1,5 +1,5 @@
-//! Step: calibration on tuning subjects that took no part in early stopping, and the facts about the
-//! training population against which a new subject is held.
+//! Step: calibration on tuning subjects that took no part in early stopping, and the facts about
+//! the training population against which a new subject is held.
 
 use super::{deid, predict, questions, vocabulary};
 use crate::interrupt;

@@ -177,7 +177,7 @@ fn examples<'a>(labelled: &Labelled<'a>) -> Vec<(Example<'a>, bool)> {
     rows.zip(labelled.labels.iter().copied()).collect()
 }
 
-fn example<'a>(row: &'a Row) -> Example<'a> {
+fn example(row: &Row) -> Example<'_> {
     Example {
         timeline: &row.timeline,
         time: row.at,

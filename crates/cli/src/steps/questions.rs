@@ -112,10 +112,11 @@ pub(crate) fn tasks(run: &Run<'_>) -> Result<Vec<Task>> {
         .filter(|(_, split)| *split == Split::Train)
         .count();
     let mut options = DefaultTasksOptions::research();
-    // A set of a few dozen subjects would have no question at all; its report says what it is worth.
+    // A set of a few dozen subjects would have no question at all; its report says what it is
+    // worth.
     options.subjects_min = options
         .subjects_min
-        .min(u32::try_from(train / 10).unwrap_or(0).max(3));
+        .min(u32::try_from(train / 20).unwrap_or(0).max(3));
     Ok(default_tasks(&census, &options))
 }
 
@@ -158,9 +159,9 @@ pub(crate) fn rows(
     Ok(rows)
 }
 
-/// Labels the rows for a task. Where it is known until when a subject could have been observed, those
-/// who could not have been followed to the horizon are left out whatever happened to them: keeping
-/// only those of them who had the outcome early would make it look commoner than it is.
+/// Labels the rows for a task. Where it is known until when a subject could have been observed,
+/// those who could not have been followed to the horizon are left out whatever happened to them:
+/// keeping only those of them who had the outcome early would make it look commoner than it is.
 pub(crate) fn label<'a>(rows: &'a [Row], task: &Task, truth: Option<&KnownTruth>) -> Labelled<'a> {
     let mut labelled = Labelled {
         rows: Vec::new(),

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 type Page = Result<Html<String>, Problem>;
 
-fn html(title: &str, section: Section, content: &Markup) -> Page {
-    Ok(Html(page::console(title, section, content).into_string()))
+fn html(title: &str, section: Section, content: &Markup) -> Html<String> {
+    Html(page::console(title, section, content).into_string())
 }
 
 /// What the lists take.
@@ -27,11 +27,11 @@ pub(crate) struct ListQuery {
 /// `GET /`
 pub(crate) async fn worklist(State(app): State<Arc<App>>, Query(query): Query<ListQuery>) -> Page {
     let list = app.worklist(query.task.as_deref(), query.page.unwrap_or(0))?;
-    html(
+    Ok(html(
         "Patients",
         Section::Patients,
         &console::worklist::content(&list),
-    )
+    ))
 }
 
 /// `GET /style.css`
@@ -52,7 +52,7 @@ pub(crate) async fn patient(
         app.patient_page(subject, query.task.as_deref(), query.page.unwrap_or(0))
     })
     .await?;
-    html("Patient", Section::Patients, &content)
+    Ok(html("Patient", Section::Patients, &content))
 }
 
 /// What the forecast form sends.
@@ -79,12 +79,12 @@ pub(crate) async fn answer(State(app): State<Arc<App>>, Path(id): Path<String>) 
     let answer = app.answer(&id)?;
     let average = app.average(&answer.prediction.task);
     let content = console::answer::content(&answer, app.tasks(), app.responsible(), average);
-    html("Answer", Section::Patients, &content)
+    Ok(html("Answer", Section::Patients, &content))
 }
 
 /// `GET /model`
 pub(crate) async fn model(State(app): State<Arc<App>>) -> Page {
-    html("Model", Section::Model, &app.model_page()?)
+    Ok(html("Model", Section::Model, &app.model_page()?))
 }
 
 /// `GET /report.html`
@@ -94,11 +94,11 @@ pub(crate) async fn report(State(app): State<Arc<App>>) -> Page {
 
 /// `GET /contests`
 pub(crate) async fn inbox(State(app): State<Arc<App>>) -> Page {
-    html(
+    Ok(html(
         "Contests",
         Section::Contests,
         &console::contests::inbox(&app.contests()?),
-    )
+    ))
 }
 
 /// `POST /contests`
@@ -112,11 +112,11 @@ pub(crate) async fn file_case(
 
 /// `GET /contests/{case}`
 pub(crate) async fn case(State(app): State<Arc<App>>, Path(id): Path<String>) -> Page {
-    html(
+    Ok(html(
         "Case",
         Section::Contests,
         &console::contests::case(&app.case(&id)?),
-    )
+    ))
 }
 
 /// `POST /contests/{case}/transition`
@@ -132,9 +132,9 @@ pub(crate) async fn transition(
 
 /// `GET /ledger`
 pub(crate) async fn ledger(State(app): State<Arc<App>>) -> Page {
-    html(
+    Ok(html(
         "Ledger",
         Section::Ledger,
         &console::ledger::content(&app.ledger_page()?),
-    )
+    ))
 }

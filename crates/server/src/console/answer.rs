@@ -101,7 +101,7 @@ fn evidence_row(item: &Evidence) -> Markup {
             td.number { "\u{b1} " (format!("{:.2}", item.standard_error * 100.0)) }
             td.quiet {
                 @for one in item.sources.iter().rev().take(3) {
-                    div { (one.time.map(date).unwrap_or_else(|| "static".to_owned())) " " (source(&one.file, &one.record, one.row)) }
+                    div { (one.time.map_or_else(|| "static".to_owned(), date)) " " (source(&one.file, &one.record, one.row)) }
                 }
                 @if item.sources.len() > 3 { div { "and " (item.sources.len() - 3) " more" } }
             }

@@ -12,13 +12,16 @@ const BOTTOM: f64 = 40.0;
 const TOP: f64 = 14.0;
 const RIGHT: f64 = 14.0;
 
+/// A point (x, y) and, where known, an interval of y.
+pub(crate) type Point = (f64, f64, Option<(f64, f64)>);
+
 /// One line of a chart with its points (x, y) and, where known, an interval of y.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
     /// Shown in the legend.
     pub name: String,
     /// The points in order of x.
-    pub points: Vec<(f64, f64, Option<(f64, f64)>)>,
+    pub points: Vec<Point>,
     /// Whether the points are marked.
     pub marked: bool,
 }

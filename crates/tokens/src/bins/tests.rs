@@ -149,3 +149,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn values_closer_than_a_step_keep_their_bins_in_order() {
+    // A dose written once as 2.4 and often as the float next to it.
+    let mut values = vec![2.399_999_9; 40];
+    values.extend((0..20).map(|i| 2.4 + f64::from(i) * 0.000_1));
+    values.extend((0..60).map(|i| 3.0 + f64::from(i) * 0.013_7));
+    values.sort_by(f64::total_cmp);
+    let bins = Bins::fit(&values, None, 16).unwrap();
+    assert!(bins.bins.iter().all(|bin| bin.low <= bin.high));
+    assert!(
+        bins.bins.windows(2).all(|pair| pair[0].high <= pair[1].low),
+        "{:?}",
+        bins.bins
+    );
+}

@@ -33,7 +33,8 @@ fn vocabulary(timelines: &[Timeline], subjects_min: u32) -> Vocabulary {
     builder.finish().unwrap()
 }
 
-/// `-` nothing, a number the wait in hours to the next position, `|` and a number the censored wait.
+/// `-` nothing, a number the wait in hours to the next position, `|` and a number the censored
+/// wait.
 fn targets(events: &[(&str, Option<i64>)], start: Option<i64>, end: Option<i64>) -> String {
     let events = events.iter().map(|(code, hour)| event(code, *hour, None));
     let timeline = timeline(events.collect(), start, end);
@@ -180,7 +181,8 @@ proptest! {
                     (bin, Some(bins), Some(value)) => prop_assert_eq!(bins.bin(value), bin),
                     (bin, ..) => prop_assert!(false, "bin {} without a value", bin),
                 }
-                if let Next::Event { wait_us } | Next::Censored { wait_us } = tokens.next(position) {
+                let next = tokens.next(position);
+                if let Next::Event { wait_us } | Next::Censored { wait_us } = next {
                     prop_assert!(wait_us >= 0);
                 }
                 scored += u64::from(matches!(tokens.next(position), Next::Event { .. }));

@@ -45,7 +45,9 @@ fn any_tokens() -> impl Strategy<Value = Tokens> {
 proptest! {
     #[test]
     fn every_target_is_scored_once(
-        all in proptest::collection::vec(any_tokens(), 1..8), context in 1..40usize, overlap in 0..40usize
+        all in proptest::collection::vec(any_tokens(), 1..8),
+        context in 1..40usize,
+        overlap in 0..40usize
     ) {
         let mut sequences = Sequences::default();
         for one in &all {
@@ -74,7 +76,10 @@ proptest! {
     }
 
     #[test]
-    fn an_epoch_takes_every_window_once(lens in proptest::collection::vec(2..60usize, 1..30), seed in any::<u64>()) {
+    fn an_epoch_takes_every_window_once(
+        lens in proptest::collection::vec(2..60usize, 1..30),
+        seed in any::<u64>(),
+    ) {
         let mut sequences = Sequences::default();
         for len in &lens {
             sequences.push(&tokens(*len, 1, (0, 1000), true));
