@@ -15,8 +15,8 @@ use crate::ops::heads::value::Asked;
 use crate::ops::heads::wait::Seen;
 use crate::ops::rotary::Frequencies;
 
-/// Positions of a part, the fastest of those tried (576, 1152, 2304, whole batches) on shape D, where
-/// it saves an eighth of the time; shape A does not mind.
+/// Positions of a part, the fastest of those tried (576, 1152, 2304, whole batches) on shape D,
+/// where it saves an eighth of the time; shape A does not mind.
 const PART: usize = 576;
 
 /// Activations of one block that its backward pass needs, T positions.
@@ -121,8 +121,8 @@ impl std::fmt::Debug for Workspace {
 }
 
 impl Workspace {
-    /// Memory for batches of up to `positions_max` positions, and the device's threads. A batch goes
-    /// through the model in parts of whole segments, some hundred positions at once, so that
+    /// Memory for batches of up to `positions_max` positions, and the device's threads. A batch
+    /// goes through the model in parts of whole segments, some hundred positions at once, so that
     /// activations stay near the processor; a segment may be as long as `context` or a part.
     ///
     /// # Errors
