@@ -4,8 +4,92 @@
 use anyhow::{Result, bail};
 use std::path::Path;
 
-/// The benchmarks: name, what it measures, how it runs.
-const LIST: &[(&str, &str, &[&str])] = &[];
+/// The command that runs an example of one of our crates.
+macro_rules! example {
+    ($package:literal, $name:literal) => {
+        [
+            "cargo",
+            "run",
+            "--release",
+            "--locked",
+            "--package",
+            concat!("longitude-", $package),
+            "--example",
+            $name,
+            "--",
+        ]
+    };
+}
+
+/// The benchmarks: name, what it measures, how it runs. Further arguments are handed on.
+const LIST: &[(&str, &str, &[&str])] = &[
+    (
+        "ingest",
+        "FHIR resources a core-second and peak memory (PATH [THREADS])",
+        &example!("ingest", "throughput"),
+    ),
+    (
+        "hospital",
+        "synthetic patients a CPU-second (20000 [THREADS])",
+        &example!("hospital", "throughput"),
+    ),
+    (
+        "outcomes",
+        "base rates and the AUROC of the true risks (PATIENTS)",
+        &example!("hospital", "outcomes"),
+    ),
+    (
+        "store",
+        "MEDS events written, read and validated a CPU-second ([MEDS_DIR])",
+        &example!("store", "speed"),
+    ),
+    (
+        "model",
+        "training steps and sampling of shapes A and D, one thread and two",
+        &example!("model", "bench_step"),
+    ),
+    (
+        "model-torch",
+        "the same in PyTorch, to be run in turn with `model` (needs torch)",
+        &["python3", "cases/model/bench_torch.py"],
+    ),
+    (
+        "sampling",
+        "sampled events a CPU-second ([THREADS])",
+        &example!("predict", "throughput"),
+    ),
+    (
+        "eval",
+        "metrics and intervals of 200,000 rows",
+        &example!("eval", "speed"),
+    ),
+    (
+        "baseline",
+        "fits of 16,000 examples by 500 features",
+        &example!("baseline", "speed"),
+    ),
+    (
+        "demo",
+        "the main job at 20,000 patients, against the known truth (--to DIR)",
+        &[
+            "cargo",
+            "run",
+            "--release",
+            "--locked",
+            "--package",
+            "longitude-cli",
+            "--bin",
+            "longitude",
+            "--",
+            "demo",
+            "--once",
+            "--patients",
+            "20000",
+            "--seconds",
+            "240",
+        ],
+    ),
+];
 
 /// Runs the benchmark with the name given, or prints the list.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
