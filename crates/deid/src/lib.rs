@@ -14,6 +14,7 @@
 
 mod dates;
 mod key;
+mod known;
 mod moved;
 mod names;
 mod patterns;

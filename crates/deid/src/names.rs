@@ -114,3 +114,23 @@ pub(crate) const COMMON: &str = "\
     while who will with works would you your doctor nurse physician attending provider name \
     father son daughter wife husband unknown none electronically by mr mrs ms dr miss md rn do \
     np pa phd jr sr ii iii";
+
+/// Words that are names of persons or towns and, in lower case, everyday or clinical words.
+pub(crate) const EVERYDAY: &str = "\
+    amber art autumn baker ball bank banks barber bay beach beck bell best bill bird bishop black \
+    bloom blue bond bone boots booth bowls branch bridge brook brooks brown buck bush butcher \
+    butler carpenter chance christian city clay cliff coffin cold coma cook cooper cross crystal \
+    cunning daisy daly dare dawn day dean dick drew early east end english faith fallow ferry \
+    field fields finger fisher flood flower foot ford forest fox frank free french frost gamble \
+    garden gates ginger glass gold good gore grace grant graves gray green grey grove guy hale \
+    hand hands hardy harm hazel head heath heart heather high hill hills holiday hood hope hunt \
+    hunter iron ivy jack jay jewel joint joy junction key king knee lake lamb lane law light lily \
+    little long love low lung major mark marks mason max may mercy mild miles mill miller mills \
+    minor mood moody moon moor neck new noble nose olive page pain park parks payne pearl penny \
+    pepper pierce pike pill pillow poole pope port post potter pound powers price pride prince \
+    quarry ray read rest rice rich river rivers rob robin rock rose rush rusty sage salt sandy \
+    savage scales shank sharp short silver singer skin skinner small smart smith snow south spark \
+    speed spring staff star steel still stone street strong suture swallow sweet swift temple \
+    tender tidewater tiny town tremor valley van victor vein vessel violet wade walker wall ward \
+    waters weary webb weeks weight wells west wheeler white wild wilder will willow winter wise \
+    wolf wood woods worth young";

@@ -1,14 +1,15 @@
 //! The scrubber: finds identifiers in free text and replaces them.
 //!
-//! Rules only: patterns ([`crate::patterns`]), lists of names, strings that the caller knows. A
+//! Rules only: patterns ([`crate::patterns`]), lists of names, strings that the caller knows
+//! ([`crate::known`]). A
 //! name found once is found everywhere in its text. It is measured on annotated notes by
 //! `tests/notes.rs`; no scrubber finds everything, which is why Safe Harbor blanks notes.
 
+use crate::known::{Known, Strings};
 use crate::moved::{DatePlan, moved_date};
 use crate::names;
 use crate::patterns::{DATES, PATTERNS};
 use crate::policy::Identifier;
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 use regex::Regex;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -22,64 +23,6 @@ pub struct Found {
     pub end: usize,
     /// What it is.
     pub identifier: Identifier,
-}
-
-/// Strings that are known to identify the subject.
-pub(crate) struct KnownStrings(Option<AhoCorasick>);
-
-impl KnownStrings {
-    /// The strings, and their words of three letters or more.
-    pub(crate) fn new(identifiers: &[String]) -> Self {
-        let mut all = BTreeSet::new();
-        for identifier in identifiers {
-            all.insert(identifier.trim());
-            let words = identifier.split(|c: char| !c.is_alphanumeric());
-            all.extend(words.filter(|word| word.chars().count() >= 3));
-        }
-        all.remove("");
-        if all.is_empty() {
-            return Self(None);
-        }
-        let built = AhoCorasickBuilder::new()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(&all);
-        assert!(
-            built.is_ok(),
-            "the identifiers of one subject fit an automaton"
-        );
-        Self(built.ok())
-    }
-
-    /// Whether a text holds one.
-    pub(crate) fn is_in(&self, text: &str) -> bool {
-        self.find(text).next().is_some()
-    }
-
-    /// Where they stand as whole words.
-    fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Found> + 'a {
-        let matches = self.0.iter().flat_map(move |known| known.find_iter(text));
-        let spans = matches.map(|found| (found.start(), found.end()));
-        spans
-            .filter(move |&(start, end)| is_whole(text, start, end))
-            .map(|(start, end)| Found {
-                start,
-                end,
-                identifier: Identifier::Known,
-            })
-    }
-}
-
-/// Whether no word goes on beyond either end.
-fn is_whole(text: &str, start: usize, end: usize) -> bool {
-    let inner_first = text[start..end].chars().next();
-    let inner_last = text[start..end].chars().next_back();
-    let joins = |a: Option<char>, b: Option<char>| match (a, b) {
-        (Some(a), Some(b)) => a.is_alphanumeric() && b.is_alphanumeric(),
-        _ => false,
-    };
-    !joins(text[..start].chars().next_back(), inner_first)
-        && !joins(inner_last, text[end..].chars().next())
 }
 
 /// Finds and replaces identifiers in English text.
@@ -122,7 +65,11 @@ impl Scrubber {
 
     /// The identifiers in a text, in order, not overlapping.
     pub fn find(&self, text: &str) -> Vec<Found> {
-        let spans = self.spans(text, &KnownStrings(None));
+        let known = Known {
+            own: Strings::none(),
+            shared: &Strings::none(),
+        };
+        let spans = self.spans(text, &known);
         spans.into_iter().map(|span| span.found).collect()
     }
 
@@ -131,7 +78,7 @@ impl Scrubber {
         &self,
         text: &str,
         plan: DatePlan,
-        known: &KnownStrings,
+        known: &Known<'_>,
     ) -> (String, Vec<Identifier>) {
         let spans = self.spans(text, known);
         let moved = |span: &Span| {
@@ -147,9 +94,10 @@ impl Scrubber {
     pub(crate) fn scrub_term(
         &self,
         term: &str,
-        known: &KnownStrings,
+        known: &Known<'_>,
     ) -> Option<(String, Vec<Identifier>)> {
-        let mut spans: Vec<_> = known.find(term).map(Span::plain).collect();
+        let known = known.find_in_term(term).into_iter();
+        let mut spans: Vec<_> = known.map(Span::plain).collect();
         if term.contains('@') || (term.contains(' ') && term.bytes().any(|b| b.is_ascii_digit())) {
             let sure = [
                 Identifier::Email,
@@ -167,8 +115,9 @@ impl Scrubber {
         (!spans.is_empty()).then(|| replace(term, &spans, |_span| None))
     }
 
-    fn spans(&self, text: &str, known: &KnownStrings) -> Vec<Span> {
-        let mut spans: Vec<_> = known.find(text).map(Span::plain).collect();
+    fn spans(&self, text: &str, known: &Known<'_>) -> Vec<Span> {
+        let known = known.find(text).into_iter();
+        let mut spans: Vec<_> = known.map(Span::plain).collect();
         spans.extend(self.date_spans(text));
         for (identifier, pattern) in &self.patterns {
             let found = matches(pattern, text, *identifier).map(|found| self.trimmed(text, found));

@@ -5,10 +5,11 @@
 
 use crate::dates::Times;
 use crate::key::{Key, Subkey};
+use crate::known::{Known, Strings};
 use crate::moved::DatePlan;
 use crate::policy::{Changes, Identifier, Mode, Options, TextPolicy, is_age, is_coded_result};
 use crate::sealed::Deidentified;
-use crate::text::{KnownStrings, Scrubber};
+use crate::text::Scrubber;
 use longitude_core::{Code, EncounterId, Event, Instant, Observation, Origin, SubjectId, Timeline};
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub struct Deidentifier {
     origins: Subkey,
     shifts: Subkey,
     scrubber: Scrubber,
+    shared: Strings,
 }
 
 impl Deidentifier {
@@ -38,7 +40,17 @@ impl Deidentifier {
             origins: key.subkey("origin"),
             shifts: key.subkey("shift"),
             scrubber: Scrubber::new(),
+            shared: Strings::none(),
         }
+    }
+
+    /// With strings that identify wherever they stand, in any subject's notes: the names and numbers
+    /// of clinicians. They are replaced whole, whatever their case; single words among them are
+    /// passed over. They replace those of an earlier call.
+    #[must_use]
+    pub fn with_known(mut self, identifiers: &[String]) -> Self {
+        self.shared = Strings::of_all(identifiers);
+        self
     }
 
     /// De-identifies a timeline.
@@ -48,7 +60,8 @@ impl Deidentifier {
 
     /// De-identifies a timeline of whose subject some identifying strings are known (names and
     /// record numbers of the patient's record): they are replaced wherever they stand, whatever
-    /// their case, whole and word by word.
+    /// their case, whole and, if they are words, word by word. Everyday words and words of longer
+    /// names stay where they stand in lower case.
     pub fn timeline_with(
         &self,
         timeline: Timeline,
@@ -56,7 +69,10 @@ impl Deidentifier {
     ) -> (Deidentified<Timeline>, Changes) {
         let (subject, events, observation) = timeline.into_parts();
         let times = self.times(subject, &events, observation);
-        let known = KnownStrings::new(identifiers);
+        let known = Known {
+            own: Strings::of_subject(identifiers),
+            shared: &self.shared,
+        };
         let mut changes = Changes::default();
         changes.add(Identifier::Other);
         let events = events.into_iter();
@@ -122,7 +138,7 @@ impl Deidentifier {
         &self,
         mut event: Event,
         times: Times,
-        known: &KnownStrings,
+        known: &Known<'_>,
         changes: &mut Changes,
     ) -> Event {
         self.text(&mut event, times, known, changes);
@@ -147,7 +163,7 @@ impl Deidentifier {
     }
 
     /// Notes by the options, any other text only when it is a coded result.
-    fn text(&self, event: &mut Event, times: Times, known: &KnownStrings, changes: &mut Changes) {
+    fn text(&self, event: &mut Event, times: Times, known: &Known<'_>, changes: &mut Changes) {
         let Some(text) = event.text_value.take() else {
             return;
         };
@@ -165,7 +181,7 @@ impl Deidentifier {
     }
 
     /// Code, unit and element are terms of a vocabulary, but a source may have written into them.
-    fn terms(&self, event: &mut Event, known: &KnownStrings, changes: &mut Changes) {
+    fn terms(&self, event: &mut Event, known: &Known<'_>, changes: &mut Changes) {
         let mut clean = |term: &mut Arc<str>| {
             if let Some((cleaned, found)) = self.scrubber.scrub_term(term, known) {
                 changes.add_all(found);

@@ -12,6 +12,7 @@ mod hash;
 mod index;
 mod json;
 mod map;
+mod people;
 mod pieces;
 mod pipeline;
 mod read;

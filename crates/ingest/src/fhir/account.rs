@@ -48,7 +48,12 @@ impl<'s> Account<'s> {
     pub(crate) fn add(&mut self, file: &SourceFile, batch: Batch) -> Result<(), Error> {
         let mut events = batch.events.into_iter();
         let mut warnings = batch.warnings.into_iter();
+        let mut identifiers = batch.identifiers.into_iter();
         for outcome in batch.rows {
+            // Kept whatever becomes of the row: notes of other rows may hold them.
+            for (subject, text) in identifiers.by_ref().take(outcome.identifiers) {
+                self.sink.identifier(subject, &text).map_err(sink_error)?;
+            }
             let own_events = events.by_ref().take(outcome.events);
             let own_warnings = warnings.by_ref().take(outcome.warnings);
             self.row(file, outcome, own_events, own_warnings)?;

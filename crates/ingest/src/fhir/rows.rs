@@ -9,6 +9,7 @@ use super::hash::hash64;
 use super::index::{Index, Span};
 use super::json::{CodeableConcept, Head, Text};
 use super::map::{self, Record};
+use super::people;
 use super::time::{self, When};
 use super::types::{self, Treatment};
 use crate::options::EncounterEdge;
@@ -64,6 +65,8 @@ pub(crate) struct Outcome {
     pub(crate) events: usize,
     /// How many of the batch's warnings are this row's.
     pub(crate) warnings: usize,
+    /// How many of the batch's identifiers are this row's.
+    pub(crate) identifiers: usize,
     pub(crate) other_codings: u64,
     pub(crate) issue: Option<Note>,
 }
@@ -74,6 +77,8 @@ pub(crate) struct Batch {
     pub(crate) rows: Vec<Outcome>,
     pub(crate) events: Vec<(SubjectId, Event)>,
     pub(crate) warnings: Vec<Note>,
+    /// What identifies persons, with the subject in whose record it may stand (`None`: any).
+    pub(crate) identifiers: Vec<(Option<SubjectId>, String)>,
     /// Matters of the file, each with the row near it.
     pub(crate) file_issues: Vec<(u64, Note)>,
     /// The file as stored, once it has been read to its end.
@@ -115,6 +120,8 @@ struct Here {
     /// The reference through which the record got its time, where it has none of its own.
     dated_by: Option<Cow<'static, str>>,
     other_codings: u64,
+    /// The batch's identifiers before this row.
+    identifiers: usize,
 }
 
 impl<'w> Mapper<'w> {
@@ -137,6 +144,7 @@ impl<'w> Mapper<'w> {
                 span: Span::default(),
                 dated_by: None,
                 other_codings: 0,
+                identifiers: 0,
             },
         }
     }
@@ -190,6 +198,7 @@ impl<'w> Mapper<'w> {
         here.span = Span::default();
         here.dated_by = None;
         here.other_codings = 0;
+        here.identifiers = self.batch.identifiers.len();
     }
 
     fn finish(&mut self, events: usize, warnings: usize, issue: Option<Note>) {
@@ -199,6 +208,7 @@ impl<'w> Mapper<'w> {
             key: self.here.key,
             events: self.batch.events.len() - events,
             warnings: self.batch.warnings.len() - warnings,
+            identifiers: self.batch.identifiers.len() - self.here.identifiers,
             other_codings: self.here.other_codings,
             issue,
         });
@@ -210,6 +220,7 @@ impl<'w> Mapper<'w> {
             return Err(self.untyped(text));
         };
         self.here.kind = kind;
+        people::collect(text, kind, full_url, self);
         let unmapped = match treatment {
             Treatment::Mapped(mapped) => return map::dispatch(self, mapped, text, full_url),
             Treatment::NotSupported => IssueKind::NotSupported,
