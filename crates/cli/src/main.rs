@@ -16,6 +16,7 @@ mod progress;
 mod steps;
 
 use clap::{Parser, Subcommand};
+use failure::Failure;
 use std::process::ExitCode;
 
 /// Memory for many small strings from several threads: measured faster than the system's.
@@ -74,6 +75,8 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        // What stopped because of Ctrl-C says so, whatever error it came back with.
+        Err(_) if interrupt::requested() => failure::report(&Failure::interrupted().into()),
         Err(error) => failure::report(&error),
     }
 }

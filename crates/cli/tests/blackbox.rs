@@ -537,3 +537,58 @@ fn pages_render_in_a_real_browser() {
         assert!(dom.contains(heading), "{path}: {dom}");
     }
 }
+
+#[test]
+fn ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on() {
+    use std::io::{BufRead, Read};
+    let keep = tempfile::tempdir().unwrap();
+    let run = keep.path().join("run");
+    let institution = &made().institution;
+    let demo = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_longitude"));
+        command.args([
+            "demo",
+            "--once",
+            "--patients",
+            "240",
+            "--seconds",
+            "12",
+            "--port",
+            "0",
+        ]);
+        command
+            .arg("--to")
+            .arg(&run)
+            .arg("--institution")
+            .arg(institution);
+        command
+    };
+    let mut child = demo().stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut err = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("steps planned") {
+        line.clear();
+        assert!(
+            err.read_line(&mut line).unwrap() > 0,
+            "the demo ended before it trained"
+        );
+    }
+    let signalled = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(signalled.success());
+    let mut rest = String::new();
+    err.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    assert!(rest.contains("run the same command again"), "{rest}");
+    assert!(run.join("meds").is_dir() && !run.join("report.json").exists());
+    let output = demo().output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(
+        text(&output).contains("De-identify: done before"),
+        "{}",
+        text(&output)
+    );
+    assert_eq!(verify(&run, &key()).status.code(), Some(0));
+}

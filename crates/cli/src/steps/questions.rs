@@ -9,7 +9,9 @@ use super::deid;
 use crate::interrupt;
 use crate::pipeline::{Run, Source};
 use anyhow::{Context, Result};
-use longitude_core::{Instant, Label, ObservationSource, Split, SubjectId, Task, Timeline};
+use longitude_core::{
+    Code, Days, Instant, Label, ObservationSource, Predicate, Split, SubjectId, Task, Timeline,
+};
 use longitude_hospital::Truth;
 use longitude_predict::{
     Asked, Census, DefaultTasksOptions, IndexFit, IndexOptions, default_tasks, index_time,
@@ -117,7 +119,23 @@ pub(crate) fn tasks(run: &Run<'_>) -> Result<Vec<Task>> {
     options.subjects_min = options
         .subjects_min
         .min(u32::try_from(train / 20).unwrap_or(0).max(3));
-    Ok(default_tasks(&census, &options))
+    let tasks = default_tasks(&census, &options);
+    // Somebody may be asked about in any data set, if only to be told why there is no answer.
+    Ok(if tasks.is_empty() {
+        vec![death_within_a_year()]
+    } else {
+        tasks
+    })
+}
+
+fn death_within_a_year() -> Task {
+    Task {
+        id: "death_1y".to_owned(),
+        title: "Death within 1 year".to_owned(),
+        outcome: Predicate::code(Code::death()),
+        horizon: Days(365.0),
+        incident: false,
+    }
 }
 
 /// How prediction times are drawn, fitted on the training subjects. `draw` 0 is the judged one.
