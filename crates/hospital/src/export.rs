@@ -3,9 +3,12 @@
 //! Files bear `.partial` until all are complete; a stopped or failed export leaves none.
 
 use crate::fhir::{Pages, TYPES};
+use crate::identity::{FullName, Identity};
+use crate::person::Person;
 use crate::{Error, Options, patient};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -111,6 +114,9 @@ impl Files {
     fn fill(&mut self, options: &Options, threads: usize, stop: &AtomicBool) -> Result<(), Error> {
         let mut organizations = Pages::default();
         organizations.organizations();
+        for name in practitioners(options) {
+            organizations.practitioner(name);
+        }
         self.append(&organizations)?;
         let pool = pool(threads)?;
         let starts: Vec<u32> = (0..options.patients).step_by(CHUNK as usize).collect();
@@ -172,6 +178,15 @@ impl Files {
             drop(std::fs::remove_file(self.partial(at)));
         }
     }
+}
+
+/// The clinicians of all patients, each once.
+fn practitioners(options: &Options) -> BTreeSet<FullName> {
+    let all = (0..options.patients).map(|index| {
+        let person = Person::draw(options, index);
+        Identity::draw(options.seed, index, &person).0.physician
+    });
+    all.collect()
 }
 
 fn render(options: &Options, start: u32) -> Pages {

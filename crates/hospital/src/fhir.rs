@@ -8,6 +8,7 @@
 use crate::calendar::{civil, write_date, write_time};
 use crate::chronicle::{Entry, What};
 use crate::concepts::Concept;
+use crate::identity::FullName;
 use crate::measure::{Value, analyte, write_number};
 use crate::notes::Note;
 use crate::patient::Patient;
@@ -17,7 +18,7 @@ use base64::Engine as _;
 use std::sync::LazyLock;
 
 /// The resource types that are written, in the order of their files.
-pub(crate) const TYPES: [&str; 10] = [
+pub(crate) const TYPES: [&str; 11] = [
     "Organization",
     "Patient",
     "Encounter",
@@ -28,6 +29,7 @@ pub(crate) const TYPES: [&str; 10] = [
     "Procedure",
     "AllergyIntolerance",
     "DocumentReference",
+    "Practitioner",
 ];
 
 const ORGANIZATION: usize = 0;
@@ -40,6 +42,7 @@ const ADMINISTRATION: usize = 6;
 const PROCEDURE: usize = 7;
 const ALLERGY: usize = 8;
 const DOCUMENT: usize = 9;
+const PRACTITIONER: usize = 10;
 
 /// Lines of each resource type.
 #[derive(Clone, Default)]
@@ -76,7 +79,7 @@ impl Pages {
             .say(r#"","id":""#)
             .say(id);
         match kind {
-            ORGANIZATION | PATIENT => {}
+            ORGANIZATION | PATIENT | PRACTITIONER => {}
             ENCOUNTER => {
                 line.say("-e").number(number as u64);
             }
@@ -103,6 +106,18 @@ impl Pages {
                 .say(site.name());
             line.end(r#"""#);
         }
+    }
+
+    /// A clinician who signs notes.
+    pub(crate) fn practitioner(&mut self, name: FullName) {
+        let number = format!("{:05}", name.number());
+        let id = ["staff-", &number].concat();
+        let mut line = self.add(PRACTITIONER, "us-core-practitioner", (&id, 0));
+        line.say(r#""identifier":[{"system":"http://hospital.example.org/staff","value":"S"#)
+            .say(&number);
+        line.say(r#""}],"active":true,"name":["#)
+            .name(name)
+            .end("]");
     }
 
     /// All resources of a patient.
@@ -165,7 +180,10 @@ impl Pages {
         if person.moved && patient.death.is_none() {
             line.say(r#"","end":""#).time(patient.end);
         }
-        line.say(r#""}}],"managingOrganization":{"reference":"Organization/"#);
+        line.say(r#""}}],"contact":[{"relationship":[{"text":""#)
+            .say(who.relation);
+        line.say(r#""}],"name":"#).name(who.relative);
+        line.say(r#"}],"managingOrganization":{"reference":"Organization/"#);
         line.end([organization(person.site), r#""}"#].concat().as_str());
     }
 
@@ -358,6 +376,12 @@ impl Line<'_> {
 
     fn end(&mut self, text: &str) {
         self.say(text).say("}\n");
+    }
+
+    /// A `HumanName`.
+    fn name(&mut self, name: FullName) -> &mut Self {
+        self.say(r#"{"use":"official","family":""#).say(name.family);
+        self.say(r#"","given":[""#).say(name.given).say(r#""]}"#)
     }
 
     fn status(&mut self, element: &str, system: &str, code: &str) -> &mut Self {

@@ -19,9 +19,31 @@ pub(crate) struct Identity {
     pub(crate) street: String,
     pub(crate) city: &'static str,
     pub(crate) zip: String,
-    pub(crate) relative: String,
+    pub(crate) relative: FullName,
     pub(crate) relation: &'static str,
-    pub(crate) physician: String,
+    pub(crate) physician: FullName,
+}
+
+/// A name of somebody around the patient.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FullName {
+    pub(crate) family: &'static str,
+    pub(crate) given: &'static str,
+}
+
+impl FullName {
+    /// As it is read.
+    pub(crate) fn text(self) -> String {
+        format!("{} {}", self.given, self.family)
+    }
+
+    /// A number that no other name has.
+    pub(crate) fn number(self) -> usize {
+        let place = |list: &[&str], name| list.iter().position(|one| *one == name);
+        let male = || place(MALE, self.given).map_or(0, |at| FEMALE.len() + at);
+        let given = place(FEMALE, self.given).unwrap_or_else(male);
+        given * FAMILY.len() + place(FAMILY, self.family).unwrap_or(0)
+    }
 }
 
 const FEMALE: &[&str] = &[
@@ -220,10 +242,13 @@ impl Identity {
         let (city, zip3) = *r.pick(CITIES);
         let (relation, male_relative) = *r.pick(RELATIONS);
         let relative_given = *r.pick(if male_relative { MALE } else { FEMALE });
-        let relative = if r.chance(0.6) {
-            format!("{relative_given} {family}")
-        } else {
-            format!("{relative_given} {}", r.pick(FAMILY))
+        let relative = FullName {
+            given: relative_given,
+            family: if r.chance(0.6) {
+                family
+            } else {
+                *r.pick(FAMILY)
+            },
         };
         let ascii = |name: &str| -> String {
             name.chars()
@@ -255,8 +280,10 @@ impl Identity {
             relative,
             relation,
             physician: {
-                let given = if r.chance(0.5) { MALE } else { FEMALE };
-                format!("{} {}", r.pick(given), r.pick(FAMILY))
+                let list = if r.chance(0.5) { MALE } else { FEMALE };
+                let given = *r.pick(list);
+                let family = *r.pick(FAMILY);
+                FullName { family, given }
             },
         };
         (identity, random)

@@ -280,7 +280,7 @@ impl<'a> Draft<'a> {
         let who = self.who;
         self.say(who.relation);
         self.say(" ");
-        self.plant(IdentifierKind::RelativeName, &who.relative);
+        self.plant(IdentifierKind::RelativeName, &who.relative.text());
     }
 
     fn results(&mut self, facts: &Facts<'_>) {
@@ -338,7 +338,7 @@ impl<'a> Draft<'a> {
             self.say(".");
         }
         self.say_one(&["\nSigned, Dr. ", "\nElectronically signed by "]);
-        self.plant(IdentifierKind::ClinicianName, &who.physician);
+        self.plant(IdentifierKind::ClinicianName, &who.physician.text());
         self.say("\n");
     }
 }

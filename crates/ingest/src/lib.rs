@@ -45,8 +45,8 @@ pub trait Sink {
     ///
     /// # Errors
     /// When the string cannot be kept; ingest stops and returns [`Error::Sink`].
+    #[expect(unused_variables, reason = "the names document the parameters")]
     fn identifier(&mut self, subject: Option<SubjectId>, text: &str) -> io::Result<()> {
-        let _left_alone = (subject, text);
         Ok(())
     }
 

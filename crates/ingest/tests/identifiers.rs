@@ -1,7 +1,5 @@
 //! What identifies persons reaches the sink, in order, whatever becomes of the rows.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use longitude_core::{Event, Issue, IssueKind, SubjectId};
 use longitude_ingest::{Options, Sink, fhir};
 use std::io;

@@ -58,17 +58,17 @@ fn related_to(reference: &Value, mapper: &Mapper<'_>) -> Option<SubjectId> {
             let known = mapper.world.local.and_then(|index| index.target(urn));
             known.map_or_else(|| urn_id(urn), |(_, id)| id)
         }
-        _ => return None,
+        Target::Record { .. } | Target::Contained(_) | Target::Unresolvable => return None,
     };
     Some(SubjectId::from_source("Patient", id))
 }
 
 /// The one value or each of a list.
 fn each<'v>(value: &'v Value, mut take: impl FnMut(&'v Value)) {
-    match value {
-        Value::Array(items) => items.iter().for_each(take),
-        Value::Null => {}
-        one => take(one),
+    if let Some(items) = value.as_array() {
+        items.iter().for_each(take);
+    } else if !value.is_null() {
+        take(value);
     }
 }
 
