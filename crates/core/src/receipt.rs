@@ -40,7 +40,7 @@ impl Digest {
         Ok(Self::of(&serde_json::to_vec(value)?))
     }
 
-    /// The first 63 bits as a number that is not negative.
+    /// The first 8 bytes, big-endian and without their highest bit: never negative.
     pub fn leading_i63(&self) -> i64 {
         let mut head = [0; 8];
         head.copy_from_slice(&self.0[..8]);
