@@ -15,9 +15,9 @@ macro_rules! identifier {
         pub struct $name(pub i64);
 
         impl $name {
-            /// The identifier of a textual source id: the first 8 bytes, big-endian and without their highest
-            /// bit, of SHA-256 over the name of
-            /// the identifying authority, a zero byte and the id. Never negative.
+            /// The identifier of a textual source id: the first 8 bytes, big-endian and without
+            /// their highest bit, of SHA-256 over the name of the identifying authority, a zero
+            /// byte and the id. Never negative.
             pub fn from_source(authority: &str, id: &str) -> Self {
                 let digest = Digest::of_parts(&[authority.as_bytes(), &[0], id.as_bytes()]);
                 Self(digest.leading_i63())
