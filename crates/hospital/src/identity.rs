@@ -247,7 +247,7 @@ impl Identity {
             family: if r.chance(0.6) {
                 family
             } else {
-                *r.pick(FAMILY)
+                r.pick::<&str>(FAMILY)
             },
         };
         let ascii = |name: &str| -> String {

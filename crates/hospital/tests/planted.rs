@@ -103,9 +103,10 @@ impl Recall {
     fn add(&mut self, note: &NoteTruth, scrubbed: &str, days: i64) {
         for one in &note.planted {
             // A number alone may be a result's; an age stands before these words.
-            let text = match one.kind {
-                IdentifierKind::Age => [one.text.as_str(), "-year-old"].concat(),
-                _ => one.text.clone(),
+            let text = if one.kind == IdentifierKind::Age {
+                [one.text.as_str(), "-year-old"].concat()
+            } else {
+                one.text.clone()
             };
             let is_date = one.kind == IdentifierKind::Date;
             let left = stands_in(&text, scrubbed) && !(is_date && is_moved_other(one, note, days));
