@@ -44,9 +44,9 @@ impl Deidentifier {
         }
     }
 
-    /// With strings that identify wherever they stand, in any subject's notes: the names and numbers
-    /// of clinicians. They are replaced whole, whatever their case; single words among them are
-    /// passed over. They replace those of an earlier call.
+    /// With strings that identify wherever they stand, in any subject's notes: the names and
+    /// numbers of clinicians. They are replaced whole, whatever their case; single words among them
+    /// are passed over. They replace those of an earlier call.
     #[must_use]
     pub fn with_known(mut self, identifiers: &[String]) -> Self {
         self.shared = Strings::of_all(identifiers);

@@ -39,8 +39,8 @@ pub trait Sink {
     /// When the issue cannot be kept; ingest stops and returns [`Error::Sink`].
     fn issue(&mut self, issue: Issue) -> io::Result<()>;
 
-    /// Takes one string that identifies a person: a name, a number, an address. `None` means that it
-    /// may stand in the record of any subject (a clinician's). Calls come before the events and
+    /// Takes one string that identifies a person: a name, a number, an address. `None` means that
+    /// it may stand in the record of any subject (a clinician's). Calls come before the events and
     /// issues of the same row; the same string may come again. Left alone, strings are dropped.
     ///
     /// # Errors

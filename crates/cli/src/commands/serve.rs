@@ -56,7 +56,7 @@ pub(crate) fn start(folder: &Path, institution: &Opened, port: u16) -> Result<Ru
         let mend = "see `longitude verify`, and restore the files from a copy or run again";
         return Err(Failure::new(Kind::Verification, message, mend).into());
     }
-    let deidentifier = steps::deid::deidentifier_of(institution.keys.deid_key(), &options)?;
+    let deidentifier = steps::deid::deidentifier_of(institution.keys.deid_key(), &options);
     let keys = Keys {
         institution: &institution.keys,
         deidentifier: Some(deidentifier),

@@ -3,24 +3,24 @@
 use crate::interrupt;
 use crate::pipeline::{Left, Run};
 use crate::progress::Step;
-use crate::steps::ingest::write_options;
+use crate::steps::ingest::{IDENTIFIERS, Known, write_options};
 use anyhow::{Context, Result};
-use longitude_core::Timeline;
+use longitude_core::{SubjectId, Timeline};
 use longitude_deid::{Changes, Deidentifier, Key, Mode, Options, Reopened};
 use longitude_store::Dataset;
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 
 /// The de-identifier of this institution and these settings.
-pub(crate) fn deidentifier(run: &Run<'_>) -> Result<Deidentifier> {
+pub(crate) fn deidentifier(run: &Run<'_>) -> Deidentifier {
     deidentifier_of(run.job.institution.keys.deid_key(), run.options())
 }
 
 /// The de-identifier of a key and settings.
-pub(crate) fn deidentifier_of(
-    key: &[u8; 32],
-    options: &crate::config::RunOptions,
-) -> Result<Deidentifier> {
-    Ok(Deidentifier::new(&Key::from_bytes(*key), &rule(options)))
+pub(crate) fn deidentifier_of(key: &[u8; 32], options: &crate::config::RunOptions) -> Deidentifier {
+    Deidentifier::new(&Key::from_bytes(*key), &rule(options))
 }
 
 /// The rule of de-identification that the settings name.
@@ -34,7 +34,8 @@ fn rule(options: &crate::config::RunOptions) -> Options {
 /// The step of the pipeline.
 pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
     let source = Dataset::open(&run.layout.identified())?;
-    let deidentifier = deidentifier(run)?;
+    let known = Identifiers::read(&run.layout.identified().join(IDENTIFIERS))?;
+    let deidentifier = deidentifier(run).with_known(known.of(None));
     let mut changes = Changes::default();
     let mut failed = None;
     let sealed = source.timelines(None).map_while(|one| {
@@ -42,7 +43,7 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
             return None;
         }
         match one {
-            Ok(timeline) => Some(seal(&deidentifier, timeline, &mut changes)),
+            Ok(timeline) => Some(seal(&deidentifier, timeline, &known, &mut changes)),
             Err(error) => {
                 failed = Some(error);
                 None
@@ -77,8 +78,38 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
     })
 }
 
-fn seal(deidentifier: &Deidentifier, timeline: Timeline, changes: &mut Changes) -> Timeline {
-    let (sealed, changed) = deidentifier.timeline(timeline);
+/// The strings that identify, by the subject in whose record they may stand; none: everybody's.
+struct Identifiers(BTreeMap<Option<SubjectId>, Vec<String>>);
+
+impl Identifiers {
+    /// Reads the file of ingest. Sources without persons' records (MEDS) leave none.
+    fn read(path: &Path) -> Result<Self> {
+        let mut identifiers = BTreeMap::<_, Vec<String>>::new();
+        if path.exists() {
+            let file = File::open(path).context(IDENTIFIERS)?;
+            for line in BufReader::new(file).lines() {
+                let known: Known =
+                    serde_json::from_str(&line.context(IDENTIFIERS)?).context(IDENTIFIERS)?;
+                let texts = identifiers.entry(known.subject).or_default();
+                texts.push(known.text);
+            }
+        }
+        Ok(Self(identifiers))
+    }
+
+    fn of(&self, subject: Option<SubjectId>) -> &[String] {
+        self.0.get(&subject).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn seal(
+    deidentifier: &Deidentifier,
+    timeline: Timeline,
+    known: &Identifiers,
+    changes: &mut Changes,
+) -> Timeline {
+    let own = known.of(Some(timeline.subject()));
+    let (sealed, changed) = deidentifier.timeline_with(timeline, own);
     changes.merge(&changed);
     sealed.into_inner()
 }

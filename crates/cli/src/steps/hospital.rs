@@ -14,6 +14,8 @@ pub(crate) fn options(patients: u32, seed: u64) -> Options {
     Options {
         patients,
         seed,
+        // The run splits by pseudonym, which the hospital cannot know: everybody has a truth.
+        truth_patients_max: patients,
         ..Options::standard()
     }
 }

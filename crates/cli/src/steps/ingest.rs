@@ -66,8 +66,11 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
     if identified.exists() {
         fs::remove_dir_all(&identified)?;
     }
-    let spans = spans(run)?;
-    let account = read_into(&from, &identified, run.threads(), &spans)?;
+    let beside = Beside {
+        spans: spans(run)?,
+        identifiers: true,
+    };
+    let account = read_into(&from, &identified, run.threads(), &beside)?;
     private(&identified)?;
     interrupt::check()?;
     ensure!(
@@ -124,7 +127,17 @@ fn private(folder: &Path) -> Result<()> {
 /// Observation spans that a source states beside its records.
 type Spans = BTreeMap<SubjectId, Observation>;
 
-/// The synthetic hospital's registration office knows who moved away when; FHIR has no place for it.
+/// What comes and goes beside the records.
+#[derive(Default)]
+struct Beside {
+    spans: Spans,
+    /// Whether the strings that identify are kept for the de-identifier. A data set converted for
+    /// others holds none.
+    identifiers: bool,
+}
+
+/// The synthetic hospital's registration office knows who moved away when; FHIR has no place for
+/// it.
 fn spans(run: &Run<'_>) -> Result<Spans> {
     if !matches!(run.job.source, Source::Hospital { .. }) {
         return Ok(Spans::new());
@@ -146,16 +159,16 @@ fn spans(run: &Run<'_>) -> Result<Spans> {
 /// Reads records of any known format and writes them as an identified MEDS data set, with
 /// `issues.jsonl` beside its folders.
 pub(crate) fn into_meds(from: &Path, to: &Path, threads: usize) -> Result<Account> {
-    read_into(from, to, threads, &Spans::new())
+    read_into(from, to, threads, &Beside::default())
 }
 
-fn read_into(from: &Path, to: &Path, threads: usize, spans: &Spans) -> Result<Account> {
+fn read_into(from: &Path, to: &Path, threads: usize, beside: &Beside) -> Result<Account> {
     if to.exists() && fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
         let message = format!("{} is not empty", to.display());
         return Err(Failure::new(Kind::Busy, message, "name a new folder with --to").into());
     }
     match detect(from)? {
-        Format::Fhir => fhir_into_meds(from, to, threads, spans),
+        Format::Fhir => fhir_into_meds(from, to, threads, beside),
         Format::Meds => meds_into_meds(from, to),
     }
 }
@@ -176,13 +189,37 @@ struct IntoMeds {
     writer: Writer,
     issues: BufWriter<File>,
     subjects: BTreeSet<SubjectId>,
+    known: BTreeSet<Known>,
     export: Option<longitude_core::Instant>,
 }
+
+/// A string that identifies a person: a line of `identifiers.jsonl`, which stays inside the walls.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Known {
+    /// In whose record it may stand; none for everybody's.
+    pub(crate) subject: Option<SubjectId>,
+    /// The string.
+    pub(crate) text: String,
+}
+
+/// The file of identifying strings, beside the identified data set.
+pub(crate) const IDENTIFIERS: &str = "identifiers.jsonl";
+/// Shorter strings are initials and states: they would take words from notes, and tell little.
+const IDENTIFIER_LETTERS_MIN: usize = 3;
 
 impl Sink for IntoMeds {
     fn event(&mut self, subject: SubjectId, event: Event) -> io::Result<()> {
         self.subjects.insert(subject);
         self.writer.push(subject, event).map_err(io::Error::other)
+    }
+
+    fn identifier(&mut self, subject: Option<SubjectId>, text: &str) -> io::Result<()> {
+        let text = text.trim();
+        if text.chars().count() >= IDENTIFIER_LETTERS_MIN {
+            let text = text.to_owned();
+            self.known.insert(Known { subject, text });
+        }
+        Ok(())
     }
 
     fn issue(&mut self, issue: Issue) -> io::Result<()> {
@@ -191,7 +228,7 @@ impl Sink for IntoMeds {
     }
 }
 
-fn fhir_into_meds(from: &Path, to: &Path, threads: usize, spans: &Spans) -> Result<Account> {
+fn fhir_into_meds(from: &Path, to: &Path, threads: usize, beside: &Beside) -> Result<Account> {
     let parent = to
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -204,6 +241,7 @@ fn fhir_into_meds(from: &Path, to: &Path, threads: usize, spans: &Spans) -> Resu
         writer: Writer::create(to, write_options("identified"))?,
         issues: BufWriter::new(issues),
         subjects: BTreeSet::new(),
+        known: BTreeSet::new(),
         export: None,
     };
     let options = longitude_ingest::Options::standard(threads);
@@ -211,14 +249,30 @@ fn fhir_into_meds(from: &Path, to: &Path, threads: usize, spans: &Spans) -> Resu
     interrupt::check()?;
     sink.export = report.export_time;
     for subject in &sink.subjects {
-        let span = spans.get(subject).copied();
+        let span = beside.spans.get(subject).copied();
         sink.writer
             .observe(*subject, span.unwrap_or_else(|| observation(sink.export)))?;
     }
     sink.issues.flush()?;
     let summary: Summary = sink.writer.finish()?;
+    if beside.identifiers {
+        write_known(&to.join(IDENTIFIERS), &sink.known)?;
+    }
     fs::rename(&issues_path, to.join("issues.jsonl"))?;
     account_of_fhir(&report, summary.subjects)
+}
+
+/// Only the owner may read the strings, wherever the data set was put.
+fn write_known(path: &Path, known: &BTreeSet<Known>) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut lines = Vec::new();
+    for one in known {
+        serde_json::to_writer(&mut lines, one)?;
+        lines.push(b'\n');
+    }
+    write_atomically(path, &lines)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(())
 }
 
 /// FHIR states no observation span; where the export says when it was made, that is its end.
