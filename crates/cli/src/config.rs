@@ -57,7 +57,7 @@ impl RunOptions {
             epochs_max: 30,
             training_seconds: 90.0,
             samples: 64,
-            future_events_max: 192,
+            future_events_max: 512,
             resamples: 300,
             threads: None,
         }

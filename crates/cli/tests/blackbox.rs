@@ -211,11 +211,14 @@ fn no_planted_identifier_leaves_the_walls() {
     ] {
         read_all(&run.join(name), &mut outside);
     }
+    planted.sort_unstable();
+    planted.dedup();
+    let outside = String::from_utf8_lossy(&outside);
     for one in &planted {
-        let found = outside
-            .windows(one.len())
-            .any(|window| window == one.as_bytes());
-        assert!(!found, "a planted identifier is in an output");
+        assert!(
+            !outside.contains(one),
+            "a planted identifier is in an output"
+        );
     }
 }
 
@@ -224,8 +227,8 @@ fn read_all(path: &Path, into: &mut Vec<u8>) {
         for entry in fs::read_dir(path).unwrap() {
             read_all(&entry.unwrap().path(), into);
         }
-    } else if let Ok(bytes) = fs::read(path) {
-        into.extend(bytes);
+    } else if path.extension().is_none_or(|end| end != "safetensors") {
+        into.extend(fs::read(path).unwrap());
     }
 }
 
