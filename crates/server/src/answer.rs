@@ -28,7 +28,7 @@ pub struct Answer {
     pub asked: String,
 }
 
-/// A value whose ledger entry is durable. Only [`record`] makes one, so a handler that answers with
+/// A value whose ledger entry is durable. Only `record` makes one, so a handler that answers with
 /// `Audited<Answer>` cannot answer without an entry.
 #[derive(Debug)]
 pub struct Audited<T>(T);
