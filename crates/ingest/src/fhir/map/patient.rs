@@ -3,8 +3,9 @@
 use super::record;
 use crate::fhir::json::{CodeableConcept, Coding, Present, Text};
 use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::time::When;
 use crate::fhir::{codes, json};
-use longitude_core::{Code, IssueKind};
+use longitude_core::{Code, IssueKind, Precision};
 use serde::Deserialize;
 
 const RACE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race";
@@ -101,13 +102,30 @@ fn map(patient: &Patient<'_>, mapper: &mut Mapper<'_>, id: Option<&str>) -> Resu
     Ok(())
 }
 
+/// A death of which only the day is written stands at the last moment that this day covers anywhere
+/// on earth (midnight at UTC-12): the care of the last day then comes before the death, and not the
+/// death of a morning before the discharge that it ended.
+fn end_of_day(when: When) -> When {
+    const LATEST_MICROS: i64 = 36 * 3_600_000_000 - 1;
+    match when.precision {
+        Precision::Day => When {
+            instant: when.instant.shifted(LATEST_MICROS),
+            ..when
+        },
+        Precision::Year | Precision::Month | Precision::Time => when,
+    }
+}
+
 /// Birth and death. A death whose time is not told makes no event, for its time would be invented.
 fn life(patient: &Patient<'_>, mapper: &mut Mapper<'_>) {
     if let Some(when) = mapper.time("Patient.birthDate", patient.birth_date.as_ref()) {
         mapper.event(Code::birth(), Some(when), "Patient.birthDate");
     }
     let died = patient.deceased_date_time.as_ref();
-    if let Some(when) = mapper.time("Patient.deceasedDateTime", died) {
+    if let Some(when) = mapper
+        .time("Patient.deceasedDateTime", died)
+        .map(end_of_day)
+    {
         mapper.event(Code::death(), Some(when), "Patient.deceasedDateTime");
     } else if patient.deceased_boolean == Some(true) {
         mapper.warn(Note::at(IssueKind::MissingTime, "Patient.deceasedBoolean"));
