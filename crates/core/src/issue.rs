@@ -43,10 +43,35 @@ pub enum IssueKind {
     InvalidField,
     /// The file cannot be read.
     UnreadableFile,
+    /// A row has more or fewer fields than the header, or quotes that do not close.
+    InvalidRow,
+    /// The document is not well-formed XML.
+    InvalidXml,
+    /// A message or segment breaks the rules of HL7 v2.
+    InvalidSegment,
+    /// A table that the format knows is absent.
+    MissingTable,
+    /// A column that the mapping reads is absent.
+    MissingColumn,
+    /// A value that no living person has; it is kept and flagged.
+    ImplausibleValue,
+    /// The values of one unit look like those of another.
+    UnitMixUp,
+    /// A code that its code system does not have; it is kept as written.
+    UnknownCode,
+    /// A code that stands for nothing (`No matching concept`).
+    UnmappedCode,
+    /// An event before its subject's birth, after the death, or after the export.
+    TimeOrder,
+    /// A link between two records of persons that contradicts another.
+    ConflictingLink,
+    /// A row that the mapping leaves out on purpose.
+    Filtered,
 }
 
 impl IssueKind {
     /// What happened and how to mend it, in one line without a patient's value.
+    #[expect(clippy::too_many_lines, reason = "one list of all kinds")]
     pub fn explanation(self) -> (&'static str, &'static str) {
         match self {
             Self::InvalidJson => ("the line is not valid JSON", "export the file again"),
@@ -87,6 +112,51 @@ impl IssueKind {
             ),
             Self::InvalidField => ("a field has the wrong type", "correct it at the source"),
             Self::UnreadableFile => ("the file cannot be read", "check its permissions"),
+            Self::InvalidRow => (
+                "the row does not have the header's fields, or a quote does not close",
+                "check delimiter and quotes, and export the table again",
+            ),
+            Self::InvalidXml => ("the document is not well-formed XML", "export it again"),
+            Self::InvalidSegment => (
+                "the message breaks the rules of HL7 v2",
+                "correct it at the sending system",
+            ),
+            Self::MissingTable => (
+                "a table of the format is absent",
+                "export it, or go on without its events",
+            ),
+            Self::MissingColumn => (
+                "a column that the mapping reads is absent",
+                "export it, or change the mapping",
+            ),
+            Self::ImplausibleValue => (
+                "no living person has this value; it is kept and flagged",
+                "check unit and value at the source",
+            ),
+            Self::UnitMixUp => (
+                "the values look as if they were in another unit",
+                "check the unit at the source",
+            ),
+            Self::UnknownCode => (
+                "the code system does not have the code; it is kept as written",
+                "check the system and its version",
+            ),
+            Self::UnmappedCode => (
+                "the code stands for nothing",
+                "map it, or export the source code too",
+            ),
+            Self::TimeOrder => (
+                "the event stands before birth, after death or after the export",
+                "check the time at the source",
+            ),
+            Self::ConflictingLink => (
+                "two statements about who is who contradict each other",
+                "decide it by hand and state it in the id map",
+            ),
+            Self::Filtered => (
+                "the mapping leaves the row out on purpose",
+                "nothing to mend",
+            ),
         }
     }
 }

@@ -23,7 +23,7 @@ mod timeline;
 mod trajectory;
 
 pub use code::Code;
-pub use event::{Event, Origin};
+pub use event::{AsWritten, Comparator, Event, Origin};
 pub use id::{EncounterId, SubjectId};
 pub use issue::{Issue, IssueCounts, IssueKind, Location, RowCounts};
 pub use prediction::{

@@ -98,6 +98,23 @@ impl Instant {
     }
 }
 
+impl Precision {
+    /// The end of the interval that starts at `time` and is one unit of this precision long, by
+    /// the UTC calendar; `time` itself where the time of day is known.
+    #[must_use]
+    pub fn end_of(self, time: Instant) -> Instant {
+        let length = match self {
+            Self::Time => return time,
+            Self::Day => jiff::Span::new().days(1),
+            Self::Month => jiff::Span::new().months(1),
+            Self::Year => jiff::Span::new().years(1),
+        };
+        let end = time.civil().checked_add(length).ok();
+        let zoned = end.and_then(|end| end.to_zoned(TimeZone::UTC).ok());
+        zoned.map_or(time, |zoned| Instant(zoned.timestamp().as_microsecond()))
+    }
+}
+
 impl Sub for Instant {
     type Output = Days;
 

@@ -10,7 +10,9 @@ use crate::moved::DatePlan;
 use crate::policy::{Changes, Identifier, Mode, Options, TextPolicy, is_age, is_coded_result};
 use crate::sealed::Deidentified;
 use crate::text::Scrubber;
-use longitude_core::{Code, EncounterId, Event, Instant, Observation, Origin, SubjectId, Timeline};
+use longitude_core::{
+    AsWritten, Code, EncounterId, Event, Instant, Observation, Origin, SubjectId, Timeline,
+};
 use std::fmt;
 use std::sync::Arc;
 
@@ -121,6 +123,7 @@ impl Deidentifier {
             record,
             element: Arc::clone(&origin.element),
             row: 0,
+            rule: Arc::clone(&origin.rule),
         }
     }
 
@@ -156,6 +159,13 @@ impl Deidentifier {
             changes.add(Identifier::Date);
         }
         event.end_time = event.end_time.map(|time| times.of(time));
+        event.recorded_time = event.recorded_time.map(|time| times.of(time));
+        if let Some(written) = &mut event.as_written {
+            self.written(written, known, changes);
+            if event.numeric_value.is_none() || is_age(&event.code.system, &event.code.value) {
+                written.numeric_value = None;
+            }
+        }
         event.utc_offset_minutes = None;
         let pseudonym = |EncounterId(id)| EncounterId(self.encounters.pseudonym(id));
         event.encounter = event.encounter.map(pseudonym);
@@ -178,6 +188,22 @@ impl Deidentifier {
         } else {
             changes.add(Identifier::Text);
         }
+    }
+
+    /// The source's own terms are cleaned like the event's.
+    fn written(&self, written: &mut AsWritten, known: &Known<'_>, changes: &mut Changes) {
+        let mut clean = |term: &mut Arc<str>| {
+            if let Some((cleaned, found)) = self.scrubber.scrub_term(term, known) {
+                changes.add_all(found);
+                *term = cleaned.into();
+            }
+        };
+        if let Some(Code { system, value }) = &mut written.code {
+            clean(system);
+            clean(value);
+        }
+        written.unit.iter_mut().for_each(&mut clean);
+        written.flag.iter_mut().for_each(&mut clean);
     }
 
     /// Code, unit and element are terms of a vocabulary, but a source may have written into them.

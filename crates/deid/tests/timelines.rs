@@ -35,6 +35,7 @@ fn event(code: &str, time: Option<Instant>, text: Option<&str>) -> Event {
         record: "Observation/88123456".into(),
         element: "Observation.value".into(),
         row: 3,
+        rule: "fhir/Observation@1".into(),
     };
     let mut event = Event::new(Code::from_meds(code), time, origin);
     event.text_value = text.map(Into::into);

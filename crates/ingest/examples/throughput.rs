@@ -3,7 +3,7 @@
 //! PATH [THREADS]`. Not a part of the product.
 
 use longitude_core::{Event, Issue, SubjectId};
-use longitude_ingest::{Options, Sink, fhir};
+use longitude_ingest::{Options, Sink, ingest};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -27,8 +27,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let threads = arguments.next().map_or(Ok(2), |text| text.parse())?;
     let mut sink = Count(0);
     let options = Options::standard(threads);
-    let report = fhir(
-        Path::new(&path),
+    let report = ingest(
+        &[Path::new(&path)],
         &options,
         &AtomicBool::new(false),
         &mut sink,

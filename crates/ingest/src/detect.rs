@@ -1,34 +1,100 @@
-//! What a path holds, told from names alone: FHIR or MEDS. It reads no record.
+//! What a path holds: each file goes to the one format that claims it. Names decide; where a name
+//! says too little, the reader of the format looks at the first bytes.
 
 use crate::Error;
-use crate::fhir::files;
+use crate::files::{self, Found, SourceFile, extension};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// A format of records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// A format of records. The order is the order in which formats are read.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// FHIR R4: NDJSON, bundles or single resources. Read by [`crate::fhir`].
+    /// FHIR R4: NDJSON, bundles or single resources.
     Fhir,
     /// A MEDS data set: a folder with Parquet files under `data/`. Read by `store`.
     Meds,
 }
 
-/// Tells what `path` holds. A folder with Parquet under `data/` is MEDS, whatever JSON stands in
-/// its metadata; else any NDJSON or JSON file makes it FHIR.
+impl Format {
+    /// The format's name, as reports and receipts say it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fhir => "fhir",
+            Self::Meds => "meds",
+        }
+    }
+}
+
+/// Files by format.
+#[derive(Debug, Default)]
+pub(crate) struct Sorted {
+    pub(crate) files: BTreeMap<Format, Vec<SourceFile>>,
+    /// Files of no known format, sorted.
+    pub(crate) ignored: Vec<String>,
+    /// Files and folders that the system refuses, sorted.
+    pub(crate) unreadable: Vec<String>,
+}
+
+/// Gives each file to its format. Parquet under `data/` makes the whole a MEDS data set, whatever
+/// JSON stands in its metadata.
+pub(crate) fn sort(found: Found) -> Sorted {
+    let mut sorted = Sorted {
+        ignored: found.ignored,
+        unreadable: found.unreadable,
+        ..Sorted::default()
+    };
+    if found.files.iter().any(is_meds) {
+        sorted.files.insert(Format::Meds, found.files);
+        return sorted;
+    }
+    for file in found.files {
+        match claim(&file) {
+            Some(format) => sorted.files.entry(format).or_default().push(file),
+            None => sorted.ignored.push(file.name.to_string()),
+        }
+    }
+    sorted.ignored.sort();
+    sorted
+}
+
+fn is_meds(file: &SourceFile) -> bool {
+    let in_data = file.name.starts_with("data/") || file.name.contains("/data/");
+    in_data && extension(&file.name) == "parquet"
+}
+
+/// The format that a file is of.
+fn claim(file: &SourceFile) -> Option<Format> {
+    match extension(&file.name).as_str() {
+        "ndjson" | "jsonl" | "json" => Some(Format::Fhir),
+        _ => None,
+    }
+}
+
+/// Tells which formats `path` holds.
 ///
 /// # Errors
-/// When the path does not exist, cannot be read, holds no file, or holds neither format.
-pub fn detect(path: &Path) -> Result<Format, Error> {
-    let found = files::find(path)?;
-    if found.has_parquet {
-        return Ok(Format::Meds);
+/// When the path does not exist, cannot be read, holds no file, or holds no known format.
+pub fn detect(path: &Path) -> Result<BTreeSet<Format>, Error> {
+    let sorted = sort(files::find(path)?);
+    check(&sorted, path)?;
+    let mut formats: BTreeSet<Format> = sorted.files.keys().copied().collect();
+    if formats.is_empty() {
+        // Nothing but what the system refuses: the reader says so file by file.
+        formats.insert(Format::Fhir);
     }
-    if !found.files.is_empty() || !found.unreadable.is_empty() {
-        return Ok(Format::Fhir);
+    Ok(formats)
+}
+
+/// Fails where nothing is to be read.
+pub(crate) fn check(sorted: &Sorted, path: &Path) -> Result<(), Error> {
+    if !sorted.files.is_empty() || !sorted.unreadable.is_empty() {
+        return Ok(());
     }
     let path = path.to_owned();
-    Err(if found.ignored.is_empty() {
+    Err(if sorted.ignored.is_empty() {
         Error::Empty { path }
     } else {
         Error::Unrecognised { path }

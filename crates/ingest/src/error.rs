@@ -36,6 +36,12 @@ pub enum Error {
         /// The path given.
         path: PathBuf,
     },
+    /// Two of the paths hold files that would have one name in the origins of events.
+    #[error("{path} has the name of another file; give folders of different names")]
+    SameName {
+        /// The second of the two.
+        path: PathBuf,
+    },
     /// The sink refused an event or an issue.
     #[error("the events could not be stored")]
     Sink {

@@ -1,31 +1,83 @@
 //! Records of a hospital into events and issues: the first arrow of the data's way.
 //!
-//! [`detect`] says what a folder holds, [`fhir`] reads FHIR R4 and hands every event to a
-//! [`Sink`]. Every row becomes an event or an issue, and [`Report`] proves it. This crate writes no
-//! file, joins no timeline and de-identifies nothing; MEDS folders are read by `store`.
+//! [`detect`] says what a folder holds, [`ingest`] reads every format but MEDS and hands every
+//! event to a [`Sink`]. Every row becomes an event or an issue, and [`Report`] proves it.
+//! This crate writes no file, joins no timeline and de-identifies nothing; MEDS folders are read by
+//! `store`.
 //!
 //! ```text
-//! files -> chunks of lines, bundles -> rows -> events + issues + warnings -> Sink, Report
+//! paths -> files by format -> pieces -> rows -> Batch { events, issues, warnings }
+//!       -> Account -> Sink, Report
 //! ```
+//!
+//! A format is a module with a `read` that takes its files and the account. A piece of a file is
+//! mapped by a pure function into a `Batch`; the account takes batches in the order of the files.
 #![forbid(unsafe_code)]
 
+mod account;
+mod batch;
 mod detect;
 mod error;
 mod fhir;
+mod files;
+mod hash;
+mod names;
 mod options;
+mod pipeline;
+mod read;
 mod report;
 
 pub use detect::{Format, detect};
 pub use error::Error;
-pub use fhir::fhir;
 pub use options::{EncounterEdge, Options};
 pub use report::{FileReport, Finding, Report};
 
+use account::Account;
 use longitude_core::{Event, Issue, SubjectId};
 use std::io;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// Reads the records under `paths` (folders, searched recursively, or files), whatever their
+/// format, and hands every event and issue to `sink`: by format, then file name, then row, then
+/// element.
+///
+/// `stop` is looked at between pieces of work; once it is set, ingest returns [`Error::Stopped`]
+/// and what the sink has taken so far is a prefix of the whole.
+///
+/// # Errors
+/// When a path cannot be read or holds no known format, when two paths hold files of one name, when
+/// the sink refuses, or when stopped. Bad rows and bad files are issues, never errors.
+pub fn ingest(
+    paths: &[&Path],
+    options: &Options,
+    stop: &AtomicBool,
+    sink: &mut dyn Sink,
+) -> Result<Report, Error> {
+    let sorted = detect::sort(files::find_all(paths)?);
+    for path in paths.iter().take(1) {
+        detect::check(&sorted, path)?;
+    }
+    let mut account = Account::new(options, sink);
+    for name in &sorted.unreadable {
+        account.unreadable(name)?;
+    }
+    for (format, files) in &sorted.files {
+        match format {
+            Format::Fhir => fhir::read(files, options, stop, &mut account)?,
+            Format::Meds => {
+                let path = paths.first().map(|path| (*path).to_owned());
+                return Err(Error::Unrecognised {
+                    path: path.unwrap_or_default(),
+                });
+            }
+        }
+    }
+    Ok(account.finish(sorted.ignored))
+}
 
 /// Where events and issues go. Calls come in one documented order, whatever the number of threads:
-/// files by name, then row, then element.
+/// formats in their order, files by name, then row, then element.
 pub trait Sink {
     /// Takes one event of one subject.
     ///

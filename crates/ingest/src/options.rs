@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Options of [`crate::fhir`]. `threads` never changes the events; the other fields may.
+/// Options of [`crate::ingest`]. `threads` never changes the events; the other fields may.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {

@@ -28,8 +28,10 @@ pub struct Finding {
 pub struct FileReport {
     /// Its name, relative to the folder that was ingested.
     pub file: String,
-    /// Rows read from it.
-    pub rows: u64,
+    /// What became of its rows.
+    pub counts: RowCounts,
+    /// Its issues by kind: those of rows and those of the file itself.
+    pub issues: BTreeMap<IssueKind, u64>,
     /// Its size as stored.
     pub bytes: u64,
     /// The SHA-256 of its bytes as stored, taken while reading.
@@ -41,7 +43,8 @@ pub struct FileReport {
 pub struct Report {
     /// All rows; `rows_read == rows_mapped + rows_with_issue`.
     pub counts: RowCounts,
-    /// The same by FHIR resource type; rows whose type cannot be told stand under `unknown`.
+    /// The same by type of record (FHIR resource, table, segment, section); rows whose type cannot
+    /// be told stand under `unknown`.
     pub by_type: BTreeMap<String, RowCounts>,
     /// Why rows made no event, and what was the matter with whole files (row 0).
     pub issues: Vec<Finding>,
@@ -52,7 +55,7 @@ pub struct Report {
     pub file_issues: u64,
     /// The files read, by name.
     pub files: Vec<FileReport>,
-    /// The files left alone because their name says neither NDJSON nor JSON.
+    /// The files left alone because no format claims them.
     pub files_ignored: Vec<String>,
     /// Distinct subjects with at least one event.
     pub subjects: u64,
@@ -75,6 +78,7 @@ impl Report {
         let sum = |field: fn(&RowCounts) -> u64| self.by_type.values().map(field).sum::<u64>();
         self.counts.balanced()
             && self.by_type.values().all(RowCounts::balanced)
+            && self.files.iter().all(|file| file.counts.balanced())
             && sum(|counts| counts.rows_read) == self.counts.rows_read
             && sum(|counts| counts.events) == self.counts.events
             && counted == self.counts.rows_with_issue + self.file_issues

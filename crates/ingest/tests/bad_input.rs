@@ -9,7 +9,7 @@ use common::{Kept, ingest};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use longitude_core::IssueKind;
-use longitude_ingest::{Error, Format, Options, Report, Sink, detect, fhir};
+use longitude_ingest::{Error, Format, Options, Report, Sink, detect};
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -55,7 +55,7 @@ fn several_gzip_members_are_one_file() {
     packed.extend(gzip(patients(3..5).as_bytes()));
     let (report, kept) = one("p.ndjson.gz", &packed);
     assert_eq!((report.counts.rows_mapped, kept.issues.len()), (5, 0));
-    assert_eq!(report.files[0].rows, 5);
+    assert_eq!(report.files[0].counts.rows_read, 5);
     assert_eq!(report.files[0].bytes, packed.len() as u64);
     assert_eq!(report.files[0].digest, longitude_core::Digest::of(&packed));
 }
@@ -214,7 +214,8 @@ fn folders_that_cannot_be_ingested_are_errors() {
     let folder = TempDir::new().unwrap();
     let stop = AtomicBool::new(false);
     let try_both = |path: &Path| {
-        let read = fhir(path, &options(), &stop, &mut Kept::default()).unwrap_err();
+        let read =
+            longitude_ingest::ingest(&[path], &options(), &stop, &mut Kept::default()).unwrap_err();
         let told = detect(path).unwrap_err();
         assert_eq!(read.to_string(), told.to_string());
         told
@@ -251,14 +252,16 @@ fn a_folder_without_read_permission_is_an_error() {
 fn formats_are_told_apart() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("p.ndjson"), patients(0..1)).unwrap();
-    assert_eq!(detect(folder.path()).unwrap(), Format::Fhir);
-    assert_eq!(
-        detect(&folder.path().join("p.ndjson")).unwrap(),
-        Format::Fhir
-    );
+    let one = |path: &Path| {
+        let formats = detect(path).unwrap();
+        assert_eq!(formats.len(), 1);
+        formats.into_iter().next()
+    };
+    assert_eq!(one(folder.path()), Some(Format::Fhir));
+    assert_eq!(one(&folder.path().join("p.ndjson")), Some(Format::Fhir));
     fs::create_dir_all(folder.path().join("data/train")).unwrap();
     fs::write(folder.path().join("data/train/0.parquet"), "PAR1").unwrap();
-    assert_eq!(detect(folder.path()).unwrap(), Format::Meds);
+    assert_eq!(one(folder.path()), Some(Format::Meds));
 }
 
 #[test]
@@ -266,7 +269,8 @@ fn the_stop_flag_stops() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("p.ndjson"), patients(0..1)).unwrap();
     let stop = AtomicBool::new(true);
-    let error = fhir(folder.path(), &options(), &stop, &mut Kept::default()).unwrap_err();
+    let error = longitude_ingest::ingest(&[folder.path()], &options(), &stop, &mut Kept::default())
+        .unwrap_err();
     assert!(matches!(error, Error::Stopped));
 }
 
@@ -296,7 +300,9 @@ fn a_full_disk_ends_ingest_without_hanging() {
         for taken in [0, 50, 100] {
             let mut options = Options::standard(threads);
             options.chunk_bytes_max = 1_000;
-            let error = fhir(folder.path(), &options, &stop, &mut Full(taken)).unwrap_err();
+            let error =
+                longitude_ingest::ingest(&[folder.path()], &options, &stop, &mut Full(taken))
+                    .unwrap_err();
             assert!(matches!(error, Error::Sink { .. }));
         }
     }

@@ -1,7 +1,7 @@
 //! What identifies persons reaches the sink, in order, whatever becomes of the rows.
 
 use longitude_core::{Event, Issue, IssueKind, SubjectId};
-use longitude_ingest::{Options, Sink, fhir};
+use longitude_ingest::{Options, Sink, ingest};
 use std::io;
 use std::sync::atomic::AtomicBool;
 
@@ -43,7 +43,7 @@ fn persons_are_told_to_the_sink() {
         let mut options = Options::standard(threads);
         options.chunk_bytes_max = chunk;
         let stop = AtomicBool::new(false);
-        fhir(folder.path(), &options, &stop, &mut sink).unwrap();
+        ingest(&[folder.path()], &options, &stop, &mut sink).unwrap();
         sink
     };
     let sink = told(1, 1 << 20);

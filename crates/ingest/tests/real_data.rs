@@ -7,7 +7,7 @@ mod common;
 
 use common::{ingest, shared_data};
 use longitude_core::{Event, Issue, IssueKind, Precision, SubjectId};
-use longitude_ingest::{Options, Report, Sink, fhir};
+use longitude_ingest::{Options, Report, Sink};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -78,7 +78,8 @@ fn trace(path: &Path, threads: usize) -> (Report, Trace) {
     let mut trace = Trace::default();
     let mut options = Options::standard(threads);
     options.chunk_bytes_max = 300_000 * threads;
-    let report = fhir(path, &options, &AtomicBool::new(false), &mut trace).unwrap();
+    let report =
+        longitude_ingest::ingest(&[path], &options, &AtomicBool::new(false), &mut trace).unwrap();
     assert!(report.balanced());
     (report, trace)
 }

@@ -29,6 +29,7 @@ fn origin(row: usize) -> Origin {
         record: format!("r{row}").into(),
         element: "Condition.code".into(),
         row: 0,
+        rule: "".into(),
     }
 }
 

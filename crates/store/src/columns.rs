@@ -39,6 +39,7 @@ enum Kind {
     Int16,
     Int64,
     Float32,
+    Float64,
     Time,
     Text,
     LargeText,
@@ -56,8 +57,12 @@ const fn column(name: &'static str, role: Role, nullable: bool, kind: Kind) -> C
 /// All columns, in the order in which they are written. `precision` is `year`, `month`, `day` or
 /// `time`: how much of `time` the source wrote down. Times are UTC; `utc_offset_minutes` is the
 /// offset that the source wrote. `origin_*` say which element of which source record, in which
-/// row of which file, an event came from.
-pub const COLUMNS: [Column; 14] = [
+/// row of which file, an event came from, and `origin_rule` which mapping made it. `recorded_time`
+/// is when the source says that the event was written down, where that is later. `written_*` are
+/// the source's own words where the event says otherwise: its code, the number and unit before
+/// `conversion`; `comparator` is FHIR's sign (`<`, `<=`, `>=`, `>`, `~`), `range_low` and
+/// `range_high` the reference range in `unit`, `flag` what source or ingest says of the value.
+pub const COLUMNS: [Column; 24] = [
     column("subject_id", Role::Core, false, Kind::Int64),
     column("time", Role::Core, true, Kind::Time),
     column("code", Role::Core, false, Kind::Text),
@@ -72,6 +77,16 @@ pub const COLUMNS: [Column; 14] = [
     column("origin_record", Role::RawSourceId, true, Kind::Text),
     column("origin_element", Role::RawSourceId, true, Kind::Text),
     column("origin_row", Role::RawSourceId, true, Kind::Int64),
+    column("origin_rule", Role::RawSourceId, true, Kind::Text),
+    column("recorded_time", Role::Other, true, Kind::Time),
+    column("written_code", Role::RawSourceId, true, Kind::Text),
+    column("written_value", Role::Other, true, Kind::Float64),
+    column("written_unit", Role::Other, true, Kind::Text),
+    column("comparator", Role::Other, true, Kind::Text),
+    column("range_low", Role::Other, true, Kind::Float64),
+    column("range_high", Role::Other, true, Kind::Float64),
+    column("flag", Role::Other, true, Kind::Text),
+    column("conversion", Role::Other, true, Kind::Text),
 ];
 
 /// MEDS's time: microseconds, no zone.
@@ -84,6 +99,7 @@ impl Column {
             Kind::Int16 => DataType::Int16,
             Kind::Int64 => DataType::Int64,
             Kind::Float32 => DataType::Float32,
+            Kind::Float64 => DataType::Float64,
             Kind::Time => TIME,
             Kind::Text => DataType::Utf8,
             Kind::LargeText => DataType::LargeUtf8,

@@ -11,7 +11,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
-use longitude_core::{Code, EncounterId, Event, Instant, Origin, Precision, SubjectId};
+use longitude_core::{
+    AsWritten, Code, Comparator, EncounterId, Event, Instant, Origin, Precision, SubjectId,
+};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
@@ -27,7 +29,19 @@ use std::sync::Arc;
 pub(crate) const BATCH_ROWS: usize = 8_192;
 
 /// Columns of texts that repeat.
-const REPEATING: [&str; 5] = ["code", "unit", "precision", "origin_file", "origin_element"];
+const REPEATING: [&str; 11] = [
+    "code",
+    "unit",
+    "precision",
+    "origin_file",
+    "origin_element",
+    "origin_rule",
+    "written_code",
+    "written_unit",
+    "comparator",
+    "flag",
+    "conversion",
+];
 /// Columns of texts that do not.
 const UNIQUE: [&str; 2] = ["text_value", "origin_record"];
 
@@ -184,7 +198,76 @@ pub(crate) struct Decoder {
     precisions: Once<Precision>,
     files: Once<Arc<str>>,
     elements: Once<Arc<str>>,
+    rules: Once<Arc<str>>,
+    written: Written,
     empty: Arc<str>,
+}
+
+/// The columns of [`AsWritten`], which most events and most sets lack.
+struct Written {
+    codes: Once<Code>,
+    units: Once<Arc<str>>,
+    signs: Once<Option<Comparator>>,
+    flags: Once<Arc<str>>,
+    conversions: Once<Arc<str>>,
+    value: Option<Numbers>,
+    low: Option<Numbers>,
+    high: Option<Numbers>,
+}
+
+impl Written {
+    const fn new() -> Self {
+        Self {
+            codes: Once::new(),
+            units: Once::new(),
+            signs: Once::new(),
+            flags: Once::new(),
+            conversions: Once::new(),
+            value: None,
+            low: None,
+            high: None,
+        }
+    }
+
+    /// Takes the next batch, or says which column is of a wrong type.
+    fn load(&mut self, batch: &RecordBatch) -> std::result::Result<(), &'static str> {
+        let column = |name: &str| batch.column_by_name(name);
+        let number = |name: &'static str| {
+            let column = column(name).map(|column| as_numbers(column).ok_or(name));
+            column.transpose()
+        };
+        (self.value, self.low, self.high) = (
+            number("written_value")?,
+            number("range_low")?,
+            number("range_high")?,
+        );
+        self.codes
+            .load(column("written_code"))
+            .ok_or("written_code")?;
+        self.units
+            .load(column("written_unit"))
+            .ok_or("written_unit")?;
+        self.signs.load(column("comparator")).ok_or("comparator")?;
+        self.flags.load(column("flag")).ok_or("flag")?;
+        self.conversions
+            .load(column("conversion"))
+            .ok_or("conversion")
+    }
+
+    fn get(&mut self, row: usize) -> Option<Box<AsWritten>> {
+        let number = |column: &Option<Numbers>| column.as_ref().and_then(|all| all.get(row));
+        let written = AsWritten {
+            code: self.codes.get(row, Code::from_meds),
+            numeric_value: number(&self.value),
+            unit: self.units.get(row, shared),
+            comparator: self.signs.get(row, Comparator::from_sign).flatten(),
+            range_low: number(&self.low),
+            range_high: number(&self.high),
+            flag: self.flags.get(row, shared),
+            conversion: self.conversions.get(row, shared),
+        };
+        (written != AsWritten::default()).then(|| Box::new(written))
+    }
 }
 
 #[derive(Default)]
@@ -196,6 +279,7 @@ struct Columns {
     end: Option<Int64Array>,
     encounter: Option<Int64Array>,
     offset: Option<Int64Array>,
+    recorded: Option<Int64Array>,
     record: Option<StringArray>,
     row: Option<Int64Array>,
 }
@@ -274,6 +358,8 @@ impl Decoder {
             precisions: Once::new(),
             files: Once::new(),
             elements: Once::new(),
+            rules: Once::new(),
+            written: Written::new(),
             empty: "".into(),
         }
     }
@@ -305,6 +391,7 @@ impl Decoder {
             end: find("end_time", as_micros)?,
             encounter: find("encounter_id", as_integers)?,
             offset: find("utc_offset_minutes", as_integers)?,
+            recorded: find("recorded_time", as_micros)?,
             record: text("origin_record")?,
             row: find("origin_row", as_integers)?,
         };
@@ -319,7 +406,10 @@ impl Decoder {
         let loaded = self.files.load(column("origin_file"));
         loaded.ok_or_else(|| bad("origin_file"))?;
         let loaded = self.elements.load(column("origin_element"));
-        loaded.ok_or_else(|| bad("origin_element"))
+        loaded.ok_or_else(|| bad("origin_element"))?;
+        let loaded = self.rules.load(column("origin_rule"));
+        loaded.ok_or_else(|| bad("origin_rule"))?;
+        self.written.load(batch).map_err(bad)
     }
 
     /// The event in a row of the batch, which is row `number` (from 0) of the file; none where the
@@ -342,6 +432,8 @@ impl Decoder {
         event.encounter = integer(columns.encounter.as_ref(), row).map(EncounterId);
         event.utc_offset_minutes =
             integer(columns.offset.as_ref(), row).and_then(|minutes| i16::try_from(minutes).ok());
+        event.recorded_time = integer(columns.recorded.as_ref(), row).map(Instant);
+        event.as_written = self.written.get(row);
         Some((subject, event))
     }
 
@@ -353,12 +445,14 @@ impl Decoder {
                 record: Arc::clone(&self.empty),
                 element: Arc::clone(&self.empty),
                 row: number + 1,
+                rule: Arc::clone(&self.empty),
             };
         }
         let empty = || Arc::clone(&self.empty);
         let record = text_at(self.columns.record.as_ref(), row).map_or_else(empty, Arc::from);
         let row_of_source = integer(self.columns.row.as_ref(), row);
         let (file, element) = (self.files.get(row, shared), self.elements.get(row, shared));
+        let rule = self.rules.get(row, shared);
         Origin {
             file: file.unwrap_or_else(empty),
             record,
@@ -366,6 +460,7 @@ impl Decoder {
             row: row_of_source
                 .and_then(|r| u64::try_from(r).ok())
                 .unwrap_or(0),
+            rule: rule.unwrap_or_else(empty),
         }
     }
 }

@@ -2,15 +2,15 @@
 //!
 //! The bytes depend on the events and their order alone.
 
-use crate::columns::data_schema;
+use crate::columns::{COLUMNS, data_schema};
 use crate::error::{Error, Result};
 use crate::files;
 use arrow_array::builder::{
-    ArrayBuilder, Float32Builder, Int16Builder, Int64Builder, LargeStringBuilder, StringBuilder,
-    TimestampMicrosecondBuilder,
+    ArrayBuilder, Float32Builder, Float64Builder, Int16Builder, Int64Builder, LargeStringBuilder,
+    StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow_array::{ArrayRef, RecordBatch};
-use longitude_core::{Event, Instant, Precision, SubjectId};
+use longitude_core::{AsWritten, Code, Comparator, Event, Instant, Precision, SubjectId};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -94,7 +94,7 @@ fn properties() -> std::result::Result<WriterProperties, ParquetError> {
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_max_row_group_row_count(Some(GROUP_ROWS));
-    for packed in ["time", "end_time", "origin_row"] {
+    for packed in ["time", "end_time", "recorded_time", "origin_row"] {
         builder = builder
             .set_column_dictionary_enabled(column(packed), false)
             .set_column_encoding(column(packed), Encoding::DELTA_BINARY_PACKED);
@@ -123,6 +123,41 @@ struct Rows {
     record: StringBuilder,
     element: StringBuilder,
     row: Int64Builder,
+    rule: StringBuilder,
+    recorded: TimestampMicrosecondBuilder,
+    written: WrittenRows,
+}
+
+/// The columns of [`AsWritten`], which most events lack.
+#[derive(Default)]
+struct WrittenRows {
+    code: StringBuilder,
+    value: Float64Builder,
+    unit: StringBuilder,
+    comparator: StringBuilder,
+    low: Float64Builder,
+    high: Float64Builder,
+    flag: StringBuilder,
+    conversion: StringBuilder,
+}
+
+impl WrittenRows {
+    fn push(&mut self, written: Option<&AsWritten>) {
+        let code = written.and_then(|w| w.code.as_ref()).map(Code::to_meds);
+        self.code.append_option(code.as_deref());
+        self.value
+            .append_option(written.and_then(|w| w.numeric_value));
+        self.unit
+            .append_option(written.and_then(|w| w.unit.as_deref()));
+        let sign = written.and_then(|w| w.comparator).map(Comparator::sign);
+        self.comparator.append_option(sign);
+        self.low.append_option(written.and_then(|w| w.range_low));
+        self.high.append_option(written.and_then(|w| w.range_high));
+        self.flag
+            .append_option(written.and_then(|w| w.flag.as_deref()));
+        self.conversion
+            .append_option(written.and_then(|w| w.conversion.as_deref()));
+    }
 }
 
 impl Rows {
@@ -149,10 +184,13 @@ impl Rows {
         self.element.append_option(filled(&origin.element));
         let row = i64::try_from(origin.row).ok().filter(|row| *row > 0);
         self.row.append_option(row);
+        self.rule.append_option(filled(&origin.rule));
+        self.recorded.append_option(micros(event.recorded_time));
+        self.written.push(event.as_written.as_deref());
     }
 
     fn finish(&mut self) -> Vec<ArrayRef> {
-        let builders: [&mut dyn ArrayBuilder; 14] = [
+        let builders: [&mut dyn ArrayBuilder; COLUMNS.len()] = [
             &mut self.subject,
             &mut self.time,
             &mut self.code,
@@ -167,6 +205,16 @@ impl Rows {
             &mut self.record,
             &mut self.element,
             &mut self.row,
+            &mut self.rule,
+            &mut self.recorded,
+            &mut self.written.code,
+            &mut self.written.value,
+            &mut self.written.unit,
+            &mut self.written.comparator,
+            &mut self.written.low,
+            &mut self.written.high,
+            &mut self.written.flag,
+            &mut self.written.conversion,
         ];
         builders
             .into_iter()

@@ -6,7 +6,9 @@
 
 use crate::error::{Error, Result};
 use crate::files;
-use longitude_core::{Code, Digest, EncounterId, Event, Instant, Origin, Precision, SubjectId};
+use longitude_core::{
+    AsWritten, Code, Comparator, Digest, EncounterId, Event, Instant, Origin, Precision, SubjectId,
+};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fs::File;
@@ -77,7 +79,8 @@ impl Block {
             | u8::from(event.unit.is_some()) << 3
             | u8::from(event.end_time.is_some()) << 4
             | u8::from(event.encounter.is_some()) << 5
-            | u8::from(event.utc_offset_minutes.is_some()) << 6;
+            | u8::from(event.utc_offset_minutes.is_some()) << 6
+            | u8::from(event.recorded_time.is_some()) << 7;
         self.bytes.push(flags);
         self.bytes.push(match event.precision {
             Precision::Year => 0,
@@ -86,7 +89,8 @@ impl Block {
             Precision::Time => 3,
         });
         self.bytes.extend(subject.0.to_le_bytes());
-        for time in [event.time, event.end_time].into_iter().flatten() {
+        let times = [event.time, event.end_time, event.recorded_time];
+        for time in times.into_iter().flatten() {
             self.bytes.extend(time.0.to_le_bytes());
         }
         if let Some(encounter) = event.encounter {
@@ -110,6 +114,35 @@ impl Block {
         self.numbered(&event.origin.file);
         self.numbered(&event.origin.element);
         self.text(&event.origin.record);
+        self.numbered(&event.origin.rule);
+        self.written(event.as_written.as_deref());
+    }
+
+    /// A byte that says which fields follow; 0 where the source has no words of its own.
+    fn written(&mut self, written: Option<&AsWritten>) {
+        let Some(written) = written else {
+            return self.bytes.push(0);
+        };
+        let numbers = [written.numeric_value, written.range_low, written.range_high];
+        let texts = [&written.unit, &written.flag, &written.conversion];
+        let present = numbers.iter().map(Option::is_some);
+        let present = present.chain(texts.iter().map(|text| text.is_some()));
+        let present = present.chain([written.comparator.is_some(), written.code.is_some()]);
+        let flags = present.enumerate().map(|(bit, is)| u8::from(is) << bit);
+        self.bytes.push(flags.sum());
+        for number in numbers.into_iter().flatten() {
+            self.bytes.extend(number.to_bits().to_le_bytes());
+        }
+        for text in texts.into_iter().flatten() {
+            self.numbered(text);
+        }
+        if let Some(comparator) = written.comparator {
+            self.text(comparator.sign());
+        }
+        if let Some(code) = &written.code {
+            self.numbered(&code.system);
+            self.numbered(&code.value);
+        }
     }
 
     fn length(&mut self, mut value: usize) {
@@ -242,12 +275,9 @@ impl Run {
         let subject = SubjectId(i64::from_le_bytes(self.take()?));
         let time = self.time(has(0))?;
         let end_time = self.time(has(4))?;
+        let recorded_time = self.time(has(7))?;
         let encounter = self.time(has(5))?.map(|number| EncounterId(number.0));
-        let numeric_value = if has(1) {
-            Some(f64::from_bits(u64::from_le_bytes(self.take()?)))
-        } else {
-            None
-        };
+        let numeric_value = self.number(has(1))?;
         let utc_offset_minutes = if has(6) {
             Some(i16::from_le_bytes(self.take()?))
         } else {
@@ -258,6 +288,8 @@ impl Run {
         let text_value = if has(2) { Some(self.text()?) } else { None };
         let row = u64::from_le_bytes(self.take()?);
         let (file, element, record) = (self.numbered()?, self.numbered()?, self.text()?);
+        let rule = self.numbered()?;
+        let as_written = self.written()?;
         let precision = match precision {
             0 => Precision::Year,
             1 => Precision::Month,
@@ -269,6 +301,7 @@ impl Run {
             record,
             element,
             row,
+            rule,
         };
         let mut event = Event::new(code, time, origin);
         event.precision = precision;
@@ -278,7 +311,42 @@ impl Run {
         event.end_time = end_time;
         event.encounter = encounter;
         event.utc_offset_minutes = utc_offset_minutes;
+        event.recorded_time = recorded_time;
+        event.as_written = as_written;
         Ok((subject, event))
+    }
+
+    fn number(&mut self, present: bool) -> Result<Option<f64>> {
+        let bytes = if present { Some(self.take()?) } else { None };
+        Ok(bytes.map(|bytes| f64::from_bits(u64::from_le_bytes(bytes))))
+    }
+
+    fn numbered_if(&mut self, present: bool) -> Result<Option<Arc<str>>> {
+        present.then(|| self.numbered()).transpose()
+    }
+
+    fn written(&mut self) -> Result<Option<Box<AsWritten>>> {
+        let [flags] = self.take()?;
+        if flags == 0 {
+            return Ok(None);
+        }
+        let has = |bit: u8| flags & 1 << bit != 0;
+        let mut written = AsWritten {
+            numeric_value: self.number(has(0))?,
+            range_low: self.number(has(1))?,
+            range_high: self.number(has(2))?,
+            unit: self.numbered_if(has(3))?,
+            flag: self.numbered_if(has(4))?,
+            conversion: self.numbered_if(has(5))?,
+            ..AsWritten::default()
+        };
+        if has(6) {
+            written.comparator = Comparator::from_sign(&self.text()?);
+        }
+        if has(7) {
+            written.code = Some(Code::new(self.numbered()?, self.numbered()?));
+        }
+        Ok(Some(Box::new(written)))
     }
 }
 

@@ -65,6 +65,10 @@ impl FileIndex {
 }
 
 /// What a row holds.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every one is an event, and a box for each would cost an allocation"
+)]
 enum Next {
     /// An event.
     Event(SubjectId, Event),

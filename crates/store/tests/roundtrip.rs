@@ -5,8 +5,8 @@
 )]
 
 use longitude_core::{
-    Code, Days, EncounterId, Event, Instant, Observation, ObservationSource, Origin, Precision,
-    Split, SubjectId, Timeline,
+    AsWritten, Code, Comparator, Days, EncounterId, Event, Instant, Observation, ObservationSource,
+    Origin, Precision, Split, SubjectId, Timeline,
 };
 use longitude_store::{
     Dataset, DatasetInfo, Error, WriteOptions, Writer, validate, write_timelines,
@@ -33,6 +33,7 @@ fn event(code: &str, time: Option<i64>) -> Event {
         record: "Observation/1".into(),
         element: "Observation.valueQuantity".into(),
         row: 7,
+        rule: "fhir/Observation@1".into(),
     };
     Event::new(Code::from_meds(code), time.map(Instant), origin)
 }
@@ -47,6 +48,17 @@ fn full() -> Event {
     full.end_time = Some(Instant(1_500_000_000_000_777));
     full.encounter = Some(EncounterId(99));
     full.utc_offset_minutes = Some(-300);
+    full.recorded_time = Some(Instant(1_500_000_000_000_999));
+    full.as_written = Some(Box::new(AsWritten {
+        code: Some(Code::new("LOCAL", "creat")),
+        numeric_value: Some(627.64),
+        unit: Some("umol/l".into()),
+        comparator: Some(Comparator::Less),
+        range_low: Some(0.5),
+        range_high: Some(1.2),
+        flag: Some("H".into()),
+        conversion: Some("umol/L -> mg/dL".into()),
+    }));
     full
 }
 

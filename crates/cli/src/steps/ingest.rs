@@ -167,13 +167,13 @@ fn read_into(from: &Path, to: &Path, threads: usize, beside: &Beside) -> Result<
         let message = format!("{} is not empty", to.display());
         return Err(Failure::new(Kind::Busy, message, "name a new folder with --to").into());
     }
-    match detect(from)? {
-        Format::Fhir => fhir_into_meds(from, to, threads, beside),
-        Format::Meds => meds_into_meds(from, to),
+    if detect(from)?.contains(&Format::Meds) {
+        return meds_into_meds(from, to);
     }
+    records_into_meds(from, to, threads, beside)
 }
 
-fn detect(from: &Path) -> Result<Format> {
+fn detect(from: &Path) -> Result<BTreeSet<Format>> {
     longitude_ingest::detect(from).map_err(|error| {
         let io = std::error::Error::source(&error).and_then(|e| e.downcast_ref::<io::Error>());
         if io.is_some_and(|e| e.kind() == io::ErrorKind::PermissionDenied) {
@@ -228,7 +228,7 @@ impl Sink for IntoMeds {
     }
 }
 
-fn fhir_into_meds(from: &Path, to: &Path, threads: usize, beside: &Beside) -> Result<Account> {
+fn records_into_meds(from: &Path, to: &Path, threads: usize, beside: &Beside) -> Result<Account> {
     let parent = to
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -245,7 +245,7 @@ fn fhir_into_meds(from: &Path, to: &Path, threads: usize, beside: &Beside) -> Re
         export: None,
     };
     let options = longitude_ingest::Options::standard(threads);
-    let report = longitude_ingest::fhir(from, &options, interrupt::flag(), &mut sink)?;
+    let report = longitude_ingest::ingest(&[from], &options, interrupt::flag(), &mut sink)?;
     interrupt::check()?;
     sink.export = report.export_time;
     for subject in &sink.subjects {
@@ -259,7 +259,7 @@ fn fhir_into_meds(from: &Path, to: &Path, threads: usize, beside: &Beside) -> Re
         write_known(&to.join(IDENTIFIERS), &sink.known)?;
     }
     fs::rename(&issues_path, to.join("issues.jsonl"))?;
-    account_of_fhir(&report, summary.subjects)
+    account_of(&detect(from)?, &report, summary.subjects)
 }
 
 /// Only the owner may read the strings, wherever the data set was put.
@@ -287,9 +287,10 @@ fn observation(export: Option<longitude_core::Instant>) -> Observation {
     }
 }
 
-fn account_of_fhir(report: &Report, subjects: u64) -> Result<Account> {
+fn account_of(formats: &BTreeSet<Format>, report: &Report, subjects: u64) -> Result<Account> {
+    let names: Vec<_> = formats.iter().map(|format| format.name()).collect();
     account(
-        "fhir",
+        &names.join(" "),
         report.counts,
         subjects,
         serde_json::to_value(report)?,
@@ -360,26 +361,23 @@ fn meds_details(report: &longitude_store::ReadReport) -> serde_json::Value {
 
 /// Counts without writing.
 pub(crate) fn inspect(from: &Path, threads: usize) -> Result<Account> {
-    match detect(from)? {
-        Format::Fhir => {
-            let mut sink = CountOnly {
-                subjects: BTreeSet::new(),
-            };
-            let options = longitude_ingest::Options::standard(threads);
-            let report = longitude_ingest::fhir(from, &options, interrupt::flag(), &mut sink)?;
-            account_of_fhir(&report, sink.subjects.len() as u64)
+    let formats = detect(from)?;
+    if formats.contains(&Format::Meds) {
+        let source = Dataset::open(from)?;
+        for timeline in source.timelines(None) {
+            timeline?;
+            interrupt::check()?;
         }
-        Format::Meds => {
-            let source = Dataset::open(from)?;
-            for timeline in source.timelines(None) {
-                timeline?;
-                interrupt::check()?;
-            }
-            let report = source.read_report()?;
-            let subjects = source.subjects().len() as u64;
-            account("meds", report.rows, subjects, meds_details(&report))
-        }
+        let report = source.read_report()?;
+        let subjects = source.subjects().len() as u64;
+        return account("meds", report.rows, subjects, meds_details(&report));
     }
+    let mut sink = CountOnly {
+        subjects: BTreeSet::new(),
+    };
+    let options = longitude_ingest::Options::standard(threads);
+    let report = longitude_ingest::ingest(&[from], &options, interrupt::flag(), &mut sink)?;
+    account_of(&formats, &report, sink.subjects.len() as u64)
 }
 
 struct CountOnly {

@@ -4,11 +4,11 @@
 
 use super::bundle::{Bundle, entry_id};
 use super::codes;
-use super::hash::{Table, hash64};
 use super::json::{CodeableConcept, Period, Reference, Text};
 use super::reference::{Target, urn_id};
 use super::time::{self, When};
 use super::types;
+use crate::hash::{Table, hash64};
 use longitude_core::{Code, Instant, Precision};
 use serde::Deserialize;
 

@@ -16,8 +16,9 @@ mod specimen;
 mod value;
 
 use super::json::Text;
-use super::rows::{Mapper, Note};
+use super::rows::Mapper;
 use super::types::Kind;
+use crate::batch::Note;
 use longitude_core::IssueKind;
 
 /// A resource that becomes events.
@@ -48,7 +49,7 @@ macro_rules! record {
                 &self,
                 mapper: &mut $crate::fhir::rows::Mapper<'_>,
                 id: Option<&str>,
-            ) -> Result<(), $crate::fhir::rows::Note> {
+            ) -> Result<(), $crate::batch::Note> {
                 $map(self, mapper, id)
             }
         }

@@ -2,15 +2,16 @@
 //! into a batch of events (second pass).
 
 use super::bundle::Bundle;
-use super::files::SourceFile;
 use super::index::{self, Entry, Index};
 use super::json::Text;
-use super::pipeline::{Fault, Payload};
-use super::read::{Cut, Encoding, Reader};
-use super::rows::{Batch, Mapper, Note, World};
+use super::rows::{Mapper, World};
 use super::sniff;
 use super::types;
 use crate::Options;
+use crate::batch::{Batch, Note};
+use crate::files::SourceFile;
+use crate::pipeline::{Fault, Payload};
+use crate::read::{Cut, Encoding, Reader};
 use longitude_core::{Digest, IssueKind};
 
 /// The first pass.

@@ -5,86 +5,22 @@
 mod resolve;
 
 use super::codes::{self, Uncoded};
-use super::hash::hash64;
 use super::index::{Index, Span};
 use super::json::{CodeableConcept, Head, Text};
 use super::map::{self, Record};
 use super::people;
 use super::time::{self, When};
 use super::types::{self, Treatment};
+use crate::batch::{Batch, Note, Outcome};
+use crate::hash::hash64;
+use crate::names::Names;
 use crate::options::EncounterEdge;
-use longitude_core::{Code, Digest, EncounterId, Event, Instant, IssueKind, Origin, SubjectId};
+use longitude_core::{Code, EncounterId, Event, IssueKind, Origin, SubjectId};
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The row of a type that cannot be told.
 pub(crate) const UNKNOWN: &str = "unknown";
-
-/// What is the matter with a row or a part of it.
-#[derive(Debug)]
-pub(crate) struct Note {
-    pub(crate) kind: IssueKind,
-    /// The place inside the record.
-    pub(crate) element: Cow<'static, str>,
-    /// Under what it is counted.
-    pub(crate) detail: Cow<'static, str>,
-}
-
-impl Note {
-    /// A note about an element, counted under the element's path.
-    pub(crate) fn at(kind: IssueKind, element: impl Into<Cow<'static, str>>) -> Self {
-        let element = element.into();
-        Self {
-            kind,
-            detail: element.clone(),
-            element,
-        }
-    }
-
-    /// A note counted under a detail of its own.
-    pub(crate) fn new(
-        kind: IssueKind,
-        element: impl Into<Cow<'static, str>>,
-        detail: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self {
-            kind,
-            element: element.into(),
-            detail: detail.into(),
-        }
-    }
-}
-
-/// What became of one row.
-pub(crate) struct Outcome {
-    pub(crate) row: u64,
-    pub(crate) kind: &'static str,
-    /// The hash of type and identifier, or 0 where the record has none.
-    pub(crate) key: u64,
-    /// How many of the batch's events are this row's.
-    pub(crate) events: usize,
-    /// How many of the batch's warnings are this row's.
-    pub(crate) warnings: usize,
-    /// How many of the batch's identifiers are this row's.
-    pub(crate) identifiers: usize,
-    pub(crate) other_codings: u64,
-    pub(crate) issue: Option<Note>,
-}
-
-/// What became of one piece of a file.
-#[derive(Default)]
-pub(crate) struct Batch {
-    pub(crate) rows: Vec<Outcome>,
-    pub(crate) events: Vec<(SubjectId, Event)>,
-    pub(crate) warnings: Vec<Note>,
-    /// What identifies persons, with the subject in whose record it may stand (`None`: any).
-    pub(crate) identifiers: Vec<(Option<SubjectId>, String)>,
-    /// Matters of the file, each with the row near it.
-    pub(crate) file_issues: Vec<(u64, Note)>,
-    /// The file as stored, once it has been read to its end.
-    pub(crate) stored: Option<(Digest, u64)>,
-    pub(crate) export_time: Option<Instant>,
-}
 
 /// What rows are resolved through.
 #[derive(Clone, Copy)]
@@ -113,6 +49,7 @@ struct Here {
     row: u64,
     kind: &'static str,
     record: Arc<str>,
+    rule: Arc<str>,
     key: u64,
     subject: SubjectId,
     encounter: Option<EncounterId>,
@@ -138,6 +75,7 @@ impl<'w> Mapper<'w> {
                 row: 0,
                 kind: UNKNOWN,
                 record: "".into(),
+                rule: "".into(),
                 key: 0,
                 subject: SubjectId(0),
                 encounter: None,
@@ -204,7 +142,7 @@ impl<'w> Mapper<'w> {
     fn finish(&mut self, events: usize, warnings: usize, issue: Option<Note>) {
         self.batch.rows.push(Outcome {
             row: self.here.row,
-            kind: self.here.kind,
+            kind: Cow::Borrowed(self.here.kind),
             key: self.here.key,
             events: self.batch.events.len() - events,
             warnings: self.batch.warnings.len() - warnings,
@@ -220,6 +158,7 @@ impl<'w> Mapper<'w> {
             return Err(self.untyped(text));
         };
         self.here.kind = kind;
+        self.here.rule = self.names.get(&rule_of(kind));
         people::collect(text, kind, full_url, self);
         let unmapped = match treatment {
             Treatment::Mapped(mapped) => return map::dispatch(self, mapped, text, full_url),
@@ -384,6 +323,7 @@ impl Mapper<'_> {
             record: Arc::clone(&self.here.record),
             element,
             row: self.here.row,
+            rule: Arc::clone(&self.here.rule),
         };
         let mut event = Event::new(code, when.map(|when| when.instant), origin);
         if let Some(when) = when {
@@ -395,6 +335,12 @@ impl Mapper<'_> {
         self.batch.events.push((self.here.subject, event));
         &mut self.batch.events[place].1
     }
+}
+
+/// The name and version of the rule that maps a type. The version grows with every change of what
+/// the events of a type are.
+fn rule_of(kind: &str) -> String {
+    ["fhir/", kind, "@1"].concat()
 }
 
 /// Syntax and type faults apart; serde's own words may quote a value and are never used.
@@ -410,25 +356,4 @@ fn json_note(error: &serde_json::Error, kind: &'static str) -> Note {
         format!("line {} column {}", error.line(), error.column()),
         kind,
     )
-}
-
-/// Recent texts, so that equal ones share memory: a table of fixed size in which a newcomer takes
-/// the place of whatever had its slot.
-struct Names(Vec<Option<Arc<str>>>);
-
-impl Names {
-    const SLOTS: usize = 4096;
-
-    fn new() -> Self {
-        Self(vec![None; Self::SLOTS])
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "only low bits are used")]
-    fn get(&mut self, text: &str) -> Arc<str> {
-        let slot = &mut self.0[hash64("", text) as usize % Self::SLOTS];
-        match slot {
-            Some(known) if **known == *text => Arc::clone(known),
-            _ => Arc::clone(slot.insert(text.into())),
-        }
-    }
 }

@@ -2,10 +2,10 @@
 //! the files that it needs.
 
 use super::bundle::Bundle;
-use super::files::{Shape, SourceFile};
 use super::index::is_indexed;
-use super::read::Reader;
 use super::types;
+use crate::files::{Shape, SourceFile};
+use crate::read::Reader;
 
 /// Bytes looked at. A bulk export has one type a file, so that the first lines speak for the rest.
 const LINES_BYTES: usize = 64 << 10;

@@ -1,7 +1,7 @@
 //! What the integration tests share: a sink that keeps everything, and its rendering as text.
 
 use longitude_core::{Event, Issue, Precision, SubjectId};
-use longitude_ingest::{Error, Options, Report, Sink, fhir};
+use longitude_ingest::{Error, Options, Report, Sink};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
@@ -34,7 +34,7 @@ impl Sink for Kept {
 
 pub(crate) fn ingest(path: &Path, options: &Options) -> Result<(Report, Kept), Error> {
     let mut kept = Kept::default();
-    let report = fhir(path, options, &AtomicBool::new(false), &mut kept)?;
+    let report = longitude_ingest::ingest(&[path], options, &AtomicBool::new(false), &mut kept)?;
     assert!(report.balanced());
     let issued = report.counts.rows_with_issue + report.file_issues;
     assert_eq!(kept.issues.len() as u64, issued);

@@ -1,8 +1,9 @@
 //! AllergyIntolerance: what the subject does not bear, from when it was known.
 
 use super::record;
+use crate::batch::Note;
 use crate::fhir::json::{CodeableConcept, Present, Reference, Text};
-use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::rows::Mapper;
 use longitude_core::IssueKind;
 use serde::Deserialize;
 

@@ -1,8 +1,9 @@
 //! Condition: a diagnosis or problem, from its onset or recording to its abatement.
 
 use super::record;
+use crate::batch::Note;
 use crate::fhir::json::{CodeableConcept, Period, Present, Reference, Text};
-use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::rows::Mapper;
 use longitude_core::IssueKind;
 use serde::Deserialize;
 

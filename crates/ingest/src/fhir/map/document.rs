@@ -2,8 +2,9 @@
 //! the event's text; one that stands elsewhere is an issue, for nothing is fetched.
 
 use super::{record, refuse};
+use crate::batch::Note;
 use crate::fhir::json::{Attachment, CodeableConcept, OneOrMany, Period, Present, Reference, Text};
-use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::rows::Mapper;
 use crate::fhir::time::When;
 use base64::Engine as _;
 use longitude_core::{Code, IssueKind};

@@ -1,12 +1,13 @@
 //! Which drug a record means: by its own code, by a Medication that it refers to, contains or
 //! stands with in a bundle, or by the ingredients of that Medication.
 
+use crate::batch::Note;
 use crate::fhir::codes;
-use crate::fhir::hash::hash64;
 use crate::fhir::index::{self, Drug, Index, Ingredient};
 use crate::fhir::json::{CodeableConcept, Reference};
 use crate::fhir::reference::{Target, urn_id};
-use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::rows::Mapper;
+use crate::hash::hash64;
 use longitude_core::{Code, IssueKind};
 use serde_json::value::RawValue;
 

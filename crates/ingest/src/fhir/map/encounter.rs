@@ -1,8 +1,9 @@
 //! Encounter: its start, its end, its type, and where the subject came from and went to.
 
 use super::{record, refuse};
+use crate::batch::Note;
 use crate::fhir::json::{CodeableConcept, Coding, OneOrMany, Period, Present, Reference, Text};
-use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::rows::Mapper;
 use crate::fhir::time::When;
 use longitude_core::{EncounterId, IssueKind};
 use serde::Deserialize;

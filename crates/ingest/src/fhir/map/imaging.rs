@@ -2,9 +2,10 @@
 //! themselves are `imaging`'s.
 
 use super::{record, refuse};
+use crate::batch::Note;
 use crate::fhir::codes;
 use crate::fhir::json::{CodeableConcept, Coding, Present, Reference, Text};
-use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::rows::Mapper;
 use longitude_core::Code;
 use serde::Deserialize;
 

@@ -1,8 +1,9 @@
 //! Immunization: a vaccine given.
 
 use super::{record, refuse};
+use crate::batch::Note;
 use crate::fhir::json::{CodeableConcept, Present, Reference, Text};
-use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::rows::Mapper;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

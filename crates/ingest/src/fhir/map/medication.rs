@@ -4,11 +4,12 @@
 use super::drug::{Which, resolve};
 use super::value::amount;
 use super::{record, refuse};
-use crate::fhir::hash::hash64;
+use crate::batch::Note;
 use crate::fhir::json::{CodeableConcept, OneOrMany, Period, Present, Quantity, Reference, Text};
 use crate::fhir::reference::Target;
-use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::rows::Mapper;
 use crate::fhir::time::When;
+use crate::hash::hash64;
 use longitude_core::{Instant, IssueKind};
 use serde::Deserialize;
 use serde_json::value::RawValue;

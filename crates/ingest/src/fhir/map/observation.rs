@@ -3,8 +3,9 @@
 
 use super::value::{observe, valued};
 use super::{record, refuse};
+use crate::batch::Note;
 use crate::fhir::json::{CodeableConcept, Period, Present, Reference, Text};
-use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::rows::Mapper;
 use crate::fhir::time::When;
 
 valued! {

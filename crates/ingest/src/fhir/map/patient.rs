@@ -1,8 +1,9 @@
 //! Patient: birth, death, and what is known from the start and does not change.
 
 use super::record;
+use crate::batch::Note;
 use crate::fhir::json::{CodeableConcept, Coding, Present, Text};
-use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::rows::Mapper;
 use crate::fhir::time::When;
 use crate::fhir::{codes, json};
 use longitude_core::{Code, IssueKind, Precision};

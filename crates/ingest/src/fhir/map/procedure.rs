@@ -1,8 +1,9 @@
 //! Procedure, what was done; ServiceRequest, what was asked for.
 
 use super::{record, refuse};
+use crate::batch::Note;
 use crate::fhir::json::{CodeableConcept, Period, Present, Reference, Text};
-use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::rows::Mapper;
 use longitude_core::IssueKind;
 use serde::Deserialize;
 

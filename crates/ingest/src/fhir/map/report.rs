@@ -2,8 +2,9 @@
 //! their own.
 
 use super::{document, record, refuse};
+use crate::batch::Note;
 use crate::fhir::json::{Attachment, CodeableConcept, Period, Present, Reference, Text};
-use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::rows::Mapper;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

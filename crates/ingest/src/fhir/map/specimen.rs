@@ -2,8 +2,9 @@
 //! result is there.
 
 use super::{record, refuse};
+use crate::batch::Note;
 use crate::fhir::json::{CodeableConcept, Period, Present, Reference, Text};
-use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::rows::Mapper;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -5,8 +5,9 @@
 //! reads codes. A date becomes the days from the observation to it, which survive a shift of all
 //! dates.
 
+use crate::batch::Note;
 use crate::fhir::json::{CodeableConcept, Number, Quantity, Range, Ratio, Text};
-use crate::fhir::rows::{Mapper, Note};
+use crate::fhir::rows::Mapper;
 use crate::fhir::time::{self, When};
 use crate::fhir::units;
 use longitude_core::{Code, IssueKind};

@@ -1,13 +1,14 @@
 //! Whose a row is, in which encounter it stands and when it happened: the questions whose answers
 //! lie in other records or in one of several elements.
 
-use super::{Mapper, Note};
-use crate::fhir::hash::hash64;
+use super::Mapper;
+use crate::batch::Note;
 use crate::fhir::index::Index;
 use crate::fhir::json::{Reference, Text};
 use crate::fhir::reference::{Target, urn_id};
 use crate::fhir::time::{self, When};
 use crate::fhir::types;
+use crate::hash::hash64;
 use crate::options::EncounterEdge;
 use longitude_core::{EncounterId, Instant, IssueKind, SubjectId};
 use std::borrow::Cow;

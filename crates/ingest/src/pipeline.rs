@@ -1,8 +1,8 @@
 //! Files through threads and out again in order, with the bytes in flight bounded: one thread reads
 //! and unpacks lines, several work, the caller's thread consumes in the order of the files.
 
-use super::files::{Shape, SourceFile};
-use super::read::{Cut, Lines, Piece, Reader};
+use crate::files::{Shape, SourceFile};
+use crate::read::{Cut, Lines, Piece, Reader};
 use crate::{Error, Options};
 use longitude_core::Digest;
 use std::collections::BTreeMap;

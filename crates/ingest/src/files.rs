@@ -1,5 +1,5 @@
-//! Which files a path holds and how each is to be read, told from names. Their order here is the
-//! order of the events.
+//! Which files a path holds, told from names. Their order here is the order of the events within a
+//! format; [`crate::detect`] says which format a file is of.
 
 use crate::Error;
 use std::fs;
@@ -15,7 +15,7 @@ const DEPTH_MAX: usize = 32;
 pub(crate) enum Shape {
     /// One resource a line (`.ndjson`, `.jsonl`).
     Lines,
-    /// One bundle or resource in all (`.json`).
+    /// Anything else: the worker opens it and reads it whole or as a stream.
     Document,
 }
 
@@ -23,7 +23,8 @@ pub(crate) enum Shape {
 #[derive(Debug)]
 pub(crate) struct SourceFile {
     pub(crate) path: PathBuf,
-    /// Relative to the root, with `/` between folders.
+    /// Relative to the root, with `/` between folders. Where several roots are read at once, the
+    /// root's own name stands before it.
     pub(crate) name: Arc<str>,
     pub(crate) shape: Shape,
     /// As stored.
@@ -35,12 +36,10 @@ pub(crate) struct SourceFile {
 pub(crate) struct Found {
     /// Sorted by name, byte by byte.
     pub(crate) files: Vec<SourceFile>,
-    /// Files of other kinds, sorted.
+    /// Hidden files, and links and depths that are not followed, sorted.
     pub(crate) ignored: Vec<String>,
     /// Files and folders that the system refuses, sorted.
     pub(crate) unreadable: Vec<String>,
-    /// Whether a Parquet file stands under `data/`.
-    pub(crate) has_parquet: bool,
 }
 
 /// Lists a folder recursively, or takes a single file.
@@ -63,10 +62,52 @@ pub(crate) fn find(root: &Path) -> Result<Found, Error> {
         let name = root.file_name().unwrap_or_default().to_string_lossy();
         add_file(root, &name, metadata.len(), &mut found);
     }
-    found.files.sort_by(|a, b| a.name.cmp(&b.name));
-    found.ignored.sort();
-    found.unreadable.sort();
+    found.sort();
     Ok(found)
+}
+
+/// Lists several roots as one: each file's name begins with its root's.
+pub(crate) fn find_all(roots: &[&Path]) -> Result<Found, Error> {
+    if let [root] = roots {
+        return find(root);
+    }
+    let mut all = Found::default();
+    for root in roots {
+        let found = find(root)?;
+        let own = root.file_name().unwrap_or_default().to_string_lossy();
+        let is_file = root.is_file();
+        let named = |name: &str| {
+            if is_file {
+                name.to_owned()
+            } else {
+                format!("{own}/{name}")
+            }
+        };
+        all.files
+            .extend(found.files.into_iter().map(|file| SourceFile {
+                name: named(&file.name).into(),
+                ..file
+            }));
+        all.ignored
+            .extend(found.ignored.iter().map(|name| named(name)));
+        all.unreadable
+            .extend(found.unreadable.iter().map(|name| named(name)));
+    }
+    all.sort();
+    match all.files.windows(2).find(|two| two[0].name == two[1].name) {
+        Some(two) => Err(Error::SameName {
+            path: two[1].path.clone(),
+        }),
+        None => Ok(all),
+    }
+}
+
+impl Found {
+    fn sort(&mut self) {
+        self.files.sort_by(|a, b| a.name.cmp(&b.name));
+        self.ignored.sort();
+        self.unreadable.sort();
+    }
 }
 
 fn walk(folder: &Path, prefix: &str, depth: usize, found: &mut Found) {
@@ -105,32 +146,28 @@ fn walk(folder: &Path, prefix: &str, depth: usize, found: &mut Found) {
 }
 
 fn add_file(path: &Path, name: &str, bytes: u64, found: &mut Found) {
-    let lower = name.to_ascii_lowercase();
-    let plain = lower.strip_suffix(".gz").unwrap_or(&lower);
-    let ends = |extension: &str| plain.ends_with(extension);
-    if ends(".parquet") && (name.starts_with("data/") || name.contains("/data/")) {
-        found.has_parquet = true;
-    }
-    let hidden = name
-        .rsplit('/')
-        .next()
-        .is_some_and(|own| own.starts_with('.'));
-    let shape = if ends(".ndjson") || ends(".jsonl") {
-        Shape::Lines
-    } else if ends(".json") {
-        Shape::Document
-    } else {
+    let own = name.rsplit('/').next();
+    if own.is_some_and(|own| own.starts_with('.')) {
         found.ignored.push(name.to_owned());
         return;
+    }
+    let shape = match extension(name).as_str() {
+        "ndjson" | "jsonl" => Shape::Lines,
+        _ => Shape::Document,
     };
-    if hidden {
-        found.ignored.push(name.to_owned());
-        return;
-    }
     found.files.push(SourceFile {
         path: path.to_owned(),
         name: name.into(),
         shape,
         bytes,
     });
+}
+
+/// The extension of a file's name in lower case, the one before `.gz` where that is the last.
+pub(crate) fn extension(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    let plain = lower.strip_suffix(".gz").unwrap_or(&lower);
+    let own = plain.rsplit('/').next().unwrap_or_default();
+    own.rsplit_once('.')
+        .map_or_else(String::new, |(_, end)| end.to_owned())
 }

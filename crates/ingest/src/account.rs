@@ -1,26 +1,31 @@
 //! Batches in order into the sink and the report: what finds duplicates, counts rows, and keeps the
 //! sums that must balance.
 
-use super::files::SourceFile;
-use super::hash::Table;
-use super::rows::{Batch, Note, Outcome};
+use crate::batch::{Batch, Note, Outcome};
+use crate::files::SourceFile;
+use crate::hash::Table;
 use crate::report::{FileReport, Report, Tally};
 use crate::{Error, Options, Sink};
 use longitude_core::{Event, Issue, IssueKind, Location, RowCounts, SubjectId};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 /// The account of an ingest under way.
 pub(crate) struct Account<'s> {
     sink: &'s mut dyn Sink,
     report: Report,
-    by_type: BTreeMap<&'static str, RowCounts>,
+    by_type: BTreeMap<Cow<'static, str>, RowCounts>,
     issues: Tally,
     warnings: Tally,
     records: Table<()>,
     records_max: usize,
     subjects: Table<()>,
-    rows_of_file: u64,
+    /// The file under way: its own sums start when its name first comes.
+    file: Arc<str>,
+    file_counts: RowCounts,
+    file_kinds: BTreeMap<IssueKind, u64>,
 }
 
 impl<'s> Account<'s> {
@@ -34,7 +39,9 @@ impl<'s> Account<'s> {
             records: Table::new(),
             records_max: options.identifiers_max,
             subjects: Table::new(),
-            rows_of_file: 0,
+            file: "".into(),
+            file_counts: RowCounts::default(),
+            file_kinds: BTreeMap::new(),
         }
     }
 
@@ -46,6 +53,11 @@ impl<'s> Account<'s> {
 
     /// Takes what became of one piece of a file.
     pub(crate) fn add(&mut self, file: &SourceFile, batch: Batch) -> Result<(), Error> {
+        if self.file != file.name {
+            self.file = Arc::clone(&file.name);
+            self.file_counts = RowCounts::default();
+            self.file_kinds.clear();
+        }
         let mut events = batch.events.into_iter();
         let mut warnings = batch.warnings.into_iter();
         let mut identifiers = batch.identifiers.into_iter();
@@ -65,7 +77,8 @@ impl<'s> Account<'s> {
         if let Some((digest, bytes)) = batch.stored {
             self.report.files.push(FileReport {
                 file: file.name.to_string(),
-                rows: std::mem::take(&mut self.rows_of_file),
+                counts: std::mem::take(&mut self.file_counts),
+                issues: std::mem::take(&mut self.file_kinds),
                 bytes,
                 digest,
             });
@@ -80,17 +93,19 @@ impl<'s> Account<'s> {
         events: impl Iterator<Item = (SubjectId, Event)>,
         warnings: impl Iterator<Item = Note>,
     ) -> Result<(), Error> {
-        self.rows_of_file += 1;
         let issue = match outcome.issue {
             None if self.is_duplicate(outcome.key) => {
-                Some(Note::new(IssueKind::DuplicateRecord, "", outcome.kind))
+                let detail = outcome.kind.clone();
+                Some(Note::new(IssueKind::DuplicateRecord, "", detail))
             }
             issue => issue,
         };
         let counts = self.by_type.entry(outcome.kind).or_default();
         counts.rows_read += 1;
+        self.file_counts.rows_read += 1;
         if let Some(note) = issue {
             counts.rows_with_issue += 1;
+            self.file_counts.rows_with_issue += 1;
             // The events of a duplicate are passed over.
             events.for_each(drop);
             warnings.for_each(drop);
@@ -98,6 +113,8 @@ impl<'s> Account<'s> {
         }
         counts.rows_mapped += 1;
         counts.events += outcome.events as u64;
+        self.file_counts.rows_mapped += 1;
+        self.file_counts.events += outcome.events as u64;
         self.report.reference_rows += u64::from(outcome.events == 0);
         self.report.other_codings += outcome.other_codings;
         for (subject, event) in events {
@@ -134,6 +151,7 @@ impl<'s> Account<'s> {
 
     fn issue(&mut self, file: &str, row: u64, note: Note) -> Result<(), Error> {
         self.report.unresolved_references += u64::from(is_unresolved(&note));
+        *self.file_kinds.entry(note.kind).or_default() += 1;
         self.issues
             .add(note.kind, &note.detail, || location(file, row, &note));
         self.sink
@@ -149,7 +167,7 @@ impl<'s> Account<'s> {
             report.counts.rows_mapped += counts.rows_mapped;
             report.counts.rows_with_issue += counts.rows_with_issue;
             report.counts.events += counts.events;
-            report.by_type.insert(kind.to_owned(), counts);
+            report.by_type.insert(kind.into_owned(), counts);
         }
         report.issues = self.issues.finish();
         report.warnings = self.warnings.finish();

@@ -1,7 +1,7 @@
 //! Bytes of a file: digested as stored, unpacked where gzip, cut into chunks of whole lines. It
 //! knows nothing of JSON.
 
-use super::files::SourceFile;
+use crate::files::SourceFile;
 use flate2::bufread::MultiGzDecoder;
 use longitude_core::{Digest, DigestWriter};
 use std::fs::File;
