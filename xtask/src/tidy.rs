@@ -13,7 +13,8 @@ use std::process::Command;
 const EDGES: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("ledger", &[]),
-    ("ingest", &["core"]),
+    ("units", &["core"]),
+    ("ingest", &["core", "units"]),
     ("deid", &["core"]),
     ("store", &["core"]),
     ("tokens", &["core"]),
@@ -33,8 +34,8 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "core", "ledger", "ingest", "deid", "store", "tokens", "eval", "govern", "hospital",
-            "model", "baseline", "train", "predict", "server",
+            "core", "units", "ledger", "ingest", "deid", "store", "tokens", "eval", "govern",
+            "hospital", "model", "baseline", "train", "predict", "server",
         ],
     ),
 ];
