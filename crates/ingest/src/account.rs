@@ -4,6 +4,7 @@
 use crate::batch::{Batch, Note, Outcome};
 use crate::files::SourceFile;
 use crate::hash::Table;
+use crate::person::Told;
 use crate::report::{FileReport, Report, Tally};
 use crate::{Error, Options, Sink};
 use longitude_core::{Event, Issue, IssueKind, Location, RowCounts, SubjectId};
@@ -61,14 +62,16 @@ impl<'s> Account<'s> {
         let mut events = batch.events.into_iter();
         let mut warnings = batch.warnings.into_iter();
         let mut identifiers = batch.identifiers.into_iter();
-        for outcome in batch.rows {
+        let mut told = batch.told.into_iter().peekable();
+        for (place, outcome) in batch.rows.into_iter().enumerate() {
             // Kept whatever becomes of the row: notes of other rows may hold them.
             for (subject, text) in identifiers.by_ref().take(outcome.identifiers) {
                 self.sink.identifier(subject, &text).map_err(sink_error)?;
             }
             let own_events = events.by_ref().take(outcome.events);
             let own_warnings = warnings.by_ref().take(outcome.warnings);
-            self.row(file, outcome, own_events, own_warnings)?;
+            let own_told = std::iter::from_fn(|| told.next_if(|(row, _)| *row == place));
+            self.row(file, outcome, (own_events, own_warnings, own_told))?;
         }
         for (row, note) in batch.file_issues {
             self.file_issue(&file.name, row, note)?;
@@ -90,8 +93,11 @@ impl<'s> Account<'s> {
         &mut self,
         file: &SourceFile,
         outcome: Outcome,
-        events: impl Iterator<Item = (SubjectId, Event)>,
-        warnings: impl Iterator<Item = Note>,
+        (events, warnings, told): (
+            impl Iterator<Item = (SubjectId, Event)>,
+            impl Iterator<Item = Note>,
+            impl Iterator<Item = (usize, Told)>,
+        ),
     ) -> Result<(), Error> {
         let issue = match outcome.issue {
             None if self.is_duplicate(outcome.key) => {
@@ -109,6 +115,7 @@ impl<'s> Account<'s> {
             // The events of a duplicate are passed over.
             events.for_each(drop);
             warnings.for_each(drop);
+            told.for_each(drop);
             return self.issue(&file.name, outcome.row, note);
         }
         counts.rows_mapped += 1;
@@ -117,6 +124,13 @@ impl<'s> Account<'s> {
         self.file_counts.events += outcome.events as u64;
         self.report.reference_rows += u64::from(outcome.events == 0);
         self.report.other_codings += outcome.other_codings;
+        for (_, told) in told {
+            let taken = match told {
+                Told::Person(subject, person) => self.sink.person(subject, *person),
+                Told::Link(link) => self.sink.link(link),
+            };
+            taken.map_err(sink_error)?;
+        }
         for (subject, event) in events {
             self.subjects.insert(subject.0.cast_unsigned(), ());
             self.sink.event(subject, event).map_err(sink_error)?;
