@@ -269,7 +269,7 @@ impl Written {
             return Ok(());
         }
         self.foreign.load(foreign, batch);
-        self.extensions = text_column(batch, "extension").ok_or("extension")?;
+        self.extensions = text_column(batch, "extension")?;
         let column = |name: &str| batch.column_by_name(name);
         let number = |name: &'static str| {
             let column = column(name).map(|column| as_numbers(column).ok_or(name));
@@ -425,7 +425,7 @@ impl Decoder {
                 .map(|column| read(column).ok_or_else(|| bad(name)))
                 .transpose()
         };
-        let text = |name: &'static str| text_column(batch, name).ok_or_else(|| bad(name));
+        let text = |name| text_column(batch, name).map_err(bad);
         let numeric = batch
             .column_by_name("numeric_value")
             .map(|column| as_numbers(column).ok_or_else(|| bad("numeric_value")));
@@ -511,13 +511,17 @@ impl Decoder {
     }
 }
 
-/// A column of texts that do not repeat: absent, or none where it is of another type.
-fn text_column(batch: &RecordBatch, name: &str) -> Option<Option<StringArray>> {
+/// A column of texts that do not repeat, where there is one; its name where it is of another type.
+fn text_column(
+    batch: &RecordBatch,
+    name: &'static str,
+) -> std::result::Result<Option<StringArray>, &'static str> {
     match batch.column_by_name(name) {
         Some(column) if column.data_type() != &DataType::Null => {
-            Some(Some(column.as_string_opt::<i32>()?.clone()))
+            let texts = column.as_string_opt::<i32>().cloned();
+            texts.map(Some).ok_or(name)
         }
-        _ => Some(None),
+        _ => Ok(None),
     }
 }
 

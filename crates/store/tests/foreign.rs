@@ -214,7 +214,7 @@ fn a_disorderly_set_is_read_and_found_out() {
     };
     let kept: Vec<_> = timelines
         .iter()
-        .flat_map(|timeline| timeline.events())
+        .flat_map(longitude_core::Timeline::events)
         .filter_map(extension)
         .collect();
     assert_eq!(kept, ["{\"extra\":2}", "{\"extra\":3}", "{\"extra\":1}"]);
