@@ -4,7 +4,6 @@
 use crate::batch::{Batch, Note, Outcome};
 use crate::files::SourceFile;
 use crate::hash::Table;
-use crate::person::Told;
 use crate::report::{FileReport, Report, Tally};
 use crate::{Error, Options, Sink};
 use longitude_core::{Event, Issue, IssueKind, Location, RowCounts, SubjectId};
@@ -13,9 +12,21 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+/// Takes the batches of a file in their order.
+pub(crate) type Recorder<'s> = dyn FnMut(&SourceFile, Batch) -> Result<(), Error> + 's;
+
+/// The events of a batch: at hand, or elsewhere with somebody who is told, row by row, how many
+/// there are and whether they stay.
+pub(crate) enum Events<'e> {
+    Here(std::vec::IntoIter<(SubjectId, Event)>),
+    Elsewhere(&'e mut dyn FnMut(usize, bool)),
+}
+
 /// The account of an ingest under way.
 pub(crate) struct Account<'s> {
     sink: &'s mut dyn Sink,
+    /// Where batches go unseen, when the account is drawn up elsewhere.
+    recorder: Option<&'s mut Recorder<'s>>,
     report: Report,
     by_type: BTreeMap<Cow<'static, str>, RowCounts>,
     issues: Tally,
@@ -33,6 +44,7 @@ impl<'s> Account<'s> {
     pub(crate) fn new(options: &Options, sink: &'s mut dyn Sink) -> Self {
         Self {
             sink,
+            recorder: None,
             report: Report::default(),
             by_type: BTreeMap::new(),
             issues: Tally::default(),
@@ -46,6 +58,18 @@ impl<'s> Account<'s> {
         }
     }
 
+    /// An account that hands every batch on.
+    pub(crate) fn recording(
+        options: &Options,
+        sink: &'s mut dyn Sink,
+        recorder: &'s mut Recorder<'s>,
+    ) -> Self {
+        Self {
+            recorder: Some(recorder),
+            ..Self::new(options, sink)
+        }
+    }
+
     /// A file or folder that the system refused to list.
     pub(crate) fn unreadable(&mut self, name: &str) -> Result<(), Error> {
         let note = Note::new(IssueKind::UnreadableFile, "", "cannot be opened");
@@ -53,25 +77,35 @@ impl<'s> Account<'s> {
     }
 
     /// Takes what became of one piece of a file.
-    pub(crate) fn add(&mut self, file: &SourceFile, batch: Batch) -> Result<(), Error> {
+    pub(crate) fn add(&mut self, file: &SourceFile, mut batch: Batch) -> Result<(), Error> {
+        if let Some(recorder) = &mut self.recorder {
+            return recorder(file, batch);
+        }
+        let events = std::mem::take(&mut batch.events).into_iter();
+        self.add_told(file, batch, &mut Events::Here(events))
+    }
+
+    /// Takes what became of one piece of a file, but for its events.
+    pub(crate) fn add_told(
+        &mut self,
+        file: &SourceFile,
+        batch: Batch,
+        events: &mut Events<'_>,
+    ) -> Result<(), Error> {
         if self.file != file.name {
             self.file = Arc::clone(&file.name);
             self.file_counts = RowCounts::default();
             self.file_kinds.clear();
         }
-        let mut events = batch.events.into_iter();
         let mut warnings = batch.warnings.into_iter();
         let mut identifiers = batch.identifiers.into_iter();
-        let mut told = batch.told.into_iter().peekable();
-        for (place, outcome) in batch.rows.into_iter().enumerate() {
+        for outcome in batch.rows {
             // Kept whatever becomes of the row: notes of other rows may hold them.
             for (subject, text) in identifiers.by_ref().take(outcome.identifiers) {
                 self.sink.identifier(subject, &text).map_err(sink_error)?;
             }
-            let own_events = events.by_ref().take(outcome.events);
             let own_warnings = warnings.by_ref().take(outcome.warnings);
-            let own_told = std::iter::from_fn(|| told.next_if(|(row, _)| *row == place));
-            self.row(file, outcome, (own_events, own_warnings, own_told))?;
+            self.row(file, outcome, events, own_warnings)?;
         }
         for (row, note) in batch.file_issues {
             self.file_issue(&file.name, row, note)?;
@@ -93,11 +127,8 @@ impl<'s> Account<'s> {
         &mut self,
         file: &SourceFile,
         outcome: Outcome,
-        (events, warnings, told): (
-            impl Iterator<Item = (SubjectId, Event)>,
-            impl Iterator<Item = Note>,
-            impl Iterator<Item = (usize, Told)>,
-        ),
+        events: &mut Events<'_>,
+        warnings: impl Iterator<Item = Note>,
     ) -> Result<(), Error> {
         let issue = match outcome.issue {
             None if self.is_duplicate(outcome.key) => {
@@ -113,9 +144,8 @@ impl<'s> Account<'s> {
             counts.rows_with_issue += 1;
             self.file_counts.rows_with_issue += 1;
             // The events of a duplicate are passed over.
-            events.for_each(drop);
+            self.events(events, outcome.events, false)?;
             warnings.for_each(drop);
-            told.for_each(drop);
             return self.issue(&file.name, outcome.row, note);
         }
         counts.rows_mapped += 1;
@@ -124,23 +154,33 @@ impl<'s> Account<'s> {
         self.file_counts.events += outcome.events as u64;
         self.report.reference_rows += u64::from(outcome.events == 0);
         self.report.other_codings += outcome.other_codings;
-        for (_, told) in told {
-            let taken = match told {
-                Told::Person(subject, person) => self.sink.person(subject, *person),
-                Told::Link(link) => self.sink.link(link),
-            };
-            taken.map_err(sink_error)?;
-        }
-        for (subject, event) in events {
-            self.subjects.insert(subject.0.cast_unsigned(), ());
-            self.sink.event(subject, event).map_err(sink_error)?;
-        }
+        self.events(events, outcome.events, true)?;
         for note in warnings {
             self.report.unresolved_references += u64::from(is_unresolved(&note));
             let place = || location(&file.name, outcome.row, &note);
             self.warnings.add(note.kind, &note.detail, place);
             let warning = as_issue(&file.name, outcome.row, note);
             self.sink.warning(warning).map_err(sink_error)?;
+        }
+        Ok(())
+    }
+
+    /// Takes or passes over the next `count` events.
+    fn events(
+        &mut self,
+        events: &mut Events<'_>,
+        count: usize,
+        is_kept: bool,
+    ) -> Result<(), Error> {
+        match events {
+            Events::Elsewhere(tell) => tell(count, is_kept),
+            Events::Here(events) => {
+                let own = events.by_ref().take(count);
+                for (subject, event) in own.filter(|_| is_kept) {
+                    self.subjects.insert(subject.0.cast_unsigned(), ());
+                    self.sink.event(subject, event).map_err(sink_error)?;
+                }
+            }
         }
         Ok(())
     }

@@ -2,12 +2,12 @@
 //! account: rows with their events, warnings and identifiers, or with the issue they became. It
 //! depends on nothing but the piece, so that pieces may be mapped in any order and by anybody.
 
-use crate::person::Told;
 use longitude_core::{Digest, Event, Instant, IssueKind, SubjectId};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// What is the matter with a row or a part of it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Note {
     pub(crate) kind: IssueKind,
     /// The place inside the record.
@@ -42,6 +42,7 @@ impl Note {
 }
 
 /// What became of one row.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) row: u64,
     /// The type of the record: a resource type, a table, a segment.
@@ -66,8 +67,6 @@ pub(crate) struct Batch {
     pub(crate) warnings: Vec<Note>,
     /// What identifies persons, with the subject in whose record it may stand (`None`: any).
     pub(crate) identifiers: Vec<(Option<SubjectId>, String)>,
-    /// Persons and links, each with the place in `rows` of the row that tells it, in that order.
-    pub(crate) told: Vec<(usize, Told)>,
     /// Matters of the file, each with the row near it.
     pub(crate) file_issues: Vec<(u64, Note)>,
     /// The file as stored, once it has been read to its end.

@@ -9,6 +9,7 @@ mod codes;
 mod index;
 mod json;
 mod map;
+mod part;
 mod people;
 mod pieces;
 mod reference;
@@ -16,13 +17,16 @@ mod rows;
 mod sniff;
 mod time;
 mod types;
+mod units;
 
 use crate::account::Account;
 use crate::files::SourceFile;
 use crate::pipeline::Pipeline;
 use crate::{Error, Options};
-use index::Index;
+pub(crate) use index::{Entry, Index};
+pub(crate) use part::{PartOf, index_part, map_part};
 use rows::World;
+pub(crate) use sniff::{Hint, hint};
 use std::sync::atomic::AtomicBool;
 
 /// Reads FHIR R4 files and hands every event and issue to the account, by file name, then row, then
@@ -39,11 +43,9 @@ pub(crate) fn read(
 
 /// The index of what other records are resolved through.
 fn first_pass(found: &[SourceFile], options: &Options, stop: &AtomicBool) -> Result<Index, Error> {
-    let hints: Vec<_> = found.iter().map(sniff::sniff).collect();
-    let with_requests = hints.iter().any(|hint| hint.dispenses_without_time);
-    let chosen = found.iter().zip(&hints);
-    let chosen = chosen.filter(|(_, hint)| hint.indexed || (with_requests && hint.requests));
-    let files: Vec<&SourceFile> = chosen.map(|(file, _)| file).collect();
+    let chosen = indexed(found.iter().map(sniff::sniff));
+    let files = found.iter().zip(chosen);
+    let files: Vec<&SourceFile> = files.filter_map(|(file, is)| is.then_some(file)).collect();
     let mut index = Index::new();
     let pipeline = Pipeline {
         files: &files,
@@ -58,6 +60,14 @@ fn first_pass(found: &[SourceFile], options: &Options, stop: &AtomicBool) -> Res
         },
     )?;
     Ok(index)
+}
+
+/// Which files the first pass reads.
+pub(crate) fn indexed(hints: impl Iterator<Item = Hint>) -> Vec<bool> {
+    let hints: Vec<_> = hints.collect();
+    let with_requests = hints.iter().any(|hint| hint.dispenses_without_time);
+    let is_indexed = |hint: &Hint| hint.indexed || (with_requests && hint.requests);
+    hints.iter().map(is_indexed).collect()
 }
 
 /// Every row into events or an issue.

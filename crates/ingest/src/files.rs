@@ -103,6 +103,16 @@ pub(crate) fn find_all(roots: &[&Path]) -> Result<Found, Error> {
 }
 
 impl Found {
+    /// What a store holds, from the names and sizes of its objects.
+    pub(crate) fn of_names(names: impl IntoIterator<Item = (String, u64)>) -> Self {
+        let mut found = Self::default();
+        for (name, bytes) in names {
+            add_file(Path::new(&name), &name, bytes, &mut found);
+        }
+        found.sort();
+        found
+    }
+
     fn sort(&mut self) {
         self.files.sort_by(|a, b| a.name.cmp(&b.name));
         self.ignored.sort();
@@ -151,16 +161,20 @@ fn add_file(path: &Path, name: &str, bytes: u64, found: &mut Found) {
         found.ignored.push(name.to_owned());
         return;
     }
-    let shape = match extension(name).as_str() {
-        "ndjson" | "jsonl" => Shape::Lines,
-        _ => Shape::Document,
-    };
     found.files.push(SourceFile {
         path: path.to_owned(),
         name: name.into(),
-        shape,
+        shape: shape(name),
         bytes,
     });
+}
+
+/// How a file of this name is laid out.
+pub(crate) fn shape(name: &str) -> Shape {
+    match extension(name).as_str() {
+        "ndjson" | "jsonl" => Shape::Lines,
+        _ => Shape::Document,
+    }
 }
 
 /// The extension of a file's name in lower case, the one before `.gz` where that is the last.

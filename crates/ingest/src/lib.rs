@@ -23,7 +23,7 @@ mod files;
 mod hash;
 mod names;
 mod options;
-mod person;
+pub mod parts;
 mod pipeline;
 mod read;
 mod report;
@@ -31,7 +31,6 @@ mod report;
 pub use detect::{Format, detect};
 pub use error::Error;
 pub use options::{EncounterEdge, Options};
-pub use person::{Link, LinkKind, Person, PersonAddress, PersonIdentifier, PersonName};
 pub use report::{FileReport, Finding, Report};
 
 use account::Account;
@@ -65,17 +64,27 @@ pub fn ingest(
         account.unreadable(name)?;
     }
     for (format, files) in &sorted.files {
-        match format {
-            Format::Fhir => fhir::read(files, options, stop, &mut account)?,
-            Format::Meds => {
-                let path = paths.first().map(|path| (*path).to_owned());
-                return Err(Error::Unrecognised {
-                    path: path.unwrap_or_default(),
-                });
-            }
-        }
+        read(*format, files, (options, stop), &mut account)?;
     }
     Ok(account.finish(sorted.ignored))
+}
+
+/// The files of one format.
+fn read(
+    format: Format,
+    files: &[files::SourceFile],
+    (options, stop): (&Options, &AtomicBool),
+    account: &mut Account<'_>,
+) -> Result<(), Error> {
+    match format {
+        Format::Fhir => fhir::read(files, options, stop, account),
+        Format::Meds => {
+            let path = files.first().map(|file| file.path.clone());
+            Err(Error::Unrecognised {
+                path: path.unwrap_or_default(),
+            })
+        }
+    }
 }
 
 /// Where events and issues go. Calls come in one documented order, whatever the number of threads:
@@ -101,27 +110,6 @@ pub trait Sink {
     /// When the string cannot be kept; ingest stops and returns [`Error::Sink`].
     #[expect(unused_variables, reason = "the names document the parameters")]
     fn identifier(&mut self, subject: Option<SubjectId>, text: &str) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Takes the facts by which linkage finds the other records of a person, one record of a source
-    /// at a time; a subject may come again. Only of rows that were mapped, before their events.
-    /// Left alone, they are dropped.
-    ///
-    /// # Errors
-    /// When the record cannot be kept; ingest stops and returns [`Error::Sink`].
-    #[expect(unused_variables, reason = "the names document the parameters")]
-    fn person(&mut self, subject: SubjectId, person: Person) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Takes what a source says about two records of persons. Only of rows that were mapped, before
-    /// their events. Left alone, statements are dropped.
-    ///
-    /// # Errors
-    /// When the statement cannot be kept; ingest stops and returns [`Error::Sink`].
-    fn link(&mut self, link: Link) -> io::Result<()> {
-        drop(link);
         Ok(())
     }
 

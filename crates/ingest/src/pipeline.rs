@@ -125,41 +125,8 @@ impl Pipeline<'_> {
             return send(Payload::Unopened, 0);
         };
         let (chunk, line) = (self.options.chunk_bytes_max, self.options.line_bytes_max);
-        let mut lines = Lines::new(reader, chunk, line);
-        let (mut fault, mut pieces) = (None, 0);
-        while let Some(piece) = lines.next() {
-            pieces += 1;
-            let alive = match piece {
-                Piece::Lines { bytes, first_row } => {
-                    let cost = bytes.len();
-                    send(Payload::Lines { bytes, first_row }, cost)
-                }
-                Piece::TooLong { row } => send(Payload::LongLine { row }, 0),
-                Piece::Utf16 => {
-                    fault = Some((Fault::Utf16, 0));
-                    true
-                }
-                Piece::Cut { cut, row } => {
-                    fault = Some((Fault::Cut(cut), row));
-                    true
-                }
-            };
-            if !alive {
-                return false;
-            }
-        }
-        if pieces == 0 {
-            fault = Some((Fault::Empty, 0));
-        }
-        let (digest, bytes) = lines.into_reader().finish();
-        send(
-            Payload::End {
-                digest,
-                bytes,
-                fault,
-            },
-            0,
-        )
+        let lines = Lines::new(reader, chunk, line);
+        cut(lines, send).is_some_and(|end| send(end, 0))
     }
 
     fn document_cost(&self, source: &SourceFile) -> usize {
@@ -230,6 +197,44 @@ impl Pipeline<'_> {
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
+}
+
+/// Sends a file of lines piece by piece and gives its end; `None` when a piece was refused.
+pub(crate) fn cut(
+    mut lines: Lines,
+    send: &mut impl FnMut(Payload, usize) -> bool,
+) -> Option<Payload> {
+    let (mut fault, mut pieces) = (None, 0);
+    while let Some(piece) = lines.next() {
+        pieces += 1;
+        let alive = match piece {
+            Piece::Lines { bytes, first_row } => {
+                let cost = bytes.len();
+                send(Payload::Lines { bytes, first_row }, cost)
+            }
+            Piece::TooLong { row } => send(Payload::LongLine { row }, 0),
+            Piece::Utf16 => {
+                fault = Some((Fault::Utf16, 0));
+                true
+            }
+            Piece::Cut { cut, row } => {
+                fault = Some((Fault::Cut(cut), row));
+                true
+            }
+        };
+        if !alive {
+            return None;
+        }
+    }
+    if pieces == 0 {
+        fault = Some((Fault::Empty, 0));
+    }
+    let (digest, bytes) = lines.into_reader().finish();
+    Some(Payload::End {
+        digest,
+        bytes,
+        fault,
+    })
 }
 
 /// A bound on the bytes between reading and consuming. One piece larger than the bound passes when

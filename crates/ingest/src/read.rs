@@ -5,16 +5,27 @@ use crate::files::SourceFile;
 use flate2::bufread::MultiGzDecoder;
 use longitude_core::{Digest, DigestWriter};
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 
 /// Bytes asked of the decoder at a time.
 const READ_BYTES: usize = 256 << 10;
 
 /// A file as stored, digested on the way.
 struct Stored {
-    file: File,
+    file: io::Take<File>,
     digest: DigestWriter<io::Sink>,
     bytes: u64,
+}
+
+impl Stored {
+    fn new(file: io::Take<File>) -> Self {
+        Self {
+            file,
+            digest: DigestWriter::new(io::sink()),
+            bytes: 0,
+        }
+    }
 }
 
 impl Read for Stored {
@@ -71,11 +82,7 @@ impl Reader {
         let mut magic = Vec::with_capacity(2);
         (&mut file).take(2).read_to_end(&mut magic)?;
         file.rewind()?;
-        let stored = Stored {
-            file,
-            digest: DigestWriter::new(io::sink()),
-            bytes: 0,
-        };
+        let stored = Stored::new(file.take(u64::MAX));
         let inner = if magic == [0x1f, 0x8b] {
             let buffered = BufReader::with_capacity(READ_BYTES, stored);
             Inner::Gzip(Box::new(MultiGzDecoder::new(buffered)))
@@ -83,6 +90,16 @@ impl Reader {
             Inner::Plain(stored)
         };
         Ok(Self { inner, fault: None })
+    }
+
+    /// The plain bytes of a part of a file.
+    pub(crate) fn part(path: &Path, from: u64, bytes: u64) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(from))?;
+        Ok(Self {
+            inner: Inner::Plain(Stored::new(file.take(bytes))),
+            fault: None,
+        })
     }
 
     /// Appends up to `count` bytes; fewer only at the end.
@@ -176,6 +193,13 @@ impl Lines {
             chunk_bytes_max: chunk_bytes_max.max(1),
             line_bytes_max: line_bytes_max.max(1),
         }
+    }
+
+    /// Goes on inside a file: the reader starts with line `row`, and no byte order mark is there.
+    pub(crate) fn resumed(mut self, row: u64) -> Self {
+        self.row = row;
+        self.started = true;
+        self
     }
 
     pub(crate) fn into_reader(self) -> Reader {

@@ -21,7 +21,6 @@ mod decode;
 mod encode;
 mod error;
 mod files;
-mod foreign;
 mod info;
 mod report;
 mod spill;

@@ -10,10 +10,10 @@ use super::time::{self, When};
 use super::types;
 use crate::hash::{Table, hash64};
 use longitude_core::{Code, Instant, Precision};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A point in time, packed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Stamp {
     micros: i64,
     offset_minutes: i16,
@@ -57,14 +57,14 @@ impl Stamp {
 }
 
 /// What an encounter dates others by.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Span {
     pub(crate) start: Stamp,
     pub(crate) end: Stamp,
 }
 
 /// What a Medication stands for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Drug {
     /// A code of its own.
     Code(Code),
@@ -74,13 +74,14 @@ pub(crate) enum Drug {
     Uncoded,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Ingredient {
     Code(Code),
     Medication(u64),
 }
 
 /// One fact for an index, found in a first pass.
+#[derive(Serialize, Deserialize)]
 pub(crate) enum Entry {
     Patient(u64),
     Encounter(u64, Box<Span>),

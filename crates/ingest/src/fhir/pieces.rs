@@ -4,7 +4,7 @@
 use super::bundle::Bundle;
 use super::index::{self, Entry, Index};
 use super::json::Text;
-use super::rows::{Mapper, World};
+use super::rows::{self, Mapper, World};
 use super::sniff;
 use super::types;
 use crate::Options;
@@ -59,15 +59,12 @@ pub(crate) fn map(
 ) -> Batch {
     let mut mapper = Mapper::new(world, &file.name);
     match payload {
-        Payload::Lines { bytes, first_row } => mapper.lines(&bytes, first_row),
-        Payload::LongLine { row } => {
-            let note = Note::new(
-                IssueKind::NotSupported,
-                "",
-                "line longer than line_bytes_max",
-            );
-            mapper.reject(row, note);
+        Payload::Lines { bytes, first_row } => {
+            // Wherever a file is cut, the same lines are too long.
+            mapper.line_bytes_max = options.line_bytes_max.max(1);
+            mapper.lines(&bytes, first_row);
         }
+        Payload::LongLine { row } => mapper.reject(row, rows::too_long()),
         Payload::Document => return map_document(file, world, options),
         Payload::End {
             digest,

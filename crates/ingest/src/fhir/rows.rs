@@ -15,7 +15,6 @@ use crate::batch::{Batch, Note, Outcome};
 use crate::hash::hash64;
 use crate::names::Names;
 use crate::options::EncounterEdge;
-use crate::person::{Link, LinkKind, Told};
 use longitude_core::{Code, EncounterId, Event, IssueKind, Origin, SubjectId};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -39,6 +38,8 @@ pub(crate) struct Mapper<'w> {
     names: Names,
     /// The rows were cut out of JSON that parsed, so their syntax needs no second look.
     pub(crate) is_json: bool,
+    /// Longer lines are issues.
+    pub(crate) line_bytes_max: usize,
     pub(crate) batch: Batch,
     last_subject: (String, SubjectId, bool),
     last_encounter: (u64, EncounterId),
@@ -69,6 +70,7 @@ impl<'w> Mapper<'w> {
             file: Arc::clone(file),
             names: Names::new(),
             is_json: false,
+            line_bytes_max: usize::MAX,
             batch: Batch::default(),
             last_subject: (String::new(), SubjectId(0), false),
             last_encounter: (0, EncounterId::from_source("Encounter", "")),
@@ -95,6 +97,10 @@ impl<'w> Mapper<'w> {
         for (row, end) in (first_row..).zip(ends) {
             let line = &bytes[start..end];
             start = end + 1;
+            if line.len() > self.line_bytes_max {
+                self.reject(row, too_long());
+                continue;
+            }
             let line = line.trim_ascii();
             if line.is_empty() {
                 continue;
@@ -315,35 +321,17 @@ impl Mapper<'_> {
         self.names.get(text)
     }
 
-    /// Adds a statement about the row's subject and another.
-    pub(crate) fn link(&mut self, kind: LinkKind, other: SubjectId, element: &str) {
-        let link = Link {
-            a: self.here.subject,
-            b: other,
-            kind,
-            origin: self.origin(element),
-        };
-        // The row under way is the next to be closed.
-        self.batch
-            .told
-            .push((self.batch.rows.len(), Told::Link(link)));
-    }
-
-    fn origin(&mut self, element: &str) -> Origin {
-        Origin {
-            file: Arc::clone(&self.file),
-            record: Arc::clone(&self.here.record),
-            element: self.names.get(element),
-            row: self.here.row,
-            rule: Arc::clone(&self.here.rule),
-        }
-    }
-
     /// Adds an event of this row.
     pub(crate) fn event(&mut self, code: Code, when: Option<When>, element: &str) -> &mut Event {
-        let dated_by = self.here.dated_by.take();
-        let origin = self.origin(dated_by.as_deref().unwrap_or(element));
-        self.here.dated_by = dated_by;
+        let element = self.here.dated_by.as_deref().unwrap_or(element);
+        let element = self.names.get(element);
+        let origin = Origin {
+            file: Arc::clone(&self.file),
+            record: Arc::clone(&self.here.record),
+            element,
+            row: self.here.row,
+            rule: Arc::clone(&self.here.rule),
+        };
         let mut event = Event::new(code, when.map(|when| when.instant), origin);
         if let Some(when) = when {
             event.precision = when.precision;
@@ -360,6 +348,12 @@ impl Mapper<'_> {
 /// the events of a type are.
 fn rule_of(kind: &str) -> String {
     ["fhir/", kind, "@1"].concat()
+}
+
+/// A line beyond `line_bytes_max`.
+pub(crate) fn too_long() -> Note {
+    let detail = "line longer than line_bytes_max";
+    Note::new(IssueKind::NotSupported, "", detail)
 }
 
 /// Syntax and type faults apart; serde's own words may quote a value and are never used.

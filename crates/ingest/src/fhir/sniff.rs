@@ -6,13 +6,16 @@ use super::index::is_indexed;
 use super::types;
 use crate::files::{Shape, SourceFile};
 use crate::read::Reader;
+use flate2::bufread::MultiGzDecoder;
+use serde::{Deserialize, Serialize};
+use std::io::Read as _;
 
 /// Bytes looked at. A bulk export has one type a file, so that the first lines speak for the rest.
 const LINES_BYTES: usize = 64 << 10;
 const DOCUMENT_BYTES: usize = 4 << 10;
 
 /// What a file may hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hint {
     /// Patients, Encounters or Medications, or anything at all.
     pub(crate) indexed: bool,
@@ -22,20 +25,44 @@ pub(crate) struct Hint {
     pub(crate) dispenses_without_time: bool,
 }
 
+/// What the start of a file says.
 pub(crate) fn sniff(file: &SourceFile) -> Hint {
     let mut start = Vec::new();
-    let count = match file.shape {
-        Shape::Lines => LINES_BYTES,
-        Shape::Document => DOCUMENT_BYTES,
-    };
+    let count = looked_at(file.shape);
     let read = Reader::open(file).map(|mut reader| reader.fill(&mut start, count));
     if !matches!(read, Ok(Ok(_))) {
         return Hint::default();
     }
-    match file.shape {
-        Shape::Lines => lines(&start, start.len() < count),
+    of_start(file.shape, &start)
+}
+
+/// What the start of a file says, given as it is stored: packed or not, and not less of it than is
+/// looked at.
+pub(crate) fn hint(shape: Shape, stored: &[u8]) -> Hint {
+    if !stored.starts_with(&[0x1f, 0x8b]) {
+        return of_start(shape, &stored[..stored.len().min(looked_at(shape))]);
+    }
+    let mut start = Vec::new();
+    let mut unpacked = MultiGzDecoder::new(stored).take(looked_at(shape) as u64);
+    match unpacked.read_to_end(&mut start) {
+        // As in a reader of the file, a fault counts when nothing came before it.
+        Err(_) if start.is_empty() => Hint::default(),
+        Ok(_) | Err(_) => of_start(shape, &start),
+    }
+}
+
+fn looked_at(shape: Shape) -> usize {
+    match shape {
+        Shape::Lines => LINES_BYTES,
+        Shape::Document => DOCUMENT_BYTES,
+    }
+}
+
+fn of_start(shape: Shape, start: &[u8]) -> Hint {
+    match shape {
+        Shape::Lines => lines(start, start.len() < looked_at(shape)),
         Shape::Document => Hint {
-            indexed: !is_self_contained(&start),
+            indexed: !is_self_contained(start),
             ..Hint::default()
         },
     }

@@ -1,1 +1,0 @@
-//! Units mixed up.
