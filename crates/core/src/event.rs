@@ -90,6 +90,9 @@ pub struct AsWritten {
     pub flag: Option<Arc<str>>,
     /// The conversion applied, for example `umol/L -> mg/dL: / 88.4 (2160-0)`.
     pub conversion: Option<Arc<str>>,
+    /// Fields of the source that no field here stands for, as the text of a JSON object. It may
+    /// hold anything and does not leave the walls.
+    pub extension: Option<Arc<str>>,
 }
 
 /// An event (MEDS 0.4 data row with the declared extension columns).

@@ -204,6 +204,9 @@ impl Deidentifier {
         }
         written.unit.iter_mut().for_each(&mut clean);
         written.flag.iter_mut().for_each(&mut clean);
+        if written.extension.take().is_some() {
+            changes.add(Identifier::Text);
+        }
     }
 
     /// Code, unit and element are terms of a vocabulary, but a source may have written into them.

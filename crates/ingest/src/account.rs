@@ -4,6 +4,7 @@
 use crate::batch::{Batch, Note, Outcome};
 use crate::files::SourceFile;
 use crate::hash::Table;
+use crate::person::Told;
 use crate::report::{FileReport, Report, Tally};
 use crate::{Error, Options, Sink};
 use longitude_core::{Event, Issue, IssueKind, Location, RowCounts, SubjectId};
@@ -99,13 +100,15 @@ impl<'s> Account<'s> {
         }
         let mut warnings = batch.warnings.into_iter();
         let mut identifiers = batch.identifiers.into_iter();
-        for outcome in batch.rows {
+        let mut told = batch.told.into_iter().peekable();
+        for (place, outcome) in batch.rows.into_iter().enumerate() {
             // Kept whatever becomes of the row: notes of other rows may hold them.
             for (subject, text) in identifiers.by_ref().take(outcome.identifiers) {
                 self.sink.identifier(subject, &text).map_err(sink_error)?;
             }
             let own_warnings = warnings.by_ref().take(outcome.warnings);
-            self.row(file, outcome, events, own_warnings)?;
+            let own_told = std::iter::from_fn(|| told.next_if(|(row, _)| *row == place));
+            self.row(file, outcome, (events, own_warnings, own_told))?;
         }
         for (row, note) in batch.file_issues {
             self.file_issue(&file.name, row, note)?;
@@ -127,8 +130,11 @@ impl<'s> Account<'s> {
         &mut self,
         file: &SourceFile,
         outcome: Outcome,
-        events: &mut Events<'_>,
-        warnings: impl Iterator<Item = Note>,
+        (events, warnings, told): (
+            &mut Events<'_>,
+            impl Iterator<Item = Note>,
+            impl Iterator<Item = (usize, Told)>,
+        ),
     ) -> Result<(), Error> {
         let issue = match outcome.issue {
             None if self.is_duplicate(outcome.key) => {
@@ -146,6 +152,7 @@ impl<'s> Account<'s> {
             // The events of a duplicate are passed over.
             self.events(events, outcome.events, false)?;
             warnings.for_each(drop);
+            told.for_each(drop);
             return self.issue(&file.name, outcome.row, note);
         }
         counts.rows_mapped += 1;
@@ -154,6 +161,13 @@ impl<'s> Account<'s> {
         self.file_counts.events += outcome.events as u64;
         self.report.reference_rows += u64::from(outcome.events == 0);
         self.report.other_codings += outcome.other_codings;
+        for (_, told) in told {
+            let taken = match told {
+                Told::Person(subject, person) => self.sink.person(subject, *person),
+                Told::Link(link) => self.sink.link(link),
+            };
+            taken.map_err(sink_error)?;
+        }
         self.events(events, outcome.events, true)?;
         for note in warnings {
             self.report.unresolved_references += u64::from(is_unresolved(&note));

@@ -2,6 +2,7 @@
 //! account: rows with their events, warnings and identifiers, or with the issue they became. It
 //! depends on nothing but the piece, so that pieces may be mapped in any order and by anybody.
 
+use crate::person::Told;
 use longitude_core::{Digest, Event, Instant, IssueKind, SubjectId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -67,6 +68,8 @@ pub(crate) struct Batch {
     pub(crate) warnings: Vec<Note>,
     /// What identifies persons, with the subject in whose record it may stand (`None`: any).
     pub(crate) identifiers: Vec<(Option<SubjectId>, String)>,
+    /// Persons and links, each with the place in `rows` of the row that tells it, in that order.
+    pub(crate) told: Vec<(usize, Told)>,
     /// Matters of the file, each with the row near it.
     pub(crate) file_issues: Vec<(u64, Note)>,
     /// The file as stored, once it has been read to its end.

@@ -17,7 +17,6 @@ mod rows;
 mod sniff;
 mod time;
 mod types;
-mod units;
 
 use crate::account::Account;
 use crate::files::SourceFile;

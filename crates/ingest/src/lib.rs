@@ -24,6 +24,7 @@ mod hash;
 mod names;
 mod options;
 pub mod parts;
+mod person;
 mod pipeline;
 mod read;
 mod report;
@@ -31,6 +32,7 @@ mod report;
 pub use detect::{Format, detect};
 pub use error::Error;
 pub use options::{EncounterEdge, Options};
+pub use person::{Link, LinkKind, Person, PersonAddress, PersonIdentifier, PersonName};
 pub use report::{FileReport, Finding, Report};
 
 use account::Account;
@@ -110,6 +112,27 @@ pub trait Sink {
     /// When the string cannot be kept; ingest stops and returns [`Error::Sink`].
     #[expect(unused_variables, reason = "the names document the parameters")]
     fn identifier(&mut self, subject: Option<SubjectId>, text: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Takes the facts by which linkage finds the other records of a person, one record of a source
+    /// at a time; a subject may come again. Only of rows that were mapped, before their events.
+    /// Left alone, they are dropped.
+    ///
+    /// # Errors
+    /// When the record cannot be kept; ingest stops and returns [`Error::Sink`].
+    #[expect(unused_variables, reason = "the names document the parameters")]
+    fn person(&mut self, subject: SubjectId, person: Person) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Takes what a source says about two records of persons. Only of rows that were mapped, before
+    /// their events. Left alone, statements are dropped.
+    ///
+    /// # Errors
+    /// When the statement cannot be kept; ingest stops and returns [`Error::Sink`].
+    fn link(&mut self, link: Link) -> io::Result<()> {
+        drop(link);
         Ok(())
     }
 

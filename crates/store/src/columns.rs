@@ -62,7 +62,8 @@ const fn column(name: &'static str, role: Role, nullable: bool, kind: Kind) -> C
 /// the source's own words where the event says otherwise: its code, the number and unit before
 /// `conversion`; `comparator` is FHIR's sign (`<`, `<=`, `>=`, `>`, `~`), `range_low` and
 /// `range_high` the reference range in `unit`, `flag` what source or ingest says of the value.
-pub const COLUMNS: [Column; 24] = [
+/// `extension` is a JSON object of what a foreign set had in further columns.
+pub const COLUMNS: [Column; 25] = [
     column("subject_id", Role::Core, false, Kind::Int64),
     column("time", Role::Core, true, Kind::Time),
     column("code", Role::Core, false, Kind::Text),
@@ -87,6 +88,7 @@ pub const COLUMNS: [Column; 24] = [
     column("range_high", Role::Other, true, Kind::Float64),
     column("flag", Role::Other, true, Kind::Text),
     column("conversion", Role::Other, true, Kind::Text),
+    column("extension", Role::Other, true, Kind::LargeText),
 ];
 
 /// MEDS's time: microseconds, no zone.

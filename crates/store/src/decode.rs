@@ -7,6 +7,7 @@ use crate::arrays::{Numbers, as_integers, as_micros, as_numbers, is_text, string
 use crate::columns::COLUMNS;
 use crate::encode::precision_of;
 use crate::error::{Error, Result};
+use crate::foreign::{self, Extension};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArray};
@@ -43,7 +44,20 @@ const REPEATING: [&str; 11] = [
     "conversion",
 ];
 /// Columns of texts that do not.
-const UNIQUE: [&str; 2] = ["text_value", "origin_record"];
+const UNIQUE: [&str; 3] = ["text_value", "origin_record", "extension"];
+
+/// Columns of [`AsWritten`].
+const WRITTEN: [&str; 9] = [
+    "written_code",
+    "written_value",
+    "written_unit",
+    "comparator",
+    "range_low",
+    "range_high",
+    "flag",
+    "conversion",
+    "extension",
+];
 
 /// An opened Parquet file: its footer, not its rows.
 pub(crate) struct DataFile {
@@ -87,7 +101,7 @@ impl DataFile {
     /// Reads some columns, all rows or only those of ascending, disjoint ranges.
     pub(crate) fn read(
         &self,
-        columns: &[&str],
+        columns: &[impl AsRef<str>],
         ranges: Option<&[Range<u64>]>,
     ) -> Result<ParquetRecordBatchReader> {
         let file = File::open(&self.path).map_err(Error::read(&self.path))?;
@@ -97,7 +111,7 @@ impl DataFile {
         let schema = self.metadata.parquet_schema();
         let wanted = columns
             .iter()
-            .filter_map(|name| self.stated.index_of(name).ok());
+            .filter_map(|name| self.stated.index_of(name.as_ref()).ok());
         let mask = ProjectionMask::roots(schema, wanted);
         builder = builder.with_projection(mask);
         if let Some(ranges) = ranges {
@@ -192,6 +206,10 @@ pub(crate) fn texts(path: &Path, batch: &RecordBatch, name: &str) -> Result<Vec<
 pub(crate) struct Decoder {
     file: Arc<str>,
     has_origin: bool,
+    /// Of columns that other tools name otherwise: the name in this file.
+    end: &'static str,
+    encounter: &'static str,
+    foreign: Vec<String>,
     columns: Columns,
     codes: Once<Code>,
     units: Once<Arc<str>>,
@@ -210,19 +228,26 @@ struct Written {
     signs: Once<Option<Comparator>>,
     flags: Once<Arc<str>>,
     conversions: Once<Arc<str>>,
+    extensions: Option<StringArray>,
+    foreign: Extension,
+    /// Whether the batch holds nothing of all this, as most do.
+    empty: bool,
     value: Option<Numbers>,
     low: Option<Numbers>,
     high: Option<Numbers>,
 }
 
 impl Written {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self {
             codes: Once::new(),
             units: Once::new(),
             signs: Once::new(),
             flags: Once::new(),
             conversions: Once::new(),
+            extensions: None,
+            foreign: Extension::default(),
+            empty: true,
             value: None,
             low: None,
             high: None,
@@ -230,7 +255,21 @@ impl Written {
     }
 
     /// Takes the next batch, or says which column is of a wrong type.
-    fn load(&mut self, batch: &RecordBatch) -> std::result::Result<(), &'static str> {
+    fn load(
+        &mut self,
+        batch: &RecordBatch,
+        foreign: &[String],
+    ) -> std::result::Result<(), &'static str> {
+        let filled = |name: &str| {
+            let column = batch.column_by_name(name);
+            column.is_some_and(|column| column.null_count() < column.len())
+        };
+        self.empty = foreign.is_empty() && !WRITTEN.into_iter().any(filled);
+        if self.empty {
+            return Ok(());
+        }
+        self.foreign.load(foreign, batch);
+        self.extensions = text_column(batch, "extension")?;
         let column = |name: &str| batch.column_by_name(name);
         let number = |name: &'static str| {
             let column = column(name).map(|column| as_numbers(column).ok_or(name));
@@ -255,6 +294,9 @@ impl Written {
     }
 
     fn get(&mut self, row: usize) -> Option<Box<AsWritten>> {
+        if self.empty {
+            return None;
+        }
         let number = |column: &Option<Numbers>| column.as_ref().and_then(|all| all.get(row));
         let written = AsWritten {
             code: self.codes.get(row, Code::from_meds),
@@ -265,6 +307,9 @@ impl Written {
             range_high: number(&self.high),
             flag: self.flags.get(row, shared),
             conversion: self.conversions.get(row, shared),
+            extension: text_at(self.extensions.as_ref(), row)
+                .map(Arc::from)
+                .or_else(|| self.foreign.get(row)),
         };
         (written != AsWritten::default()).then(|| Box::new(written))
     }
@@ -343,8 +388,12 @@ fn same_values(a: &DictionaryArray<Int32Type>, b: &DictionaryArray<Int32Type>) -
 
 impl Decoder {
     /// The columns that events are made of.
-    pub(crate) fn columns() -> Vec<&'static str> {
-        COLUMNS.iter().map(|column| column.name).collect()
+    pub(crate) fn columns(file: &DataFile) -> Vec<String> {
+        let ours = COLUMNS
+            .iter()
+            .map(|column| foreign::name_in(&file.stated, column.name));
+        let ours = ours.map(str::to_owned);
+        ours.chain(foreign::kept(&file.stated)).collect()
     }
 
     /// A decoder for the batches of a file.
@@ -352,6 +401,9 @@ impl Decoder {
         Self {
             file: Arc::clone(&file.name),
             has_origin: file.stated.index_of("origin_record").is_ok(),
+            end: foreign::name_in(&file.stated, "end_time"),
+            encounter: foreign::name_in(&file.stated, "encounter_id"),
+            foreign: foreign::kept(&file.stated),
             columns: Columns::default(),
             codes: Once::new(),
             units: Once::new(),
@@ -373,13 +425,7 @@ impl Decoder {
                 .map(|column| read(column).ok_or_else(|| bad(name)))
                 .transpose()
         };
-        let text = |name: &'static str| match batch.column_by_name(name) {
-            Some(column) if column.data_type() != &DataType::Null => {
-                let texts = column.as_string_opt::<i32>().cloned();
-                texts.map(Some).ok_or_else(|| bad(name))
-            }
-            _ => Ok(None),
-        };
+        let text = |name| text_column(batch, name).map_err(bad);
         let numeric = batch
             .column_by_name("numeric_value")
             .map(|column| as_numbers(column).ok_or_else(|| bad("numeric_value")));
@@ -388,8 +434,8 @@ impl Decoder {
             time: Some(times(path, batch, "time")?),
             numeric: numeric.transpose()?,
             text: text("text_value")?,
-            end: find("end_time", as_micros)?,
-            encounter: find("encounter_id", as_integers)?,
+            end: find(self.end, as_micros)?,
+            encounter: find(self.encounter, as_integers)?,
             offset: find("utc_offset_minutes", as_integers)?,
             recorded: find("recorded_time", as_micros)?,
             record: text("origin_record")?,
@@ -409,7 +455,7 @@ impl Decoder {
         loaded.ok_or_else(|| bad("origin_element"))?;
         let loaded = self.rules.load(column("origin_rule"));
         loaded.ok_or_else(|| bad("origin_rule"))?;
-        self.written.load(batch).map_err(bad)
+        self.written.load(batch, &self.foreign).map_err(bad)
     }
 
     /// The event in a row of the batch, which is row `number` (from 0) of the file; none where the
@@ -462,6 +508,20 @@ impl Decoder {
                 .unwrap_or(0),
             rule: rule.unwrap_or_else(empty),
         }
+    }
+}
+
+/// A column of texts that do not repeat, where there is one; its name where it is of another type.
+fn text_column(
+    batch: &RecordBatch,
+    name: &'static str,
+) -> std::result::Result<Option<StringArray>, &'static str> {
+    match batch.column_by_name(name) {
+        Some(column) if column.data_type() != &DataType::Null => {
+            let texts = column.as_string_opt::<i32>().cloned();
+            texts.map(Some).ok_or(name)
+        }
+        _ => Ok(None),
     }
 }
 

@@ -99,7 +99,7 @@ fn properties() -> std::result::Result<WriterProperties, ParquetError> {
             .set_column_dictionary_enabled(column(packed), false)
             .set_column_encoding(column(packed), Encoding::DELTA_BINARY_PACKED);
     }
-    for unique in ["origin_record", "text_value"] {
+    for unique in ["origin_record", "text_value", "extension"] {
         builder = builder
             .set_column_dictionary_enabled(column(unique), false)
             .set_column_statistics_enabled(column(unique), EnabledStatistics::None);
@@ -139,6 +139,7 @@ struct WrittenRows {
     high: Float64Builder,
     flag: StringBuilder,
     conversion: StringBuilder,
+    extension: LargeStringBuilder,
 }
 
 impl WrittenRows {
@@ -157,6 +158,8 @@ impl WrittenRows {
             .append_option(written.and_then(|w| w.flag.as_deref()));
         self.conversion
             .append_option(written.and_then(|w| w.conversion.as_deref()));
+        self.extension
+            .append_option(written.and_then(|w| w.extension.as_deref()));
     }
 }
 
@@ -215,6 +218,7 @@ impl Rows {
             &mut self.written.high,
             &mut self.written.flag,
             &mut self.written.conversion,
+            &mut self.written.extension,
         ];
         builders
             .into_iter()

@@ -21,6 +21,7 @@ mod decode;
 mod encode;
 mod error;
 mod files;
+mod foreign;
 mod info;
 mod report;
 mod spill;

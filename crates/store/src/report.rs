@@ -1,8 +1,8 @@
 //! The account of what a data set's rows became.
 
-use crate::columns::COLUMNS;
 use crate::decode::{DataFile, integers};
 use crate::error::{Error, Result};
+use crate::foreign;
 use arrow_array::Array;
 use longitude_core::{Issue, IssueCounts, IssueKind, Location, RowCounts};
 use std::collections::BTreeMap;
@@ -19,7 +19,10 @@ pub struct ReadReport {
     pub counts: IssueCounts,
     /// The first issues of each kind, with their places.
     pub issues: Vec<Issue>,
-    /// Columns that are not read, with the number of files that have them.
+    /// The same file by file, in the order of names, with their issues by kind.
+    pub files: Vec<(String, RowCounts, BTreeMap<IssueKind, u64>)>,
+    /// Columns that are not read, with the number of files that have them. Scalar columns beyond
+    /// MEDS's are kept as JSON and do not stand here.
     pub columns_unknown: BTreeMap<String, u64>,
 }
 
@@ -27,14 +30,11 @@ pub struct ReadReport {
 pub(crate) fn read_report<'a>(files: impl Iterator<Item = &'a DataFile>) -> Result<ReadReport> {
     let mut report = ReadReport::default();
     for file in files {
-        for field in file.stated.fields() {
-            if COLUMNS.iter().all(|column| column.name != field.name()) {
-                *report
-                    .columns_unknown
-                    .entry(field.name().clone())
-                    .or_default() += 1;
-            }
+        for name in foreign::not_kept(&file.stated) {
+            *report.columns_unknown.entry(name).or_default() += 1;
         }
+        let before = report.rows;
+        let mut kinds = BTreeMap::new();
         let mut row = 0;
         for batch in file.read(&["subject_id", "code"], None)? {
             let batch = batch.map_err(|e| Error::decode(&file.path)(e.into()))?;
@@ -50,9 +50,19 @@ pub(crate) fn read_report<'a>(files: impl Iterator<Item = &'a DataFile>) -> Resu
                 } else {
                     None
                 };
+                if let Some((kind, _)) = missing {
+                    *kinds.entry(kind).or_default() += 1;
+                }
                 report.count(&file.name, row, missing);
             }
         }
+        let own = RowCounts {
+            rows_read: report.rows.rows_read - before.rows_read,
+            rows_mapped: report.rows.rows_mapped - before.rows_mapped,
+            rows_with_issue: report.rows.rows_with_issue - before.rows_with_issue,
+            events: report.rows.events - before.events,
+        };
+        report.files.push((file.name.to_string(), own, kinds));
     }
     Ok(report)
 }

@@ -118,10 +118,11 @@ impl Block {
         self.written(event.as_written.as_deref());
     }
 
-    /// A byte that says which fields follow; 0 where the source has no words of its own.
+    /// Whether the source has words of its own, then a byte that says which fields follow.
     fn written(&mut self, written: Option<&AsWritten>) {
+        self.bytes.push(u8::from(written.is_some()));
         let Some(written) = written else {
-            return self.bytes.push(0);
+            return;
         };
         let numbers = [written.numeric_value, written.range_low, written.range_high];
         let texts = [&written.unit, &written.flag, &written.conversion];
@@ -143,6 +144,7 @@ impl Block {
             self.numbered(&code.system);
             self.numbered(&code.value);
         }
+        self.text(written.extension.as_deref().unwrap_or_default());
     }
 
     fn length(&mut self, mut value: usize) {
@@ -326,10 +328,11 @@ impl Run {
     }
 
     fn written(&mut self) -> Result<Option<Box<AsWritten>>> {
-        let [flags] = self.take()?;
-        if flags == 0 {
+        let [present] = self.take()?;
+        if present == 0 {
             return Ok(None);
         }
+        let [flags] = self.take()?;
         let has = |bit: u8| flags & 1 << bit != 0;
         let mut written = AsWritten {
             numeric_value: self.number(has(0))?,
@@ -346,6 +349,7 @@ impl Run {
         if has(7) {
             written.code = Some(Code::new(self.numbered()?, self.numbered()?));
         }
+        written.extension = Some(self.text()?).filter(|text| !text.is_empty());
         Ok(Some(Box::new(written)))
     }
 }

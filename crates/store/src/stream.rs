@@ -91,7 +91,7 @@ struct Rows {
 impl Rows {
     fn open(file: &Arc<DataFile>, ranges: Vec<Range<u64>>) -> Result<Self> {
         Ok(Self {
-            reader: file.read(&Decoder::columns(), Some(&ranges))?,
+            reader: file.read(&Decoder::columns(file), Some(&ranges))?,
             decoder: Decoder::new(file),
             file: Arc::clone(file),
             ranges: ranges.into(),

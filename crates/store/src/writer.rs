@@ -53,6 +53,7 @@ pub struct Writer {
     runs: Vec<PathBuf>,
     runs_made: usize,
     observations: BTreeMap<SubjectId, Observation>,
+    splits: BTreeMap<SubjectId, Split>,
     codes: BTreeMap<String, CodeEntry>,
 }
 
@@ -83,6 +84,7 @@ impl Writer {
             runs: Vec::new(),
             runs_made: 0,
             observations: BTreeMap::new(),
+            splits: BTreeMap::new(),
             codes: BTreeMap::new(),
         })
     }
@@ -124,12 +126,14 @@ impl Writer {
         Ok(())
     }
 
+    /// Puts a subject into a split, whatever core's [`Split::of`] says: that of the data set which
+    /// the subject came from.
+    pub fn assign(&mut self, subject: SubjectId, split: Split) {
+        self.splits.insert(subject, split);
+    }
+
     /// Describes a code in `codes.parquet`. Codes that occur without a description stand there too.
-    pub fn describe(&mut self, code: &Code, description: &str, parents: &[Code]) {
-        let entry = CodeEntry {
-            description: Some(description.to_owned()),
-            parents: parents.to_vec(),
-        };
+    pub fn describe(&mut self, code: &Code, entry: CodeEntry) {
         self.codes.insert(code.to_meds().into_owned(), entry);
     }
 
@@ -226,7 +230,8 @@ impl Writer {
                 .last()
                 .is_none_or(|(last, _)| *last != subject);
             if fresh {
-                split = Split::of(subject);
+                let assigned = self.splits.get(&subject).copied();
+                split = assigned.unwrap_or_else(|| Split::of(subject));
                 written.splits.push((subject, split));
             }
             let (number, shard) = open.entry(split).or_default();

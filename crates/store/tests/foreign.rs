@@ -81,8 +81,10 @@ fn the_mimic_demo_is_read_in_full() {
     assert_eq!((events, dataset.subjects().len()), (573_923, 60));
     let report = dataset.read_report().unwrap();
     assert_eq!(report.rows.rows_with_issue, 0);
-    assert!(report.columns_unknown.contains_key("hadm_id"));
-    assert!(!report.columns_unknown.contains_key("unit"));
+    // Its further columns are ours under another name, or kept as JSON.
+    assert!(report.columns_unknown.is_empty());
+    let first = dataset.timelines(None).next().unwrap().unwrap();
+    assert!(first.events().iter().any(|event| event.encounter.is_some()));
     let statics = |events: &[Event]| events.iter().take_while(|e| e.time.is_none()).count();
     let timelines = dataset.timelines(Some(Split::Train)).map(Result::unwrap);
     assert!(timelines.map(|t| statics(t.events())).sum::<usize>() > 0);
@@ -201,7 +203,21 @@ fn a_disorderly_set_is_read_and_found_out() {
         kinds,
         [(IssueKind::MissingSubject, 4), (IssueKind::MissingCode, 5)]
     );
-    assert_eq!(report.columns_unknown.get("extra"), Some(&1));
+    assert!(report.columns_unknown.is_empty());
+    let extension = |event: &Event| {
+        event
+            .as_written
+            .as_ref()?
+            .extension
+            .as_deref()
+            .map(str::to_owned)
+    };
+    let kept: Vec<_> = timelines
+        .iter()
+        .flat_map(longitude_core::Timeline::events)
+        .filter_map(extension)
+        .collect();
+    assert_eq!(kept, ["{\"extra\":2}", "{\"extra\":3}", "{\"extra\":1}"]);
     let validation = validate(place.path()).unwrap();
     let shown: Vec<_> = validation
         .findings
@@ -243,11 +259,11 @@ fn the_public_meds_package_accepts_what_is_written() {
     }
     let origin = longitude_core::Origin::derived("test");
     let code = longitude_core::Code::new("LOINC", "2160-0");
-    writer.describe(
-        &code,
-        "creatinine",
-        &[longitude_core::Code::new("LOINC", "LP1")],
-    );
+    let entry = longitude_store::CodeEntry {
+        description: Some("creatinine".to_owned()),
+        parents: vec![longitude_core::Code::new("LOINC", "LP1")],
+    };
+    writer.describe(&code, entry);
     writer
         .push(SubjectId(1), Event::new(code, None, origin))
         .unwrap();

@@ -58,6 +58,7 @@ fn full() -> Event {
         range_high: Some(1.2),
         flag: Some("H".into()),
         conversion: Some("umol/L -> mg/dL".into()),
+        extension: Some("{\"ward\":7}".into()),
     }));
     full
 }

@@ -1,11 +1,15 @@
 //! What identifies persons in Patient, RelatedPerson and Practitioner: names, numbers, addresses.
 //!
-//! It is handed on for the de-identifier, which takes it out of free text; nothing here becomes an
-//! event. Elements of an odd shape are passed over: whether the row is good is not decided here.
+//! It is handed on for the de-identifier, which takes it out of free text, and a Patient's facts
+//! are handed on for linkage; nothing here becomes an event. Elements of an odd shape are passed
+//! over: whether the row is good is not decided here.
+
+mod facts;
 
 use super::bundle::entry_id;
 use super::reference::{Target, urn_id};
 use super::rows::Mapper;
+use crate::person::Told;
 use longitude_core::SubjectId;
 use serde_json::Value;
 
@@ -30,6 +34,12 @@ pub(crate) fn collect(text: &str, kind: &str, full_url: Option<&str>, mapper: &m
     };
     if subject.is_none() && kind != "Practitioner" {
         return;
+    }
+    if let (Some(subject), "Patient") = (subject, kind) {
+        // The row under way is the next to be closed.
+        let row = mapper.batch.rows.len();
+        let facts = Box::new(facts::of(&person));
+        mapper.batch.told.push((row, Told::Person(subject, facts)));
     }
     let mut texts = Vec::new();
     if subject.is_some() {

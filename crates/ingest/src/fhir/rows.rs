@@ -15,6 +15,7 @@ use crate::batch::{Batch, Note, Outcome};
 use crate::hash::hash64;
 use crate::names::Names;
 use crate::options::EncounterEdge;
+use crate::person::{Link, LinkKind, Told};
 use longitude_core::{Code, EncounterId, Event, IssueKind, Origin, SubjectId};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -321,17 +322,35 @@ impl Mapper<'_> {
         self.names.get(text)
     }
 
-    /// Adds an event of this row.
-    pub(crate) fn event(&mut self, code: Code, when: Option<When>, element: &str) -> &mut Event {
-        let element = self.here.dated_by.as_deref().unwrap_or(element);
-        let element = self.names.get(element);
-        let origin = Origin {
+    /// Adds a statement about the row's subject and another.
+    pub(crate) fn link(&mut self, kind: LinkKind, other: SubjectId, element: &str) {
+        let link = Link {
+            a: self.here.subject,
+            b: other,
+            kind,
+            origin: self.origin(element),
+        };
+        // The row under way is the next to be closed.
+        self.batch
+            .told
+            .push((self.batch.rows.len(), Told::Link(link)));
+    }
+
+    fn origin(&mut self, element: &str) -> Origin {
+        Origin {
             file: Arc::clone(&self.file),
             record: Arc::clone(&self.here.record),
-            element,
+            element: self.names.get(element),
             row: self.here.row,
             rule: Arc::clone(&self.here.rule),
-        };
+        }
+    }
+
+    /// Adds an event of this row.
+    pub(crate) fn event(&mut self, code: Code, when: Option<When>, element: &str) -> &mut Event {
+        let dated_by = self.here.dated_by.take();
+        let origin = self.origin(dated_by.as_deref().unwrap_or(element));
+        self.here.dated_by = dated_by;
         let mut event = Event::new(code, when.map(|when| when.instant), origin);
         if let Some(when) = when {
             event.precision = when.precision;

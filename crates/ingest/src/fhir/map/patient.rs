@@ -2,10 +2,11 @@
 
 use super::record;
 use crate::batch::Note;
-use crate::fhir::json::{CodeableConcept, Coding, Present, Text};
+use crate::fhir::json::{CodeableConcept, Coding, Present, Reference, Text};
 use crate::fhir::rows::Mapper;
 use crate::fhir::time::When;
 use crate::fhir::{codes, json};
+use crate::person::LinkKind;
 use longitude_core::{Code, IssueKind, Precision};
 use serde::Deserialize;
 
@@ -64,6 +65,8 @@ struct Part<'a> {
 
 #[derive(Deserialize)]
 struct Link<'a> {
+    #[serde(borrow)]
+    other: Option<Reference<'a>>,
     #[serde(borrow, rename = "type")]
     kind: Option<Text<'a>>,
 }
@@ -93,14 +96,33 @@ fn map(patient: &Patient<'_>, mapper: &mut Mapper<'_>, id: Option<&str>) -> Resu
         fixed(mapper, "LANGUAGE", concept, "Patient.communication");
     }
     life(patient, mapper);
-    let replaced = |link: &Link<'_>| {
-        let kind = link.kind.as_ref().map(Text::as_str);
-        matches!(kind, Some("replaced-by" | "replaces"))
-    };
-    if patient.link.iter().any(replaced) {
-        mapper.warn(Note::at(IssueKind::NotSupported, "Patient.link"));
+    for link in &patient.link {
+        linked(link, mapper);
     }
     Ok(())
+}
+
+/// What the source says about this Patient and another record; deciding is for linkage.
+fn linked(link: &Link<'_>, mapper: &mut Mapper<'_>) {
+    let kind = match link.kind.as_ref().map(Text::as_str) {
+        Some("replaced-by") => LinkKind::ReplacedBy,
+        Some("replaces") => LinkKind::Replaces,
+        Some("refer") => LinkKind::Refer,
+        Some("seealso") => LinkKind::SeeAlso,
+        _ => {
+            mapper.warn(Note::at(IssueKind::InvalidField, "Patient.link.type"));
+            return;
+        }
+    };
+    // A link to a RelatedPerson says that the patient is somebody's relative: no second record.
+    let other = link
+        .other
+        .as_ref()
+        .and_then(|other| mapper.other_subject(other));
+    match other {
+        Some(other) => mapper.link(kind, other, "Patient.link"),
+        None => mapper.warn(Note::at(IssueKind::NotSupported, "Patient.link.other")),
+    }
 }
 
 /// A death of which only the day is written stands at the last moment that this day covers anywhere

@@ -9,8 +9,8 @@ use crate::batch::Note;
 use crate::fhir::json::{CodeableConcept, Number, Quantity, Range, Ratio, Text};
 use crate::fhir::rows::Mapper;
 use crate::fhir::time::{self, When};
-use crate::fhir::units;
 use longitude_core::{Code, IssueKind};
+use longitude_units as units;
 use std::sync::Arc;
 
 /// A struct with the elements of `value[x]` beside its own.

@@ -38,6 +38,13 @@ impl Mapper<'_> {
         Ok(())
     }
 
+    /// Whom another Patient's reference means, where it means one.
+    pub(crate) fn other_subject(&self, reference: &Reference<'_>) -> Option<SubjectId> {
+        let text = reference.reference.as_ref()?;
+        let found = self.resolve_subject(text.as_str()).ok();
+        found.map(|(subject, _)| subject)
+    }
+
     /// The subject of a reference, and whether the source holds the Patient.
     fn resolve_subject(&self, text: &str) -> Result<(SubjectId, bool), Note> {
         let (kind, id) = match Target::parse(text) {

@@ -1,8 +1,10 @@
-//! Units of measure into UCUM. A unit that is neither in the table nor written in UCUM is kept as
-//! it is, with a warning. No value is converted.
+//! Spellings of units into UCUM. What is neither in the table nor written in UCUM is `None`:
+//! whoever asks keeps the unit as written and says so. No value is converted here.
+
+use crate::ucum::Unit;
 
 /// The unit system's URI.
-pub(crate) const UCUM: &str = "http://unitsofmeasure.org";
+pub const UCUM: &str = "http://unitsofmeasure.org";
 
 /// Clinical spellings that are not UCUM, or that UCUM would read as something else, sorted.
 /// Source of the right-hand side: the UCUM specification's tables (<https://ucum.org/ucum>, 2.1).
@@ -162,113 +164,30 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("μmol/L", "umol/L"),
 ];
 
-/// UCUM's metric units in clinical use, which take prefixes.
-const METRIC: &[&str] = &[
-    "g", "L", "l", "m", "s", "mol", "eq", "osm", "U", "[iU]", "[IU]", "Pa", "bar", "m[Hg]",
-    "m[H2O]", "V", "A", "Hz", "W", "J", "cal", "kat", "Bq", "Gy", "Sv", "C", "ohm", "N", "F", "K",
-    "Cel", "t",
+/// The UCUM units that laboratories write in capitals throughout, as HL7 v2 interfaces do. In
+/// UCUM's own case-sensitive form `MMOL/L` would be no unit and `M` a mega.
+const CAPITALS: &[&str] = &[
+    "%", "10*3/uL", "10*6/uL", "Cel", "cm", "fL", "g/L", "g/dL", "g/mL", "kg", "kg/m2", "meq/L",
+    "mg", "mg/L", "mg/dL", "mg/g", "mg/mL", "mL", "mL/min", "mm/h", "mmol/L", "mmol/mol",
+    "mosm/kg", "ng/dL", "ng/L", "ng/mL", "nmol/L", "pg", "pg/mL", "pmol/L", "s", "ug/L", "ug/dL",
+    "ug/g", "ug/mL", "umol/L",
 ];
 
-/// UCUM's other units in clinical use, which take none.
-const OTHER: &[&str] = &[
-    "%",
-    "min",
-    "h",
-    "d",
-    "wk",
-    "mo",
-    "a",
-    "deg",
-    "Ci",
-    "[degF]",
-    "[in_i]",
-    "[ft_i]",
-    "[lb_av]",
-    "[oz_av]",
-    "[HPF]",
-    "[LPF]",
-    "[pH]",
-    "[ppm]",
-    "[drp]",
-    "[GPL'U]",
-    "[MPL'U]",
-    "[in_i'Hg]",
-    "[CFU]",
-    "[arb'U]",
-    "[foz_us]",
-    "[tsp_us]",
-    "[tbs_us]",
-    "[Cal]",
-    "[diop]",
-    "[beth'U]",
-    "[anti'Xa'U]",
-    "[APL'U]",
-    "[EIA'U]",
-    "[Ch]",
-    "dB",
-    "B",
-];
-
-const PREFIXES: &[&str] = &["da", "k", "h", "d", "c", "m", "u", "n", "p", "f", "M", "G"];
-
-/// The UCUM unit of a spelling, or `None` when it is not known.
-pub(crate) fn to_ucum(unit: &str) -> Option<&str> {
+/// The UCUM unit of a spelling, or `None` when it is not known. The table of spellings comes
+/// first: `K/uL` is thousands a microlitre, and not the kelvins that UCUM reads.
+pub fn to_ucum(unit: &str) -> Option<&str> {
     let unit = unit.trim();
     if let Ok(at) = SPELLINGS.binary_search_by(|(spelling, _)| (*spelling).cmp(unit)) {
         return Some(SPELLINGS[at].1);
     }
-    is_ucum(unit).then_some(unit)
-}
-
-/// Whether a text is a UCUM expression over the units above: terms joined by `.` and `/`.
-fn is_ucum(unit: &str) -> bool {
-    // Longer ones are not in clinical use; the bound keeps free text out.
-    if unit.is_empty() || unit.len() > 32 {
-        return false;
+    if Unit::parse(unit).is_ok() {
+        return Some(unit);
     }
-    let unit = unit.strip_prefix('/').unwrap_or(unit);
-    let mut inside = false;
-    let joint = |c: char| {
-        inside = (inside || c == '{') && c != '}';
-        !inside && matches!(c, '/' | '.')
-    };
-    unit.split(joint).all(is_term)
-}
-
-/// A term: an annotation alone, a power of ten, or a unit with prefix, exponent and annotation.
-fn is_term(term: &str) -> bool {
-    let (term, annotated) = match term.split_once('{') {
-        Some((bare, annotation)) => match annotation.strip_suffix('}') {
-            Some(inside) if !inside.contains(['{', '}']) => (bare, true),
-            _ => return false,
-        },
-        None => (term, false),
-    };
-    if term.is_empty() {
-        return annotated;
-    }
-    if let Some(power) = term
-        .strip_prefix("10*")
-        .or_else(|| term.strip_prefix("10^"))
-    {
-        return !power.is_empty()
-            && power
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || byte == b'-');
-    }
-    if term == "1" {
-        return true;
-    }
-    let bare = term.trim_end_matches(|c: char| c.is_ascii_digit());
-    let bare = bare.strip_suffix('-').unwrap_or(bare);
-    let is_metric = |text: &str| METRIC.contains(&text);
-    let prefixed = || {
-        let mut tails = PREFIXES
-            .iter()
-            .filter_map(|prefix| bare.strip_prefix(prefix));
-        tails.any(is_metric)
-    };
-    OTHER.contains(&bare) || is_metric(bare) || prefixed()
+    let shouted = !unit.bytes().any(|byte| byte.is_ascii_lowercase());
+    let found = CAPITALS
+        .iter()
+        .find(|code| shouted && code.eq_ignore_ascii_case(unit));
+    found.copied()
 }
 
 #[cfg(test)]
@@ -281,7 +200,10 @@ mod tests {
             assert!(pair[0].0 < pair[1].0, "{} {}", pair[0].0, pair[1].0);
         }
         for (spelling, ucum) in SPELLINGS {
-            assert!(is_ucum(ucum) || ucum.contains('('), "{spelling}: {ucum}");
+            assert!(Unit::parse(ucum).is_ok(), "{spelling}: {ucum}");
+        }
+        for code in CAPITALS {
+            assert!(Unit::parse(code).is_ok(), "{code}");
         }
     }
 
@@ -313,6 +235,9 @@ mod tests {
             ("/", "?"),
             ("mg//dL", "?"),
             ("mOsm/kg", "mosm/kg"),
+            ("MMOL/L", "mmol/L"),
+            ("MG/DL", "mg/dL"),
+            ("IU/ML", "?"),
         ];
         for (unit, expected) in cases {
             assert_eq!(to_ucum(unit).unwrap_or("?"), expected, "{unit}");
