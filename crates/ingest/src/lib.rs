@@ -28,6 +28,8 @@ mod person;
 mod pipeline;
 mod read;
 mod report;
+mod systems;
+mod when;
 
 pub use detect::{Format, detect};
 pub use error::Error;

@@ -1,120 +1,9 @@
-//! Code systems: their short names, which one is preferred where a concept has several codings, and
-//! how a value is written. All of it is data in this file.
+//! The code of a CodeableConcept: the preferred of its codings in our spelling, else its text.
 
 use super::json::{CodeableConcept, Coding, Text};
+use crate::systems;
+pub(crate) use crate::systems::{TEXT, text_code};
 use std::borrow::Cow;
-
-/// How a system's values are brought to its usual spelling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Spelling {
-    /// As written.
-    Kept,
-    /// ICD-10-CM and ICD-10: the point after the third character is put back where it is missing.
-    DotAfter3,
-    /// ICD-9-CM diagnoses: as above, but after the fourth character of an E code.
-    DotIcd9,
-    /// ICD-9-CM procedures: the point after the second digit.
-    DotAfter2,
-}
-
-use Spelling::{DotAfter2, DotAfter3, DotIcd9, Kept};
-
-/// Code system URIs, sorted, with the short names used in `Code::system`.
-/// Sources: the HL7 terminology registry (<https://terminology.hl7.org>) for URIs and OIDs; the
-/// MIMIC-IV on FHIR implementation guide for `mimic.mit.edu`, whose ICD codes are ICD-CM codes
-/// without the point.
-const SYSTEMS: &[(&str, &str, Spelling)] = &[
-    ("http://hl7.org/fhir/sid/cvx", "CVX", Kept),
-    ("http://hl7.org/fhir/sid/icd-10", "ICD10", DotAfter3),
-    ("http://hl7.org/fhir/sid/icd-10-cm", "ICD10CM", DotAfter3),
-    ("http://hl7.org/fhir/sid/icd-10-pcs", "ICD10PCS", Kept),
-    ("http://hl7.org/fhir/sid/icd-9-cm", "ICD9CM", DotIcd9),
-    (
-        "http://hl7.org/fhir/sid/icd-9-cm/diagnosis",
-        "ICD9CM",
-        DotIcd9,
-    ),
-    (
-        "http://hl7.org/fhir/sid/icd-9-cm/procedure",
-        "ICD9PCS",
-        DotAfter2,
-    ),
-    ("http://hl7.org/fhir/sid/ndc", "NDC", Kept),
-    ("http://loinc.org", "LOINC", Kept),
-    (
-        "http://mimic.mit.edu/fhir/mimic/CodeSystem/mimic-diagnosis-icd10",
-        "ICD10CM",
-        DotAfter3,
-    ),
-    (
-        "http://mimic.mit.edu/fhir/mimic/CodeSystem/mimic-diagnosis-icd9",
-        "ICD9CM",
-        DotIcd9,
-    ),
-    (
-        "http://mimic.mit.edu/fhir/mimic/CodeSystem/mimic-medication-ndc",
-        "NDC",
-        Kept,
-    ),
-    (
-        "http://mimic.mit.edu/fhir/mimic/CodeSystem/mimic-procedure-icd10",
-        "ICD10PCS",
-        Kept,
-    ),
-    (
-        "http://mimic.mit.edu/fhir/mimic/CodeSystem/mimic-procedure-icd9",
-        "ICD9PCS",
-        DotAfter2,
-    ),
-    ("http://snomed.info/sct", "SNOMED", Kept),
-    ("http://www.ama-assn.org/go/cpt", "CPT", Kept),
-    (
-        "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
-        "HCPCS",
-        Kept,
-    ),
-    ("http://www.cms.gov/Medicare/Coding/ICD10", "ICD10PCS", Kept),
-    (
-        "http://www.nlm.nih.gov/research/umls/rxnorm",
-        "RxNorm",
-        Kept,
-    ),
-    ("http://www.whocc.no/atc", "ATC", Kept),
-    ("urn:oid:2.16.840.1.113883.12.292", "CVX", Kept),
-    ("urn:oid:2.16.840.1.113883.6.1", "LOINC", Kept),
-    ("urn:oid:2.16.840.1.113883.6.103", "ICD9CM", DotIcd9),
-    ("urn:oid:2.16.840.1.113883.6.104", "ICD9PCS", DotAfter2),
-    ("urn:oid:2.16.840.1.113883.6.12", "CPT", Kept),
-    ("urn:oid:2.16.840.1.113883.6.4", "ICD10PCS", Kept),
-    ("urn:oid:2.16.840.1.113883.6.69", "NDC", Kept),
-    ("urn:oid:2.16.840.1.113883.6.88", "RxNorm", Kept),
-    ("urn:oid:2.16.840.1.113883.6.90", "ICD10CM", DotAfter3),
-    ("urn:oid:2.16.840.1.113883.6.96", "SNOMED", Kept),
-];
-
-/// The systems preferred among the codings of one concept, best first: the terminologies of US Core
-/// for each domain before the billing ones and the local ones. A concept with none of them keeps
-/// its first coding.
-pub(crate) const PREFERRED: &[&str] = &[
-    "LOINC", "RxNorm", "CVX", "ICD10CM", "ICD10PCS", "ICD10", "ICD9CM", "ICD9PCS", "SNOMED", "CPT",
-    "HCPCS", "NDC", "ATC",
-];
-
-/// Namespaces whose last path segment names the system by itself.
-const SHORTENED: &[&str] = &[
-    "http://terminology.hl7.org/CodeSystem/",
-    "http://mimic.mit.edu/fhir/mimic/CodeSystem/",
-    "http://hl7.org/fhir/",
-];
-
-/// The longest text that may stand for a missing code. Longer ones are prose, which may name the
-/// patient and repeats nowhere.
-pub(crate) const TEXT_CODE_CHARS_MAX: usize = 80;
-
-/// The code systems that are not terminologies: where a code has no system, and where a text stands
-/// for a code.
-pub(crate) const LOCAL: &str = "LOCAL";
-pub(crate) const TEXT: &str = "TEXT";
 
 /// A coding in our spelling.
 pub(crate) struct Chosen<'a> {
@@ -140,7 +29,7 @@ pub(crate) fn choose<'c>(concept: &'c CodeableConcept<'_>) -> Result<Chosen<'c>,
     let mut count = 0;
     for coding in concept.coding.iter().filter(coded) {
         count += 1;
-        let rank = coding.system.as_ref().map_or(PREFERRED.len(), rank);
+        let rank = systems::rank_of_uri(coding.system.as_ref().map(Text::as_str));
         if best.is_none_or(|(least, _)| rank < least) {
             best = Some((rank, coding));
         }
@@ -172,75 +61,13 @@ pub(crate) fn choose<'c>(concept: &'c CodeableConcept<'_>) -> Result<Chosen<'c>,
 /// A coding in our spelling, unless it has no code.
 pub(crate) fn spell<'c>(coding: &'c Coding<'_>) -> Option<(Cow<'c, str>, Cow<'c, str>)> {
     let value = code_of(coding)?;
-    let Some(uri) = coding
-        .system
-        .as_ref()
-        .map(Text::as_str)
-        .filter(|uri| !uri.is_empty())
-    else {
-        return Some((Cow::Borrowed(LOCAL), Cow::Borrowed(value)));
-    };
-    Some(match known(uri) {
-        Some((short, spelling)) => (Cow::Borrowed(short), spelled(value, spelling)),
-        None => (short_uri(uri), Cow::Borrowed(value)),
-    })
-}
-
-/// A text in the one spelling under which it stands for a code: lower case, single spaces. `None`
-/// when it is too long.
-pub(crate) fn text_code(text: &str) -> Option<String> {
-    if text.chars().take(TEXT_CODE_CHARS_MAX * 2).count() == TEXT_CODE_CHARS_MAX * 2 {
-        return None;
-    }
-    let words: Vec<_> = text.split_whitespace().collect();
-    let joined = words.join(" ").to_lowercase();
-    (joined.chars().count() <= TEXT_CODE_CHARS_MAX).then_some(joined)
+    let uri = coding.system.as_ref().map_or("", Text::as_str);
+    Some(systems::of_uri(uri, value))
 }
 
 fn code_of<'c>(coding: &'c Coding<'_>) -> Option<&'c str> {
     let code = coding.code.as_ref().map(|code| code.as_str().trim())?;
     (!code.is_empty()).then_some(code)
-}
-
-fn known(uri: &str) -> Option<(&'static str, Spelling)> {
-    let uri = uri.strip_suffix('/').unwrap_or(uri);
-    let at = SYSTEMS
-        .binary_search_by(|(known, _, _)| (*known).cmp(uri))
-        .ok()?;
-    Some((SYSTEMS[at].1, SYSTEMS[at].2))
-}
-
-fn rank(uri: &Text<'_>) -> usize {
-    let short = known(uri.as_str()).map(|(short, _)| short);
-    let place = PREFERRED.iter().position(|name| Some(*name) == short);
-    place.unwrap_or(PREFERRED.len())
-}
-
-/// A URI as a system's name. `//` parts system and value in a MEDS string, so it cannot stay.
-fn short_uri(uri: &str) -> Cow<'_, str> {
-    let segment = SHORTENED.iter().find_map(|space| uri.strip_prefix(space));
-    let bare = segment.unwrap_or_else(|| uri.split_once("://").map_or(uri, |(_, rest)| rest));
-    let bare = bare.trim_matches('/');
-    if bare.is_empty() {
-        Cow::Borrowed(LOCAL)
-    } else if bare.contains("//") {
-        Cow::Owned(bare.replace("//", "/"))
-    } else {
-        Cow::Borrowed(bare)
-    }
-}
-
-fn spelled(value: &str, spelling: Spelling) -> Cow<'_, str> {
-    let place = match spelling {
-        Kept => return Cow::Borrowed(value),
-        DotAfter2 => 2,
-        DotIcd9 if value.starts_with(['E', 'e']) => 4,
-        DotAfter3 | DotIcd9 => 3,
-    };
-    if value.contains('.') || value.len() <= place || !value.is_ascii() {
-        return Cow::Borrowed(value);
-    }
-    Cow::Owned(format!("{}.{}", &value[..place], &value[place..]))
 }
 
 #[cfg(test)]
@@ -253,13 +80,6 @@ mod tests {
             Ok(code) => format!("{} {} +{}", code.system, code.value, code.others),
             Err(uncoded) => format!("{uncoded:?}"),
         }
-    }
-
-    #[test]
-    fn the_table_is_sorted() {
-        assert!(SYSTEMS.is_sorted_by(|a, b| a.0 < b.0));
-        let named = |name: &&str| SYSTEMS.iter().any(|(_, short, _)| short == name);
-        assert!(PREFERRED.iter().all(named));
     }
 
     #[test]

@@ -1,28 +1,9 @@
 //! FHIR's `date`, `dateTime` and `instant` into UTC instants with the precision that was written.
 //! A date without a time of day is the start of the day in UTC; nothing is ever put at its end.
 
+pub(crate) use crate::when::When;
+use crate::when::{YEARS, fraction, two};
 use longitude_core::{Instant, Precision};
-
-/// Years outside this span are taken for faults (sentinels such as 0001 and 9999 among them). It is
-/// wide because de-identified sources shift dates by centuries: MIMIC lives in 2100 to 2200.
-const YEARS: std::ops::RangeInclusive<i16> = 1700..=2300;
-
-/// A point in time as a record states it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct When {
-    pub(crate) instant: Instant,
-    pub(crate) precision: Precision,
-    /// Minutes ahead of UTC; `None` for a date, and for a time written without an offset.
-    pub(crate) offset_minutes: Option<i16>,
-}
-
-impl When {
-    /// Whether a time of day was written without an offset, which FHIR does not allow; it was read
-    /// as UTC.
-    pub(crate) fn lacks_offset(self) -> bool {
-        self.precision == Precision::Time && self.offset_minutes.is_none()
-    }
-}
 
 /// Reads `YYYY`, `YYYY-MM`, `YYYY-MM-DD` or `YYYY-MM-DDThh:mm[:ss[.f]][Z|±hh:mm]`; `None` when the
 /// text has another form, the calendar lacks the date, or the year lies outside [`YEARS`].
@@ -115,30 +96,6 @@ fn parse_clock(clock: &[u8]) -> Option<(i8, i8, i8, i32)> {
         _ => return None,
     };
     Some((hour, minute, second, nanosecond))
-}
-
-/// Nanoseconds of the digits after the point; digits beyond the ninth are cut.
-fn fraction(digits: &[u8]) -> Option<i32> {
-    let mut nanoseconds = 0;
-    for place in 0..digits.len().max(9) {
-        let digit = digits.get(place).copied().unwrap_or(b'0');
-        if !digit.is_ascii_digit() {
-            return None;
-        }
-        if place < 9 {
-            nanoseconds = nanoseconds * 10 + i32::from(digit - b'0');
-        }
-    }
-    Some(nanoseconds)
-}
-
-fn two(digits: &[u8]) -> Option<i8> {
-    match digits {
-        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => {
-            i8::try_from((tens - b'0') * 10 + (ones - b'0')).ok()
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]
