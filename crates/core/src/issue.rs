@@ -203,6 +203,15 @@ pub struct RowCounts {
     pub events: u64,
 }
 
+impl std::ops::AddAssign for RowCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.rows_read += other.rows_read;
+        self.rows_mapped += other.rows_mapped;
+        self.rows_with_issue += other.rows_with_issue;
+        self.events += other.events;
+    }
+}
+
 impl RowCounts {
     /// Whether every row is accounted for.
     pub fn balanced(&self) -> bool {

@@ -2,6 +2,7 @@
 //! sums that must balance.
 
 use crate::batch::{Batch, Note, Outcome};
+use crate::detect::Format;
 use crate::files::SourceFile;
 use crate::hash::Table;
 use crate::person::Told;
@@ -23,22 +24,51 @@ pub(crate) enum Events<'e> {
     Elsewhere(&'e mut dyn FnMut(usize, bool)),
 }
 
-/// The account of an ingest under way.
+/// The account of an ingest under way. Pieces of one file come one after the other.
 pub(crate) struct Account<'s> {
     sink: &'s mut dyn Sink,
     /// Where batches go unseen, when the account is drawn up elsewhere.
     recorder: Option<&'s mut Recorder<'s>>,
-    report: Report,
+    done: Vec<FileReport>,
+    /// The file under way.
+    file: Option<FileTally>,
+    format: Format,
+    records: Table<()>,
+    records_max: usize,
+    duplicates_unchecked: u64,
+    subjects: Table<()>,
+}
+
+/// The sums of one file.
+struct FileTally {
+    name: Arc<str>,
+    report: FileReport,
     by_type: BTreeMap<Cow<'static, str>, RowCounts>,
     issues: Tally,
     warnings: Tally,
-    records: Table<()>,
-    records_max: usize,
-    subjects: Table<()>,
-    /// The file under way: its own sums start when its name first comes.
-    file: Arc<str>,
-    file_counts: RowCounts,
-    file_kinds: BTreeMap<IssueKind, u64>,
+}
+
+impl FileTally {
+    fn new(name: &Arc<str>, format: Format) -> Self {
+        Self {
+            name: Arc::clone(name),
+            report: FileReport::new(name, format),
+            by_type: BTreeMap::new(),
+            issues: Tally::default(),
+            warnings: Tally::default(),
+        }
+    }
+
+    fn finish(self) -> FileReport {
+        let mut report = self.report;
+        for (kind, counts) in self.by_type {
+            report.counts += counts;
+            report.by_type.insert(kind.into_owned(), counts);
+        }
+        report.issues = self.issues.finish();
+        report.warnings = self.warnings.finish();
+        report
+    }
 }
 
 impl<'s> Account<'s> {
@@ -46,16 +76,13 @@ impl<'s> Account<'s> {
         Self {
             sink,
             recorder: None,
-            report: Report::default(),
-            by_type: BTreeMap::new(),
-            issues: Tally::default(),
-            warnings: Tally::default(),
+            done: Vec::new(),
+            file: None,
+            format: Format::Fhir,
             records: Table::new(),
             records_max: options.identifiers_max,
+            duplicates_unchecked: 0,
             subjects: Table::new(),
-            file: "".into(),
-            file_counts: RowCounts::default(),
-            file_kinds: BTreeMap::new(),
         }
     }
 
@@ -71,10 +98,26 @@ impl<'s> Account<'s> {
         }
     }
 
+    /// The format of the files that come next.
+    pub(crate) fn format(&mut self, format: Format) {
+        self.format = format;
+    }
+
+    /// The sums of the file with this name, which become those under way.
+    fn file(&mut self, name: &Arc<str>) -> &mut FileTally {
+        let is_other = |file: &mut FileTally| file.name != *name;
+        if let Some(before) = self.file.take_if(is_other) {
+            self.done.push(before.finish());
+        }
+        let format = self.format;
+        self.file
+            .get_or_insert_with(|| FileTally::new(name, format))
+    }
+
     /// A file or folder that the system refused to list.
     pub(crate) fn unreadable(&mut self, name: &str) -> Result<(), Error> {
         let note = Note::new(IssueKind::UnreadableFile, "", "cannot be opened");
-        self.file_issue(name, 0, note)
+        self.file_issue(&name.into(), 0, note)
     }
 
     /// Takes what became of one piece of a file.
@@ -93,11 +136,7 @@ impl<'s> Account<'s> {
         batch: Batch,
         events: &mut Events<'_>,
     ) -> Result<(), Error> {
-        if self.file != file.name {
-            self.file = Arc::clone(&file.name);
-            self.file_counts = RowCounts::default();
-            self.file_kinds.clear();
-        }
+        self.file(&file.name);
         let mut warnings = batch.warnings.into_iter();
         let mut identifiers = batch.identifiers.into_iter();
         let mut told = batch.told.into_iter().peekable();
@@ -113,15 +152,11 @@ impl<'s> Account<'s> {
         for (row, note) in batch.file_issues {
             self.file_issue(&file.name, row, note)?;
         }
-        self.report.export_time = self.report.export_time.max(batch.export_time);
+        let report = &mut self.file(&file.name).report;
+        report.export_time = report.export_time.max(batch.export_time);
         if let Some((digest, bytes)) = batch.stored {
-            self.report.files.push(FileReport {
-                file: file.name.to_string(),
-                counts: std::mem::take(&mut self.file_counts),
-                issues: std::mem::take(&mut self.file_kinds),
-                bytes,
-                digest,
-            });
+            report.bytes = bytes;
+            report.digest = Some(digest);
         }
         Ok(())
     }
@@ -143,12 +178,11 @@ impl<'s> Account<'s> {
             }
             issue => issue,
         };
-        let counts = self.by_type.entry(outcome.kind).or_default();
+        let tally = self.file(&file.name);
+        let counts = tally.by_type.entry(outcome.kind).or_default();
         counts.rows_read += 1;
-        self.file_counts.rows_read += 1;
         if let Some(note) = issue {
             counts.rows_with_issue += 1;
-            self.file_counts.rows_with_issue += 1;
             // The events of a duplicate are passed over.
             self.events(events, outcome.events, false)?;
             warnings.for_each(drop);
@@ -157,10 +191,8 @@ impl<'s> Account<'s> {
         }
         counts.rows_mapped += 1;
         counts.events += outcome.events as u64;
-        self.file_counts.rows_mapped += 1;
-        self.file_counts.events += outcome.events as u64;
-        self.report.reference_rows += u64::from(outcome.events == 0);
-        self.report.other_codings += outcome.other_codings;
+        tally.report.reference_rows += u64::from(outcome.events == 0);
+        tally.report.other_codings += outcome.other_codings;
         for (_, told) in told {
             let taken = match told {
                 Told::Person(subject, person) => self.sink.person(subject, *person),
@@ -170,9 +202,10 @@ impl<'s> Account<'s> {
         }
         self.events(events, outcome.events, true)?;
         for note in warnings {
-            self.report.unresolved_references += u64::from(is_unresolved(&note));
+            let tally = self.file(&file.name);
+            tally.report.unresolved_references += u64::from(is_unresolved(&note));
             let place = || location(&file.name, outcome.row, &note);
-            self.warnings.add(note.kind, &note.detail, place);
+            tally.warnings.add(note.kind, &note.detail, place);
             let warning = as_issue(&file.name, outcome.row, note);
             self.sink.warning(warning).map_err(sink_error)?;
         }
@@ -206,41 +239,34 @@ impl<'s> Account<'s> {
         }
         if self.records.len() >= self.records_max {
             let is_known = self.records.get(key).is_some();
-            self.report.duplicates_unchecked += u64::from(!is_known);
+            self.duplicates_unchecked += u64::from(!is_known);
             return is_known;
         }
         !self.records.insert(key, ())
     }
 
-    fn file_issue(&mut self, file: &str, row: u64, note: Note) -> Result<(), Error> {
-        self.report.file_issues += 1;
+    fn file_issue(&mut self, file: &Arc<str>, row: u64, note: Note) -> Result<(), Error> {
+        self.file(file).report.file_issues += 1;
         self.issue(file, row, note)
     }
 
-    fn issue(&mut self, file: &str, row: u64, note: Note) -> Result<(), Error> {
-        self.report.unresolved_references += u64::from(is_unresolved(&note));
-        *self.file_kinds.entry(note.kind).or_default() += 1;
-        self.issues
-            .add(note.kind, &note.detail, || location(file, row, &note));
+    fn issue(&mut self, file: &Arc<str>, row: u64, note: Note) -> Result<(), Error> {
+        let tally = self.file(file);
+        tally.report.unresolved_references += u64::from(is_unresolved(&note));
+        let place = || location(file, row, &note);
+        tally.issues.add(note.kind, &note.detail, place);
         self.sink
             .issue(as_issue(file, row, note))
             .map_err(sink_error)
     }
 
     /// The report. Its sums are asserted: a row that is lost is a defect.
-    pub(crate) fn finish(self, files_ignored: Vec<String>) -> Report {
-        let mut report = self.report;
-        for (kind, counts) in self.by_type {
-            report.counts.rows_read += counts.rows_read;
-            report.counts.rows_mapped += counts.rows_mapped;
-            report.counts.rows_with_issue += counts.rows_with_issue;
-            report.counts.events += counts.events;
-            report.by_type.insert(kind.into_owned(), counts);
-        }
-        report.issues = self.issues.finish();
-        report.warnings = self.warnings.finish();
+    pub(crate) fn finish(mut self, files_ignored: Vec<String>) -> Report {
+        self.done.extend(self.file.take().map(FileTally::finish));
+        let mut report = Report::of_files(self.done);
         report.files_ignored = files_ignored;
         report.subjects = self.subjects.len() as u64;
+        report.duplicates_unchecked = self.duplicates_unchecked;
         assert!(
             report.balanced(),
             "rows read = rows mapped + rows with an issue"

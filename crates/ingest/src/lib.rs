@@ -35,7 +35,7 @@ pub use detect::{Format, detect};
 pub use error::Error;
 pub use options::{EncounterEdge, Options};
 pub use person::{Link, LinkKind, Person, PersonAddress, PersonIdentifier, PersonName};
-pub use report::{FileReport, Finding, Report};
+pub use report::{FileReport, Finding, Report, by_kind};
 
 use account::Account;
 use longitude_core::{Event, Issue, SubjectId};
@@ -68,6 +68,7 @@ pub fn ingest(
         account.unreadable(name)?;
     }
     for (format, files) in &sorted.files {
+        account.format(*format);
         read(*format, files, (options, stop), &mut account)?;
     }
     Ok(account.finish(sorted.ignored))

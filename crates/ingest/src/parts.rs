@@ -277,6 +277,7 @@ pub struct Mapped {
 #[derive(Serialize, Deserialize)]
 pub struct Told {
     file: Arc<str>,
+    format: Format,
     rows: Vec<Outcome>,
     warnings: Vec<Note>,
     file_issues: Vec<(u64, Note)>,
@@ -285,13 +286,14 @@ pub struct Told {
 }
 
 impl Mapped {
-    fn new(file: &SourceFile, mut batch: Batch) -> Self {
+    fn new(file: &SourceFile, format: Format, mut batch: Batch) -> Self {
         // Strings that identify persons stay where they were read.
         for row in &mut batch.rows {
             row.identifiers = 0;
         }
         let told = Told {
             file: Arc::clone(&file.name),
+            format,
             rows: batch.rows,
             warnings: batch.warnings,
             file_issues: batch.file_issues,
@@ -317,7 +319,7 @@ pub fn map(
 ) -> Result<(), Error> {
     let files = given.source_files();
     let mut take = |file: &SourceFile, batch: Batch| {
-        take(Mapped::new(file, batch)).map_err(|source| Error::Sink { source })
+        take(Mapped::new(file, given.part.format, batch)).map_err(|source| Error::Sink { source })
     };
     if given.part.format != Format::Fhir {
         let (stop, mut nobody) = (AtomicBool::new(false), NoSink);
@@ -400,6 +402,7 @@ impl<'s> PartsAccount<'s> {
             export_time: told.export_time,
             ..Batch::default()
         };
+        self.account.format(told.format);
         self.account
             .add_told(&file, batch, &mut Events::Elsewhere(tell))
     }

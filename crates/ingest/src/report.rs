@@ -1,5 +1,6 @@
 //! The account of an ingest: how many rows came in, what became of them and why, file by file.
 
+use crate::detect::Format;
 use longitude_core::{Digest, Instant, IssueKind, Location, RowCounts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,19 +24,65 @@ pub struct Finding {
     pub examples: Vec<Location>,
 }
 
-/// One file that was read.
+/// The account of one file. Those of all files add up to the whole [`Report`], so that a file that
+/// did not change need not be read again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileReport {
     /// Its name, relative to the folder that was ingested.
     pub file: String,
-    /// What became of its rows.
-    pub counts: RowCounts,
-    /// Its issues by kind: those of rows and those of the file itself.
-    pub issues: BTreeMap<IssueKind, u64>,
+    /// Its format.
+    pub format: Format,
     /// Its size as stored.
     pub bytes: u64,
-    /// The SHA-256 of its bytes as stored, taken while reading.
-    pub digest: Digest,
+    /// The SHA-256 of its bytes as stored, taken while reading; none where it cannot be opened.
+    pub digest: Option<Digest>,
+    /// What became of its rows.
+    pub counts: RowCounts,
+    /// The same by type of record.
+    pub by_type: BTreeMap<String, RowCounts>,
+    /// Why rows made no event, and what was the matter with the file itself (row 0).
+    pub issues: Vec<Finding>,
+    /// What was noted about rows that were mapped.
+    pub warnings: Vec<Finding>,
+    /// The issues that concern the file or a part of it and no row.
+    pub file_issues: u64,
+    /// Mapped rows that made no event.
+    pub reference_rows: u64,
+    /// References to records that the source does not hold.
+    pub unresolved_references: u64,
+    /// Codings left aside because another of the same concept was preferred.
+    pub other_codings: u64,
+    /// The time of the export, where the file states it.
+    pub export_time: Option<Instant>,
+}
+
+impl FileReport {
+    pub(crate) fn new(file: &str, format: Format) -> Self {
+        Self {
+            file: file.to_owned(),
+            format,
+            bytes: 0,
+            digest: None,
+            counts: RowCounts::default(),
+            by_type: BTreeMap::new(),
+            issues: Vec::new(),
+            warnings: Vec::new(),
+            file_issues: 0,
+            reference_rows: 0,
+            unresolved_references: 0,
+            other_codings: 0,
+            export_time: None,
+        }
+    }
+}
+
+/// How often each kind stands in a list of findings.
+pub fn by_kind(findings: &[Finding]) -> BTreeMap<IssueKind, u64> {
+    let mut kinds = BTreeMap::new();
+    for finding in findings {
+        *kinds.entry(finding.kind).or_default() += finding.count;
+    }
+    kinds
 }
 
 /// The account of one ingest.
@@ -72,6 +119,30 @@ pub struct Report {
 }
 
 impl Report {
+    /// The sum of the accounts of files, in their order. What no file knows (subjects, files left
+    /// alone) is empty.
+    pub fn of_files(files: Vec<FileReport>) -> Self {
+        let mut whole = Self::default();
+        let (mut issues, mut warnings) = (Tally::default(), Tally::default());
+        for file in &files {
+            whole.counts += file.counts;
+            for (kind, counts) in &file.by_type {
+                *whole.by_type.entry(kind.clone()).or_default() += *counts;
+            }
+            issues.add_all(&file.issues);
+            warnings.add_all(&file.warnings);
+            whole.file_issues += file.file_issues;
+            whole.reference_rows += file.reference_rows;
+            whole.unresolved_references += file.unresolved_references;
+            whole.other_codings += file.other_codings;
+            whole.export_time = whole.export_time.max(file.export_time);
+        }
+        whole.issues = issues.finish();
+        whole.warnings = warnings.finish();
+        whole.files = files;
+        whole
+    }
+
     /// Whether every row is accounted for, in the whole and in every type.
     pub fn balanced(&self) -> bool {
         let counted: u64 = self.issues.iter().map(|finding| finding.count).sum();
@@ -95,6 +166,16 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts one finding; `place` is called only for the first three of its kind and detail.
     pub(crate) fn add(&mut self, kind: IssueKind, detail: &str, place: impl FnOnce() -> Location) {
+        if let Some((count, examples)) = self.entry(kind, detail) {
+            *count += 1;
+            if examples.len() < EXAMPLES_MAX {
+                examples.push(place());
+            }
+        }
+    }
+
+    /// The sums of a kind and detail; there always are some. The key is made for a newcomer only.
+    fn entry(&mut self, kind: IssueKind, detail: &str) -> Option<&mut (u64, Vec<Location>)> {
         let details = self.findings.entry(kind).or_default();
         let known = details.contains_key(detail);
         let name = if known || self.distinct < FINDINGS_MAX {
@@ -106,10 +187,16 @@ impl Tally {
             self.distinct += 1;
             details.insert(name.to_owned(), (0, Vec::new()));
         }
-        if let Some((count, examples)) = details.get_mut(name) {
-            *count += 1;
-            if examples.len() < EXAMPLES_MAX {
-                examples.push(place());
+        details.get_mut(name)
+    }
+
+    /// Counts the findings of another tally.
+    fn add_all(&mut self, findings: &[Finding]) {
+        for finding in findings {
+            if let Some((count, examples)) = self.entry(finding.kind, &finding.detail) {
+                *count += finding.count;
+                let room = EXAMPLES_MAX.saturating_sub(examples.len());
+                examples.extend(finding.examples.iter().take(room).cloned());
             }
         }
     }
