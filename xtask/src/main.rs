@@ -104,8 +104,10 @@ fn on_path(program: &str) -> bool {
         .is_ok_and(|out| out.status.success())
 }
 
-/// The workspace's root: the parent of this package's folder.
+/// The workspace's root: the parent of this package's folder, as `cargo run` says it. What was
+/// compiled in may be another copy of the workspace that shares the target folder.
 fn root() -> PathBuf {
-    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let here = std::env::var_os("CARGO_MANIFEST_DIR");
+    let here = here.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     here.parent().map_or(here.clone(), PathBuf::from)
 }

@@ -7,6 +7,7 @@ use crate::files::SourceFile;
 use crate::hash::Table;
 use crate::person::Told;
 use crate::report::{FileReport, Report, Tally};
+use crate::standardise::Standardiser;
 use crate::{Error, Options, Sink};
 use longitude_core::{Event, Issue, IssueKind, Location, RowCounts, SubjectId};
 use std::borrow::Cow;
@@ -37,6 +38,7 @@ pub(crate) struct Account<'s> {
     records_max: usize,
     duplicates_unchecked: u64,
     subjects: Table<()>,
+    standardiser: Standardiser,
 }
 
 /// The sums of one file.
@@ -72,8 +74,9 @@ impl FileTally {
 }
 
 impl<'s> Account<'s> {
-    pub(crate) fn new(options: &Options, sink: &'s mut dyn Sink) -> Self {
-        Self {
+    pub(crate) fn new(options: &Options, sink: &'s mut dyn Sink) -> Result<Self, Error> {
+        Ok(Self {
+            standardiser: Standardiser::new(&options.units)?,
             sink,
             recorder: None,
             done: Vec::new(),
@@ -83,7 +86,7 @@ impl<'s> Account<'s> {
             records_max: options.identifiers_max,
             duplicates_unchecked: 0,
             subjects: Table::new(),
-        }
+        })
     }
 
     /// An account that hands every batch on.
@@ -91,11 +94,11 @@ impl<'s> Account<'s> {
         options: &Options,
         sink: &'s mut dyn Sink,
         recorder: &'s mut Recorder<'s>,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, Error> {
+        Ok(Self {
             recorder: Some(recorder),
-            ..Self::new(options, sink)
-        }
+            ..Self::new(options, sink)?
+        })
     }
 
     /// The format of the files that come next.
@@ -122,6 +125,7 @@ impl<'s> Account<'s> {
 
     /// Takes what became of one piece of a file.
     pub(crate) fn add(&mut self, file: &SourceFile, mut batch: Batch) -> Result<(), Error> {
+        self.standardiser.batch(&mut batch);
         if let Some(recorder) = &mut self.recorder {
             return recorder(file, batch);
         }
@@ -154,6 +158,9 @@ impl<'s> Account<'s> {
         }
         let report = &mut self.file(&file.name).report;
         report.export_time = report.export_time.max(batch.export_time);
+        for (conversion, count) in batch.conversions {
+            *report.conversions.entry(conversion).or_default() += count;
+        }
         if let Some((digest, bytes)) = batch.stored {
             report.bytes = bytes;
             report.digest = Some(digest);

@@ -6,6 +6,7 @@ use crate::person::Told;
 use longitude_core::{Digest, Event, Instant, IssueKind, SubjectId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// What is the matter with a row or a part of it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -75,4 +76,6 @@ pub(crate) struct Batch {
     /// The file as stored, once it has been read to its end.
     pub(crate) stored: Option<(Digest, u64)>,
     pub(crate) export_time: Option<Instant>,
+    /// Values brought into their analyte's canonical unit, by conversion.
+    pub(crate) conversions: BTreeMap<String, u64>,
 }

@@ -42,6 +42,12 @@ pub enum Error {
         /// The second of the two.
         path: PathBuf,
     },
+    /// The site's table of analytes cannot be used.
+    #[error("the table of analytes given with the units cannot be used")]
+    Units {
+        /// What is the matter with it.
+        source: longitude_units::Error,
+    },
     /// The sink refused an event or an issue.
     #[error("the events could not be stored")]
     Sink {

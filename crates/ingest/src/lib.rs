@@ -28,12 +28,13 @@ mod person;
 mod pipeline;
 mod read;
 mod report;
+mod standardise;
 mod systems;
 mod when;
 
 pub use detect::{Format, detect};
 pub use error::Error;
-pub use options::{EncounterEdge, Options};
+pub use options::{EncounterEdge, Options, Units};
 pub use person::{Link, LinkKind, Person, PersonAddress, PersonIdentifier, PersonName};
 pub use report::{FileReport, Finding, Report, by_kind};
 
@@ -63,7 +64,7 @@ pub fn ingest(
     for path in paths.iter().take(1) {
         detect::check(&sorted, path)?;
     }
-    let mut account = Account::new(options, sink);
+    let mut account = Account::new(options, sink)?;
     for name in &sorted.unreadable {
         account.unreadable(name)?;
     }

@@ -21,6 +21,21 @@ pub struct Options {
     pub identifiers_max: usize,
     /// When a record without a time of its own is taken to have been known.
     pub time_from_encounter: EncounterEdge,
+    /// Whether values are brought into the unit that their analyte is kept in.
+    pub units: Units,
+}
+
+/// In which unit values are written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Units {
+    /// As the source wrote them; impossible values are not flagged either.
+    AsWritten,
+    /// In the canonical unit of the analyte, where the table of `units` has it. The number and unit
+    /// as written and the conversion stand on the event.
+    Canonical,
+    /// The same with a site's own table of analytes beside the shipped one: its text, in TOML.
+    CanonicalWith(String),
 }
 
 /// Which end of an encounter dates the records that have no time of their own.
@@ -46,6 +61,7 @@ impl Options {
             bundle_bytes_max: 256 << 20,
             identifiers_max: 24_000_000,
             time_from_encounter: EncounterEdge::End,
+            units: Units::Canonical,
         }
     }
 }

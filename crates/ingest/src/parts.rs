@@ -18,9 +18,11 @@ use crate::batch::{Batch, Note, Outcome};
 use crate::detect::{self, Format};
 use crate::fhir::{self, Entry, Index};
 use crate::files::{self, Found, Shape, SourceFile};
+use crate::standardise::Standardiser;
 use crate::{Error, Options, Report, Sink};
 use longitude_core::{Digest, Event, Instant, Issue, SubjectId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -283,6 +285,8 @@ pub struct Told {
     file_issues: Vec<(u64, Note)>,
     stored: Option<(Digest, u64)>,
     export_time: Option<Instant>,
+    #[serde(default)]
+    conversions: BTreeMap<String, u64>,
 }
 
 impl Mapped {
@@ -299,6 +303,7 @@ impl Mapped {
             file_issues: batch.file_issues,
             stored: batch.stored,
             export_time: batch.export_time,
+            conversions: batch.conversions,
         };
         Self {
             told,
@@ -323,16 +328,18 @@ pub fn map(
     };
     if given.part.format != Format::Fhir {
         let (stop, mut nobody) = (AtomicBool::new(false), NoSink);
-        let mut account = Account::recording(options, &mut nobody, &mut take);
+        let mut account = Account::recording(options, &mut nobody, &mut take)?;
         return crate::read(given.part.format, &files, (options, &stop), &mut account);
     }
+    let mut standardiser = Standardiser::new(&options.units)?;
     for (file, copy) in files.iter().zip(given.copies) {
         let lines = fhir::PartOf {
             file,
             from: copy.from,
             part: part_bytes(given.part),
         };
-        fhir::map_part(&lines, &shared.fhir, options, &mut |batch| {
+        fhir::map_part(&lines, &shared.fhir, options, &mut |mut batch| {
+            standardiser.batch(&mut batch);
             take(file, batch)
         })?;
         if given.part.stored.is_some() {
@@ -374,7 +381,7 @@ impl<'s> PartsAccount<'s> {
     /// # Errors
     /// What the sink says.
     pub fn new(source: &Source, options: &Options, sink: &'s mut dyn Sink) -> Result<Self, Error> {
-        let mut account = Account::new(options, sink);
+        let mut account = Account::new(options, sink)?;
         for name in &source.unreadable {
             account.unreadable(name)?;
         }
@@ -400,6 +407,7 @@ impl<'s> PartsAccount<'s> {
             file_issues: told.file_issues,
             stored: told.stored,
             export_time: told.export_time,
+            conversions: told.conversions,
             ..Batch::default()
         };
         self.account.format(told.format);

@@ -52,6 +52,10 @@ pub struct FileReport {
     pub unresolved_references: u64,
     /// Codings left aside because another of the same concept was preferred.
     pub other_codings: u64,
+    /// Values brought into the canonical unit of their analyte, by conversion; those of rows that
+    /// were passed over as duplicates among them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub conversions: BTreeMap<String, u64>,
     /// The time of the export, where the file states it.
     pub export_time: Option<Instant>,
 }
@@ -71,6 +75,7 @@ impl FileReport {
             reference_rows: 0,
             unresolved_references: 0,
             other_codings: 0,
+            conversions: BTreeMap::new(),
             export_time: None,
         }
     }
@@ -114,6 +119,9 @@ pub struct Report {
     pub other_codings: u64,
     /// Rows mapped without a check for duplicates, once `identifiers_max` was reached.
     pub duplicates_unchecked: u64,
+    /// Values brought into the canonical unit of their analyte, by conversion.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub conversions: BTreeMap<String, u64>,
     /// The time of the export, where a manifest, a bundle or an export log states it.
     pub export_time: Option<Instant>,
 }
@@ -136,6 +144,9 @@ impl Report {
             whole.unresolved_references += file.unresolved_references;
             whole.other_codings += file.other_codings;
             whole.export_time = whole.export_time.max(file.export_time);
+            for (conversion, count) in &file.conversions {
+                *whole.conversions.entry(conversion.clone()).or_default() += count;
+            }
         }
         whole.issues = issues.finish();
         whole.warnings = warnings.finish();

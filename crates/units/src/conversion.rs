@@ -81,6 +81,9 @@ pub(crate) fn between(from: &str, to: &str, what: Substance) -> Result<Conversio
     conversion.times(b.scale.0, -1);
     conversion.times(10.0, a.scale.1 - b.scale.1);
     conversion.add = (a.offset - b.offset) / b.scale.0;
+    if a.offset != 0.0 || b.offset != 0.0 {
+        conversion.in_ninths();
+    }
     if mass != 0 {
         let molar_mass = what.molar_mass.ok_or(Refusal::NoMolarMass)?;
         conversion.times(molar_mass, amount + charge);
@@ -120,13 +123,23 @@ impl Conversion {
         if self.is_identity() {
             return value;
         }
-        let exact = value * self.multiply / self.divide + self.add;
-        format!("{exact:.11e}").parse().unwrap_or(exact)
+        rounded(value * self.multiply / self.divide + self.add)
     }
 
     /// The factor alone, for conversions without an offset.
     pub fn factor(&self) -> f64 {
         self.multiply / self.divide
+    }
+
+    /// The factor as a fraction of ninths: a degree Fahrenheit is five ninths of a kelvin.
+    fn in_ninths(&mut self) {
+        let ninths = (self.factor() * 9.0 * 1e6).round() / 1e6;
+        let ends = [ninths, (9.0 / self.factor() * 1e6).round() / 1e6];
+        match ends.map(|number| number.fract() == 0.0) {
+            [true, _] => (self.multiply, self.divide) = (ends[0], 9.0),
+            [_, true] => (self.multiply, self.divide) = (9.0, ends[1]),
+            [false, false] => {}
+        }
     }
 
     fn times(&mut self, base: f64, power: i32) {
@@ -138,6 +151,11 @@ impl Conversion {
     }
 }
 
+/// To twelve significant digits.
+fn rounded(exact: f64) -> f64 {
+    format!("{exact:.11e}").parse().unwrap_or(exact)
+}
+
 /// `umol/L -> mg/dL: * 113.12 / 10000 (113.12 g/mol)`.
 impl fmt::Display for Conversion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,10 +163,16 @@ impl fmt::Display for Conversion {
         if self.is_identity() {
             write!(f, " the same number")?;
         } else {
-            write!(f, " * {} / {}", self.multiply, self.divide)?;
+            write!(
+                f,
+                " * {} / {}",
+                rounded(self.multiply),
+                rounded(self.divide)
+            )?;
         }
         if self.add != 0.0 {
-            write!(f, " + {}", self.add)?;
+            let sign = if self.add < 0.0 { '-' } else { '+' };
+            write!(f, " {sign} {}", rounded(self.add.abs()))?;
         }
         if self.basis.is_empty() {
             Ok(())

@@ -10,61 +10,33 @@ mod words;
 pub use number::{Decimal, Number};
 pub use words::{CODED, Coded};
 
-use std::fmt;
-
-/// How a value relates to the number beside it (FHIR `Quantity.comparator`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Comparator {
-    /// Below the number.
-    Less,
-    /// At most the number.
-    AtMost,
-    /// At least the number.
-    AtLeast,
-    /// Above the number.
-    Greater,
-}
-
-impl Comparator {
-    /// FHIR's code.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Less => "<",
-            Self::AtMost => "<=",
-            Self::AtLeast => ">=",
-            Self::Greater => ">",
-        }
-    }
-}
-
-impl fmt::Display for Comparator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
+use longitude_core::Comparator;
 
 /// The spellings of comparators, the longer ones first.
 const COMPARATORS: &[(&str, Comparator)] = &[
-    ("greater than or equal to ", Comparator::AtLeast),
-    ("less than or equal to ", Comparator::AtMost),
+    ("greater than or equal to ", Comparator::GreaterOrEqual),
+    ("less than or equal to ", Comparator::LessOrEqual),
     ("greater than ", Comparator::Greater),
     ("more than ", Comparator::Greater),
     ("less than ", Comparator::Less),
-    ("at least ", Comparator::AtLeast),
-    ("at most ", Comparator::AtMost),
-    ("up to ", Comparator::AtMost),
+    ("at least ", Comparator::GreaterOrEqual),
+    ("at most ", Comparator::LessOrEqual),
+    ("up to ", Comparator::LessOrEqual),
     ("above ", Comparator::Greater),
     ("below ", Comparator::Less),
     ("over ", Comparator::Greater),
     ("under ", Comparator::Less),
-    (">=", Comparator::AtLeast),
-    ("=>", Comparator::AtLeast),
-    ("<=", Comparator::AtMost),
-    ("=<", Comparator::AtMost),
-    ("≥", Comparator::AtLeast),
-    ("≤", Comparator::AtMost),
+    (">=", Comparator::GreaterOrEqual),
+    ("=>", Comparator::GreaterOrEqual),
+    ("<=", Comparator::LessOrEqual),
+    ("=<", Comparator::LessOrEqual),
+    ("≥", Comparator::GreaterOrEqual),
+    ("≤", Comparator::LessOrEqual),
     (">", Comparator::Greater),
     ("<", Comparator::Less),
+    ("~", Comparator::About),
+    ("approximately ", Comparator::About),
+    ("about ", Comparator::About),
 ];
 
 /// What a text says.
@@ -210,11 +182,12 @@ pub fn reference_range(text: &str, decimal: Decimal) -> Option<ReferenceRange> {
     }
     let number = Some(number.value);
     Some(match comparator {
-        Comparator::Less | Comparator::AtMost => ReferenceRange {
+        Comparator::About => return None,
+        Comparator::Less | Comparator::LessOrEqual => ReferenceRange {
             low: None,
             high: number,
         },
-        Comparator::AtLeast | Comparator::Greater => ReferenceRange {
+        Comparator::GreaterOrEqual | Comparator::Greater => ReferenceRange {
             low: number,
             high: None,
         },

@@ -11,7 +11,7 @@ fn shown(text: &str, decimal: Decimal) -> String {
             number,
             unit,
         } => {
-            let sign = comparator.map_or("", Comparator::code);
+            let sign = comparator.map_or("", Comparator::sign);
             let unit = unit.map_or(String::new(), |unit| format!(" in {unit}"));
             let assumed = if number.assumed { " (assumed)" } else { "" };
             format!("{sign}{}{unit}{assumed}", number.value)
@@ -22,7 +22,7 @@ fn shown(text: &str, decimal: Decimal) -> String {
             reciprocal,
         } => format!(
             "{}1 in {reciprocal}",
-            comparator.map_or("", Comparator::code)
+            comparator.map_or("", Comparator::sign)
         ),
         Reading::Coded(coded) => coded.to_string(),
         Reading::Text => "text".to_owned(),
