@@ -47,6 +47,43 @@ pub(crate) fn bar(total: u64) -> ProgressBar {
     bar
 }
 
+/// A running count on standard error, where that is a terminal.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    spinner: ProgressBar,
+    count: u64,
+}
+
+impl Counter {
+    /// Events between two looks of the spinner.
+    const EVERY: u64 = 1 << 14;
+
+    /// Starts at zero.
+    pub(crate) fn start() -> Self {
+        let spinner = ProgressBar::new_spinner();
+        let style = "      {spinner} {human_pos} events {per_sec} {elapsed}";
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            spinner.set_style(style);
+        }
+        spinner.enable_steady_tick(Duration::from_millis(500));
+        Self { spinner, count: 0 }
+    }
+
+    /// Counts further.
+    pub(crate) fn add(&mut self, more: u64) {
+        self.count += more;
+        if self.count.is_multiple_of(Self::EVERY) {
+            self.spinner.set_position(self.count);
+        }
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        self.spinner.finish_and_clear();
+    }
+}
+
 /// Prints to standard output; an error (a closed pipe) is handed on.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();

@@ -61,7 +61,8 @@ pub struct FileReport {
 }
 
 impl FileReport {
-    pub(crate) fn new(file: &str, format: Format) -> Self {
+    /// The account of a file before its first row.
+    pub fn new(file: &str, format: Format) -> Self {
         Self {
             file: file.to_owned(),
             format,

@@ -80,9 +80,9 @@ impl Shard {
 }
 
 /// Ends a Parquet file and waits until it is on the disk.
-pub(crate) fn close(parquet: ArrowWriter<File>, path: &Path) -> Result<()> {
-    let file = parquet.into_inner().map_err(Error::encode(path))?;
-    file.sync_all().map_err(Error::write(path))
+pub(crate) fn close(mut parquet: ArrowWriter<File>, path: &Path) -> Result<()> {
+    parquet.finish().map_err(Error::encode(path))?;
+    parquet.inner().sync_all().map_err(Error::write(path))
 }
 
 /// Times are sorted, so differences pack them best; record identifiers and texts seldom repeat, so

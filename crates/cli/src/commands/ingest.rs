@@ -1,17 +1,18 @@
 //! `longitude ingest`: records into an identified MEDS data set, with the origin of every event.
 
 use crate::progress::print;
-use crate::steps::ingest::{self, Account};
-use crate::{interrupt, machine};
+use crate::steps::ingest::{Account, Sources};
 use anyhow::Result;
 use std::path::PathBuf;
 
 /// What `longitude ingest` takes.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// A folder or file of FHIR R4 (NDJSON, bundles, plain or gzip) or a MEDS 0.3/0.4 data set
-    path: PathBuf,
-    /// The folder of the MEDS data set to write
+    /// Folders or files of records; formats are told apart by themselves
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// The folder of the MEDS data set to write; it stands there whole or not at all
     #[arg(long)]
     to: PathBuf,
     /// Print the account as JSON
@@ -22,11 +23,19 @@ pub(crate) struct Arguments {
     threads: Option<usize>,
 }
 
+const AFTER_HELP: &str = "\
+Every row is accounted for: rows read = rows mapped + rows with an issue. What made no event stands
+in DIR/issues.jsonl with its file, row and mend; the whole account in DIR/ingest.json.
+
+Examples:
+  longitude ingest export/fhir --to identified                 # bulk NDJSON, bundles, gzip
+  longitude ingest export/omop.zip notes/ccda --to identified  # several sources into one set
+  longitude trace identified --subject 42                      # from an event to the source's bytes";
+
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let threads = machine::threads(arguments.threads);
-    let account = ingest::into_meds(&arguments.path, &arguments.to, threads)?;
-    interrupt::check()?;
+    let sources = Sources::new(arguments.paths.clone(), arguments.threads);
+    let account = sources.ingest(&arguments.to)?;
     print_account(&account, arguments.json)
 }
 

@@ -1,16 +1,16 @@
 //! `longitude inspect`: what came in, what did not, and why. It writes nothing.
 
 use super::ingest::print_account;
-use crate::steps::ingest;
-use crate::{interrupt, machine};
+use crate::steps::ingest::Sources;
 use anyhow::Result;
 use std::path::PathBuf;
 
 /// What `longitude inspect` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A folder or file of FHIR R4 (NDJSON, bundles, plain or gzip) or a MEDS 0.3/0.4 data set
-    path: PathBuf,
+    /// Folders or files of records; formats are told apart by themselves
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
     /// Print the account as JSON
     #[arg(long)]
     json: bool,
@@ -21,7 +21,6 @@ pub(crate) struct Arguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let account = ingest::inspect(&arguments.path, machine::threads(arguments.threads))?;
-    interrupt::check()?;
+    let account = Sources::new(arguments.paths.clone(), arguments.threads).inspect()?;
     print_account(&account, arguments.json)
 }

@@ -1,0 +1,124 @@
+//! Where the readers' output goes: events to the writer of the data set, issues to their file,
+//! strings that identify to the de-identifier's list.
+
+use crate::pipeline::write_atomically;
+use crate::progress::Counter;
+use anyhow::{Context, Result};
+use longitude_core::{Event, Issue, SubjectId};
+use longitude_ingest::Sink;
+use longitude_store::{Summary, Writer};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Hands events to the writer and issues to their file.
+pub(crate) struct IntoMeds {
+    pub(crate) writer: Writer,
+    pub(crate) subjects: BTreeSet<SubjectId>,
+    issues: BufWriter<File>,
+    issues_path: PathBuf,
+    known: Option<BTreeSet<Known>>,
+    counter: Counter,
+}
+
+/// A string that identifies a person: a line of `identifiers.jsonl`, which stays inside the walls.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Known {
+    /// In whose record it may stand; none for everybody's.
+    pub(crate) subject: Option<SubjectId>,
+    /// The string.
+    pub(crate) text: String,
+}
+
+/// The file of identifying strings, beside the identified data set.
+pub(crate) const IDENTIFIERS: &str = "identifiers.jsonl";
+/// The file of issues, beside the data set.
+pub(crate) const ISSUES: &str = "issues.jsonl";
+/// Shorter strings are initials and states: they would take words from notes, and tell little.
+const IDENTIFIER_LETTERS_MIN: usize = 3;
+
+impl IntoMeds {
+    /// A sink for a data set that will stand at `to`. With `identifiers`, the strings that identify
+    /// are kept for the de-identifier; a data set converted for others holds none.
+    pub(crate) fn new(writer: Writer, to: &Path, identifiers: bool) -> Result<Self> {
+        let issues_path = to.with_extension("issues");
+        let issues = File::create(&issues_path)
+            .with_context(|| format!("cannot write {}", issues_path.display()))?;
+        Ok(Self {
+            writer,
+            subjects: BTreeSet::new(),
+            issues: BufWriter::new(issues),
+            issues_path,
+            known: identifiers.then(BTreeSet::new),
+            counter: Counter::start(),
+        })
+    }
+
+    /// Puts the data set at its place and beside it what belongs to it.
+    pub(crate) fn finish(self, to: &Path) -> Result<Summary> {
+        let issues = self.issues.into_inner().context(ISSUES)?;
+        issues.sync_all().context(ISSUES)?;
+        let summary = self.writer.finish()?;
+        if let Some(known) = &self.known {
+            write_known(&to.join(IDENTIFIERS), known)?;
+        }
+        fs::rename(&self.issues_path, to.join(ISSUES)).context(ISSUES)?;
+        Ok(summary)
+    }
+}
+
+impl Sink for IntoMeds {
+    fn event(&mut self, subject: SubjectId, event: Event) -> io::Result<()> {
+        self.counter.add(1);
+        self.subjects.insert(subject);
+        self.writer.push(subject, event).map_err(io::Error::other)
+    }
+
+    fn identifier(&mut self, subject: Option<SubjectId>, text: &str) -> io::Result<()> {
+        let text = text.trim();
+        if let Some(known) = &mut self.known
+            && text.chars().count() >= IDENTIFIER_LETTERS_MIN
+        {
+            let text = text.to_owned();
+            known.insert(Known { subject, text });
+        }
+        Ok(())
+    }
+
+    fn issue(&mut self, issue: Issue) -> io::Result<()> {
+        serde_json::to_writer(&mut self.issues, &issue)?;
+        self.issues.write_all(b"\n")
+    }
+}
+
+/// Only the owner may read the strings, wherever the data set was put.
+fn write_known(path: &Path, known: &BTreeSet<Known>) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut lines = Vec::new();
+    for one in known {
+        serde_json::to_writer(&mut lines, one)?;
+        lines.push(b'\n');
+    }
+    write_atomically(path, &lines)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(())
+}
+
+/// Counts subjects and keeps nothing.
+#[derive(Default)]
+pub(crate) struct CountOnly {
+    pub(crate) subjects: BTreeSet<SubjectId>,
+}
+
+impl Sink for CountOnly {
+    fn event(&mut self, subject: SubjectId, _event: Event) -> io::Result<()> {
+        self.subjects.insert(subject);
+        Ok(())
+    }
+
+    fn issue(&mut self, _issue: Issue) -> io::Result<()> {
+        Ok(())
+    }
+}

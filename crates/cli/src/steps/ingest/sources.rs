@@ -1,0 +1,235 @@
+//! Sources of any known format, several at once, into one identified MEDS data set.
+
+use super::account::{Account, of_meds};
+use super::sink::{CountOnly, IntoMeds};
+use crate::failure::{Failure, Kind};
+use crate::pipeline::write_atomically;
+use crate::{interrupt, machine};
+use anyhow::{Context, Result};
+use longitude_core::{Digest, DigestWriter, Instant, Observation, ObservationSource, SubjectId};
+use longitude_ingest::{FileReport, Format, Options, Report};
+use longitude_store::{Dataset, DatasetInfo, WriteOptions, Writer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Memory that grouping events by subject may take before it spills to disk.
+const MEMORY_BYTES_MAX: usize = 384 << 20;
+const SHARD_EVENTS_MAX: usize = 2_000_000;
+
+/// The file that says what a data set was made of, beside it.
+pub(crate) const ACCOUNT: &str = "ingest.json";
+
+/// Options for writing a data set of events.
+pub(crate) fn write_options(name: &str) -> WriteOptions {
+    let info = DatasetInfo {
+        dataset_name: name.to_owned(),
+        etl_name: "longitude".to_owned(),
+        etl_version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..DatasetInfo::default()
+    };
+    WriteOptions {
+        memory_bytes_max: MEMORY_BYTES_MAX,
+        shard_events_max: SHARD_EVENTS_MAX,
+        info,
+    }
+}
+
+/// What is to be read and how.
+pub(crate) struct Sources {
+    /// Folders and files.
+    pub(crate) paths: Vec<PathBuf>,
+    /// The reader's options.
+    pub(crate) options: Options,
+    /// Observation spans that a source states beside its records.
+    pub(crate) spans: BTreeMap<SubjectId, Observation>,
+    /// Whether the strings that identify are kept for the de-identifier.
+    pub(crate) identifiers: bool,
+}
+
+impl Sources {
+    /// Paths with the standard options, for a data set that others will read.
+    pub(crate) fn new(paths: Vec<PathBuf>, threads: Option<usize>) -> Self {
+        Self {
+            paths,
+            options: Options::standard(machine::threads(threads)),
+            spans: BTreeMap::new(),
+            identifiers: false,
+        }
+    }
+
+    /// The paths of MEDS data sets, and those of all other records.
+    fn by_kind(&self) -> Result<(Vec<&Path>, Vec<&Path>)> {
+        let (mut meds, mut records) = (Vec::new(), Vec::new());
+        for path in &self.paths {
+            let of_kind = if detect(path)?.contains(&Format::Meds) {
+                &mut meds
+            } else {
+                &mut records
+            };
+            of_kind.push(path.as_path());
+        }
+        Ok((meds, records))
+    }
+
+    /// Reads everything and writes nothing.
+    pub(crate) fn inspect(&self) -> Result<Account> {
+        let (meds, records) = self.by_kind()?;
+        let mut sink = CountOnly::default();
+        let mut report = self.records(&records, &mut sink)?;
+        let mut whole = Whole::default();
+        for path in meds {
+            let source = Dataset::open(path)?;
+            for timeline in source.timelines(None) {
+                sink.subjects.insert(timeline?.subject());
+                interrupt::check()?;
+            }
+            whole.add(&source, path)?;
+        }
+        whole.add_to(&mut report);
+        let subjects = sink.subjects.len() as u64;
+        whole.account(report, subjects, &self.paths)
+    }
+
+    /// Reads everything into a new data set at `to`, which stands there whole or not at all.
+    pub(crate) fn ingest(&self, to: &Path) -> Result<Account> {
+        if to.exists() && fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
+            let message = format!("{} is not empty", to.display());
+            return Err(Failure::new(Kind::Busy, message, "name a new folder with --to").into());
+        }
+        let (meds, records) = self.by_kind()?;
+        let parent = to
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        let writer = Writer::create(to, write_options("identified"))?;
+        let mut sink = IntoMeds::new(writer, to, self.identifiers)?;
+        let mut report = self.records(&records, &mut sink)?;
+        interrupt::check()?;
+        for subject in &sink.subjects {
+            let span = self.spans.get(subject).copied();
+            let span = span.unwrap_or_else(|| observation(report.export_time));
+            sink.writer.observe(*subject, span)?;
+        }
+        let mut whole = Whole::default();
+        for path in meds {
+            copy_meds(path, &mut sink)?;
+            whole.add(&Dataset::open(path)?, path)?;
+        }
+        whole.add_to(&mut report);
+        let summary = sink.finish(to)?;
+        let account = whole.account(report, summary.subjects, &self.paths)?;
+        write_atomically(&to.join(ACCOUNT), &serde_json::to_vec_pretty(&account)?)?;
+        Ok(account)
+    }
+
+    fn records(&self, paths: &[&Path], sink: &mut dyn longitude_ingest::Sink) -> Result<Report> {
+        if paths.is_empty() {
+            return Ok(Report::default());
+        }
+        let report = longitude_ingest::ingest(paths, &self.options, interrupt::flag(), sink)?;
+        interrupt::check()?;
+        Ok(report)
+    }
+}
+
+/// Which formats a path holds, or a clear word why none.
+fn detect(from: &Path) -> Result<BTreeSet<Format>> {
+    longitude_ingest::detect(from).map_err(|error| {
+        let io = std::error::Error::source(&error).and_then(|e| e.downcast_ref::<io::Error>());
+        if io.is_some_and(|e| e.kind() == io::ErrorKind::PermissionDenied) {
+            return anyhow::Error::new(error).context("the records cannot be read");
+        }
+        let mend = "give folders or files of FHIR R4, OMOP, C-CDA, HL7 v2, MEDS, or a mapping";
+        Failure::new(Kind::Input, error.to_string(), mend).into()
+    })
+}
+
+/// FHIR states no observation span; where the export says when it was made, that is its end.
+fn observation(export: Option<Instant>) -> Observation {
+    match export {
+        Some(end) => Observation {
+            start: None,
+            end: Some(end),
+            source: ObservationSource::ExportDate,
+        },
+        None => Observation::UNKNOWN,
+    }
+}
+
+/// Everything of a MEDS data set goes on: events, spans, splits, what it says of codes.
+fn copy_meds(path: &Path, sink: &mut IntoMeds) -> Result<()> {
+    let source = Dataset::open(path)?;
+    for (code, entry) in source.codes()? {
+        sink.writer.describe(&code, entry);
+    }
+    for (subject, split) in source.subjects() {
+        sink.writer.assign(*subject, *split);
+    }
+    for timeline in source.timelines(None) {
+        interrupt::check()?;
+        let timeline = timeline.context("the data set cannot be read")?;
+        sink.subjects.insert(timeline.subject());
+        sink.writer.push_timeline(timeline)?;
+    }
+    Ok(())
+}
+
+/// The accounts of the MEDS data sets among the sources.
+#[derive(Default)]
+struct Whole {
+    files: Vec<FileReport>,
+    columns_not_kept: BTreeMap<String, u64>,
+}
+
+impl Whole {
+    fn add(&mut self, source: &Dataset, path: &Path) -> Result<()> {
+        let report = source.read_report()?;
+        let mut failed = None;
+        let mut stored = |name: &str| match digest(&path.join(name)) {
+            Ok((bytes, digest)) => (bytes, Some(digest)),
+            Err(error) => {
+                failed = Some(error);
+                (0, None)
+            }
+        };
+        self.files.extend(of_meds(&report, &mut stored));
+        for (column, files) in &report.columns_unknown {
+            *self.columns_not_kept.entry(column.clone()).or_default() += files;
+        }
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// The sum with the report of the other formats.
+    fn add_to(&mut self, report: &mut Report) {
+        if self.files.is_empty() {
+            return;
+        }
+        let mut files = std::mem::take(&mut report.files);
+        files.append(&mut self.files);
+        *report = Report {
+            files_ignored: std::mem::take(&mut report.files_ignored),
+            duplicates_unchecked: report.duplicates_unchecked,
+            ..Report::of_files(files)
+        };
+    }
+
+    fn account(self, mut report: Report, subjects: u64, paths: &[PathBuf]) -> Result<Account> {
+        report.subjects = subjects;
+        let absolute = |path: &PathBuf| fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        Ok(Account {
+            sources: paths.iter().map(absolute).collect(),
+            columns_not_kept: self.columns_not_kept,
+            ..Account::new(report, subjects)?
+        })
+    }
+}
+
+/// Size and digest of a file.
+fn digest(path: &Path) -> io::Result<(u64, Digest)> {
+    let mut writer = DigestWriter::new(io::sink());
+    let bytes = io::copy(&mut File::open(path)?, &mut writer)?;
+    Ok((bytes, writer.finish().1))
+}
