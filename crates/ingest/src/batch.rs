@@ -43,6 +43,13 @@ impl Note {
     }
 }
 
+impl Note {
+    /// A file that the system refuses.
+    pub(crate) fn unopened() -> Self {
+        Self::new(IssueKind::UnreadableFile, "", "cannot be opened")
+    }
+}
+
 /// What became of one row.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Outcome {

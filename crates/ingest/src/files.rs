@@ -1,6 +1,8 @@
 //! Which files a path holds, told from names. Their order here is the order of the events within a
 //! format; [`crate::detect`] says which format a file is of.
 
+mod zip;
+
 use crate::Error;
 use std::fs;
 use std::io;
@@ -15,6 +17,8 @@ const DEPTH_MAX: usize = 32;
 pub(crate) enum Shape {
     /// One resource a line (`.ndjson`, `.jsonl`).
     Lines,
+    /// Rows of one header: delimited text or Parquet (`.csv`, `.tsv`, `.psv`, `.parquet`).
+    Table,
     /// Anything else: the worker opens it and reads it whole or as a stream.
     Document,
 }
@@ -29,6 +33,29 @@ pub(crate) struct SourceFile {
     pub(crate) shape: Shape,
     /// As stored.
     pub(crate) bytes: u64,
+    /// Where in `path` the file stands, if that is an archive.
+    pub(crate) member: Option<Member>,
+}
+
+/// How a member of an archive is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    Stored,
+    Deflated,
+    /// Encrypted, or packed in a way that is not read.
+    Unreadable,
+}
+
+/// A file inside a zip archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// The place of its first byte in the archive.
+    pub(crate) start: u64,
+    /// As stored.
+    pub(crate) bytes: u64,
+    pub(crate) unpacked_bytes: u64,
+    pub(crate) crc: u32,
+    pub(crate) packing: Packing,
 }
 
 /// What a path holds.
@@ -161,11 +188,37 @@ fn add_file(path: &Path, name: &str, bytes: u64, found: &mut Found) {
         found.ignored.push(name.to_owned());
         return;
     }
+    if extension(name) == "zip" {
+        match zip::members(path) {
+            Ok(members) => add_members(path, name, members, found),
+            Err(_) => found.unreadable.push(name.to_owned()),
+        }
+        return;
+    }
+    push(path, name, (bytes, None), found);
+}
+
+/// The files inside an archive, each under the archive's name.
+fn add_members(path: &Path, name: &str, members: Vec<(String, Member)>, found: &mut Found) {
+    for (own, member) in members {
+        let inner = format!("{name}/{own}");
+        let last = own.rsplit('/').next().unwrap_or_default();
+        // Folders of resource forks that macOS puts beside the files hold no records.
+        if last.starts_with('.') || own.starts_with("__MACOSX/") || extension(&own) == "zip" {
+            found.ignored.push(inner);
+        } else {
+            push(path, &inner, (member.bytes, Some(member)), found);
+        }
+    }
+}
+
+fn push(path: &Path, name: &str, (bytes, member): (u64, Option<Member>), found: &mut Found) {
     found.files.push(SourceFile {
         path: path.to_owned(),
         name: name.into(),
         shape: shape(name),
         bytes,
+        member,
     });
 }
 
@@ -173,6 +226,7 @@ fn add_file(path: &Path, name: &str, bytes: u64, found: &mut Found) {
 pub(crate) fn shape(name: &str) -> Shape {
     match extension(name).as_str() {
         "ndjson" | "jsonl" => Shape::Lines,
+        "csv" | "tsv" | "psv" | "parquet" => Shape::Table,
         _ => Shape::Document,
     }
 }

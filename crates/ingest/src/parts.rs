@@ -206,6 +206,7 @@ impl Given<'_> {
             name: file.name.as_str().into(),
             shape: files::shape(&file.name),
             bytes: file.bytes,
+            member: None,
         };
         listed.iter().zip(self.copies).map(of).collect()
     }
@@ -400,6 +401,7 @@ impl<'s> PartsAccount<'s> {
             name: told.file,
             shape: Shape::Document,
             bytes: 0,
+            member: None,
         };
         let batch = Batch {
             rows: told.rows,

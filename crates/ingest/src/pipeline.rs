@@ -1,10 +1,12 @@
 //! Files through threads and out again in order, with the bytes in flight bounded: one thread reads
 //! and unpacks lines, several work, the caller's thread consumes in the order of the files.
 
+use crate::batch::Note;
 use crate::files::{Shape, SourceFile};
-use crate::read::{Cut, Lines, Piece, Reader};
+use crate::read::{self, Cut, Lines, Reader};
+use crate::table::{self, Piece};
 use crate::{Error, Options};
-use longitude_core::Digest;
+use longitude_core::{Digest, IssueKind};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +25,8 @@ pub(crate) enum Payload {
     LongLine { row: u64 },
     /// A file to be read whole by the worker.
     Document,
+    /// Some rows of a table, or its header.
+    Table(Piece),
     /// The end of a file of lines, and what was the matter with it.
     End {
         digest: Digest,
@@ -39,6 +43,26 @@ pub(crate) enum Fault {
     Cut(Cut),
     Utf16,
     Empty,
+    /// A table without a header that can be read.
+    Header(&'static str),
+    /// Parquet that is none.
+    Parquet,
+}
+
+impl Fault {
+    /// The file's issue.
+    pub(crate) fn note(self) -> Note {
+        let (kind, detail) = match self {
+            Self::Cut(Cut::Truncated) => (IssueKind::TruncatedFile, "gzip"),
+            Self::Cut(Cut::Corrupt) => (IssueKind::UnreadableFile, "damaged gzip"),
+            Self::Cut(Cut::Unreadable) => (IssueKind::UnreadableFile, "read error"),
+            Self::Utf16 => (IssueKind::InvalidEncoding, "file in UTF-16"),
+            Self::Empty => (IssueKind::UnreadableFile, "empty file"),
+            Self::Header(what) => (IssueKind::InvalidRow, what),
+            Self::Parquet => (IssueKind::UnreadableFile, "not readable as Parquet"),
+        };
+        Note::new(kind, "", detail)
+    }
 }
 
 struct Job {
@@ -109,6 +133,7 @@ impl Pipeline<'_> {
             let alive = match source.shape {
                 Shape::Document => send(Payload::Document, self.document_cost(source)),
                 Shape::Lines => self.read_lines(source, &mut send),
+                Shape::Table => table::send(source, self.options, &mut send),
             };
             if !alive {
                 return;
@@ -208,16 +233,16 @@ pub(crate) fn cut(
     while let Some(piece) = lines.next() {
         pieces += 1;
         let alive = match piece {
-            Piece::Lines { bytes, first_row } => {
+            read::Piece::Lines { bytes, first_row } => {
                 let cost = bytes.len();
                 send(Payload::Lines { bytes, first_row }, cost)
             }
-            Piece::TooLong { row } => send(Payload::LongLine { row }, 0),
-            Piece::Utf16 => {
+            read::Piece::TooLong { row } => send(Payload::LongLine { row }, 0),
+            read::Piece::Utf16 => {
                 fault = Some((Fault::Utf16, 0));
                 true
             }
-            Piece::Cut { cut, row } => {
+            read::Piece::Cut { cut, row } => {
                 fault = Some((Fault::Cut(cut), row));
                 true
             }

@@ -1,8 +1,8 @@
-//! Bytes of a file: digested as stored, unpacked where gzip, cut into chunks of whole lines. It
-//! knows nothing of JSON.
+//! Bytes of a file or of a member of an archive: digested as stored, unpacked where packed, cut
+//! into chunks of whole lines. It knows nothing of JSON.
 
-use crate::files::SourceFile;
-use flate2::bufread::MultiGzDecoder;
+use crate::files::{Member, Packing, SourceFile};
+use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use longitude_core::{Digest, DigestWriter};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -40,13 +40,37 @@ impl Read for Stored {
 /// A file unpacked. Gzip is told by its first two bytes, not by the name.
 pub(crate) struct Reader {
     inner: Inner,
+    /// What the archive says of the member's unpacked bytes, and what came.
+    check: Option<Check>,
     /// A fault met after some good bytes: it is told on the next call.
     fault: Option<Cut>,
+}
+
+/// The length and checksum that an archive states, beside those of the bytes that came.
+struct Check {
+    stated: Member,
+    came: flate2::Crc,
+}
+
+impl Check {
+    /// A raw deflate stream does not say that it was cut; the archive does.
+    fn fault(&self) -> Option<Cut> {
+        let (bytes, crc) = (self.stated.unpacked_bytes, self.stated.crc);
+        // The count of bytes is kept modulo 2^32.
+        if u64::from(self.came.amount()) != bytes & u64::from(u32::MAX) {
+            Some(Cut::Truncated)
+        } else if self.came.sum() != crc {
+            Some(Cut::Corrupt)
+        } else {
+            None
+        }
+    }
 }
 
 enum Inner {
     Plain(Stored),
     Gzip(Box<MultiGzDecoder<BufReader<Stored>>>),
+    Deflate(Box<DeflateDecoder<BufReader<Stored>>>),
 }
 
 /// Why the bytes of a file end before the file does.
@@ -78,6 +102,9 @@ impl From<io::Error> for Cut {
 
 impl Reader {
     pub(crate) fn open(source: &SourceFile) -> io::Result<Self> {
+        if let Some(member) = source.member {
+            return Self::member(&source.path, member);
+        }
         let mut file = File::open(&source.path)?;
         let mut magic = Vec::with_capacity(2);
         (&mut file).take(2).read_to_end(&mut magic)?;
@@ -89,17 +116,43 @@ impl Reader {
         } else {
             Inner::Plain(stored)
         };
-        Ok(Self { inner, fault: None })
+        Ok(Self::new(inner, None))
+    }
+
+    fn new(inner: Inner, check: Option<Check>) -> Self {
+        Self {
+            inner,
+            check,
+            fault: None,
+        }
+    }
+
+    /// A file inside an archive. Its digest is of its bytes as they stand in the archive.
+    fn member(path: &Path, member: Member) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(member.start))?;
+        let stored = Stored::new(file.take(member.bytes));
+        let inner = match member.packing {
+            Packing::Stored => Inner::Plain(stored),
+            Packing::Deflated => {
+                let buffered = BufReader::with_capacity(READ_BYTES, stored);
+                Inner::Deflate(Box::new(DeflateDecoder::new(buffered)))
+            }
+            Packing::Unreadable => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        let check = Check {
+            stated: member,
+            came: flate2::Crc::new(),
+        };
+        Ok(Self::new(inner, Some(check)))
     }
 
     /// The plain bytes of a part of a file.
     pub(crate) fn part(path: &Path, from: u64, bytes: u64) -> io::Result<Self> {
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(from))?;
-        Ok(Self {
-            inner: Inner::Plain(Stored::new(file.take(bytes))),
-            fault: None,
-        })
+        let inner = Inner::Plain(Stored::new(file.take(bytes)));
+        Ok(Self::new(inner, None))
     }
 
     /// Appends up to `count` bytes; fewer only at the end.
@@ -112,8 +165,19 @@ impl Reader {
         let result = match &mut self.inner {
             Inner::Plain(stored) => stored.take(limit).read_to_end(buffer),
             Inner::Gzip(decoder) => decoder.take(limit).read_to_end(buffer),
+            Inner::Deflate(decoder) => decoder.take(limit).read_to_end(buffer),
         };
+        if let Some(check) = &mut self.check {
+            check.came.update(&buffer[start..]);
+        }
         match result {
+            Ok(0) => match self.check.as_ref().and_then(Check::fault) {
+                Some(fault) => {
+                    self.fault = Some(fault);
+                    Err(fault)
+                }
+                None => Ok(0),
+            },
             Ok(read) => Ok(read),
             Err(error) => {
                 let fault = Cut::from(error);
@@ -129,6 +193,7 @@ impl Reader {
         let mut stored = match self.inner {
             Inner::Plain(stored) => stored,
             Inner::Gzip(decoder) => decoder.into_inner().into_inner(),
+            Inner::Deflate(decoder) => decoder.into_inner().into_inner(),
         };
         // A fault here was met, and reported, when the rows were read.
         let _rest = io::copy(&mut stored, &mut io::sink());

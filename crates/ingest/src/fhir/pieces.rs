@@ -11,7 +11,7 @@ use crate::Options;
 use crate::batch::{Batch, Note};
 use crate::files::SourceFile;
 use crate::pipeline::{Fault, Payload};
-use crate::read::{Cut, Encoding, Reader};
+use crate::read::{Encoding, Reader};
 use longitude_core::{Digest, IssueKind};
 
 /// The first pass.
@@ -29,7 +29,9 @@ pub(crate) fn index(file: &SourceFile, payload: Payload, options: &Options) -> V
             let text = document.content.unwrap_or_default();
             index_document(&text)
         }
-        Payload::LongLine { .. } | Payload::End { .. } | Payload::Unopened => Vec::new(),
+        Payload::LongLine { .. } | Payload::Table(_) | Payload::End { .. } | Payload::Unopened => {
+            Vec::new()
+        }
     }
 }
 
@@ -66,6 +68,8 @@ pub(crate) fn map(
         }
         Payload::LongLine { row } => mapper.reject(row, rows::too_long()),
         Payload::Document => return map_document(file, world, options),
+        // A table is none of FHIR's: detection gives it to another format.
+        Payload::Table(_) => {}
         Payload::End {
             digest,
             bytes,
@@ -73,10 +77,10 @@ pub(crate) fn map(
         } => {
             mapper.batch.stored = Some((digest, bytes));
             if let Some((fault, row)) = fault {
-                mapper.batch.file_issues.push((row, fault_note(fault)));
+                mapper.batch.file_issues.push((row, fault.note()));
             }
         }
-        Payload::Unopened => mapper.batch.file_issues.push((0, unreadable())),
+        Payload::Unopened => mapper.batch.file_issues.push((0, Note::unopened())),
     }
     mapper.batch
 }
@@ -84,7 +88,7 @@ pub(crate) fn map(
 fn map_document(file: &SourceFile, world: World<'_>, options: &Options) -> Batch {
     let Ok(document) = Document::read(file, options) else {
         let mut batch = Batch::default();
-        batch.file_issues.push((0, unreadable()));
+        batch.file_issues.push((0, Note::unopened()));
         return batch;
     };
     let mut batch = match document.content {
@@ -102,7 +106,7 @@ fn map_document(file: &SourceFile, world: World<'_>, options: &Options) -> Batch
 fn map_text(text: &str, world: World<'_>, file: &SourceFile) -> Batch {
     let mut mapper = Mapper::new(world, &file.name);
     if text.trim_ascii().is_empty() {
-        mapper.batch.file_issues.push((0, fault_note(Fault::Empty)));
+        mapper.batch.file_issues.push((0, Fault::Empty.note()));
         return mapper.batch;
     }
     let is_bundle = types::of_resource(text).is_some_and(|kind| kind == "Bundle");
@@ -186,7 +190,7 @@ impl Document {
                 }
                 Ok(_) => {}
                 // Half a bundle is not JSON; there are no rows before the cut.
-                Err(cut) => break Err(fault_note(Fault::Cut(cut))),
+                Err(cut) => break Err(Fault::Cut(cut).note()),
             }
         };
         let stored = reader.finish();
@@ -197,24 +201,9 @@ impl Document {
 
 fn decode(mut bytes: Vec<u8>) -> Result<String, Note> {
     match Encoding::of(&bytes) {
-        Encoding::Utf16 => return Err(fault_note(Fault::Utf16)),
+        Encoding::Utf16 => return Err(Fault::Utf16.note()),
         Encoding::Utf8 { mark_bytes } => drop(bytes.drain(..mark_bytes)),
     }
     String::from_utf8(bytes)
         .map_err(|_error| Note::new(IssueKind::InvalidEncoding, "", "file not in UTF-8"))
-}
-
-fn fault_note(fault: Fault) -> Note {
-    let (kind, detail) = match fault {
-        Fault::Cut(Cut::Truncated) => (IssueKind::TruncatedFile, "gzip"),
-        Fault::Cut(Cut::Corrupt) => (IssueKind::UnreadableFile, "damaged gzip"),
-        Fault::Cut(Cut::Unreadable) => (IssueKind::UnreadableFile, "read error"),
-        Fault::Utf16 => (IssueKind::InvalidEncoding, "file in UTF-16"),
-        Fault::Empty => (IssueKind::UnreadableFile, "empty file"),
-    };
-    Note::new(kind, "", detail)
-}
-
-fn unreadable() -> Note {
-    Note::new(IssueKind::UnreadableFile, "", "cannot be opened")
 }
