@@ -37,6 +37,16 @@ impl Observation {
         end: None,
         source: ObservationSource::Unknown,
     };
+
+    /// The span of everybody in an export, where nothing more is stated: the time of the export,
+    /// where that is known, is its end.
+    pub fn until_export(export: Option<Instant>) -> Self {
+        export.map_or(Self::UNKNOWN, |end| Self {
+            start: None,
+            end: Some(end),
+            source: ObservationSource::ExportDate,
+        })
+    }
 }
 
 /// One subject's events: static ones first, then by time. Inside a tie birth comes first and death

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Rows that are turned into columns at once.
-const BATCH_ROWS: usize = 8_192;
+pub const BATCH_ROWS: usize = 8_192;
 /// Rows in a row group: the unit that random access reads, so it is kept small.
 const GROUP_ROWS: usize = 131_072;
 
@@ -30,33 +30,22 @@ pub(crate) struct Shard {
     path: PathBuf,
     parquet: ArrowWriter<File>,
     rows: Rows,
-    count: usize,
 }
 
 impl Shard {
     /// Creates the file.
     pub(crate) fn create(path: PathBuf) -> Result<Self> {
-        let file = files::create(&path)?;
-        let properties = properties().map_err(Error::encode(&path))?;
-        let parquet = ArrowWriter::try_new(file, data_schema(), Some(properties))
-            .map_err(Error::encode(&path))?;
+        let parquet = parquet(&path)?;
         Ok(Self {
             path,
             parquet,
             rows: Rows::default(),
-            count: 0,
         })
-    }
-
-    /// Rows so far.
-    pub(crate) fn len(&self) -> usize {
-        self.count
     }
 
     /// Adds a row.
     pub(crate) fn push(&mut self, subject: SubjectId, event: &Event) -> Result<()> {
         self.rows.push(subject, event);
-        self.count += 1;
         if self.rows.subject.len() >= BATCH_ROWS {
             self.flush()?;
         }
@@ -64,9 +53,7 @@ impl Shard {
     }
 
     fn flush(&mut self) -> Result<()> {
-        let batch = RecordBatch::try_new(data_schema(), self.rows.finish())
-            .map_err(ParquetError::from)
-            .map_err(Error::encode(&self.path))?;
+        let batch = batch(&mut self.rows, &self.path)?;
         self.parquet
             .write(&batch)
             .map_err(Error::encode(&self.path))
@@ -77,6 +64,20 @@ impl Shard {
         self.flush()?;
         close(self.parquet, &self.path)
     }
+}
+
+/// Creates a data file that takes batches.
+pub(crate) fn parquet(path: &Path) -> Result<ArrowWriter<File>> {
+    let file = files::create(path)?;
+    let properties = properties().map_err(Error::encode(path))?;
+    ArrowWriter::try_new(file, data_schema(), Some(properties)).map_err(Error::encode(path))
+}
+
+/// The rows so far as a batch; they start anew.
+pub(crate) fn batch(rows: &mut Rows, path: &Path) -> Result<RecordBatch> {
+    RecordBatch::try_new(data_schema(), rows.finish())
+        .map_err(ParquetError::from)
+        .map_err(Error::encode(path))
 }
 
 /// Ends a Parquet file and waits until it is on the disk.
@@ -107,8 +108,9 @@ fn properties() -> std::result::Result<WriterProperties, ParquetError> {
     Ok(builder.build())
 }
 
+/// Rows in the making.
 #[derive(Default)]
-struct Rows {
+pub(crate) struct Rows {
     subject: Int64Builder,
     time: TimestampMicrosecondBuilder,
     code: StringBuilder,
@@ -164,11 +166,12 @@ impl WrittenRows {
 }
 
 impl Rows {
+    /// Adds an event.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "MEDS's numeric_value is a 32-bit float; the crate's documentation says so"
     )]
-    fn push(&mut self, subject: SubjectId, event: &Event) {
+    pub(crate) fn push(&mut self, subject: SubjectId, event: &Event) {
         let micros = |time: Option<Instant>| time.map(|t| t.0);
         self.subject.append_value(subject.0);
         self.time.append_option(micros(event.time));

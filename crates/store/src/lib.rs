@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod arrays;
+pub mod assembly;
 pub mod columns;
 mod dataset;
 mod decode;

@@ -28,14 +28,18 @@ pub(crate) type Key = (SubjectId, Option<Instant>, u8);
 /// What rows are sorted by: the subject, then core's law of a timeline (static first, then time;
 /// inside a tie birth first and death last). The sort is stable, so the rest keeps its order.
 pub(crate) fn key((subject, event): &Row) -> Key {
-    let rank = if event.code.is_birth() {
+    (*subject, event.time, rank(event))
+}
+
+/// Inside a tie: birth, the rest, death.
+pub(crate) fn rank(event: &Event) -> u8 {
+    if event.code.is_birth() {
         0
     } else if event.code.is_death() {
         2
     } else {
         1
-    };
-    (*subject, event.time, rank)
+    }
 }
 
 /// Writes sorted rows as a run.

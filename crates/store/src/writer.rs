@@ -3,6 +3,7 @@
 //! Memory is bounded: what exceeds it is sorted and spilled, and the sorted runs are merged at the
 //! end. The shards of a split are in the order of subjects, so that readers stream them.
 
+use crate::assembly::ShardPlan;
 use crate::encode::Shard;
 use crate::error::{Error, Result};
 use crate::files::{self, Partial};
@@ -41,6 +42,24 @@ pub struct Summary {
     pub codes: u64,
     /// The digest of the data set, as [`crate::Dataset::digest`] gives it.
     pub digest: Digest,
+}
+
+impl WriteOptions {
+    /// How `longitude` writes a data set of this name: under half a gigabyte of events in memory,
+    /// and shards that a reader can hold.
+    pub fn standard(name: &str) -> Self {
+        let info = DatasetInfo {
+            dataset_name: name.to_owned(),
+            etl_name: "longitude".to_owned(),
+            etl_version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..DatasetInfo::default()
+        };
+        Self {
+            memory_bytes_max: 384 << 20,
+            shard_events_max: 2_000_000,
+            info,
+        }
+    }
 }
 
 /// A data set in the making. Unless [`Writer::finish`] returns `Ok`, nothing stands at the final
@@ -157,32 +176,8 @@ impl Writer {
             fs::remove_dir_all(&spills).map_err(Error::write(&spills))?;
             written
         };
-        let codes = self.codes.len() as u64;
-        let digest = self.finish_metadata(&written)?;
-        Ok(Summary {
-            subjects: written.splits.len() as u64,
-            events: written.events,
-            codes,
-            digest,
-        })
-    }
-
-    fn finish_metadata(self, written: &Written) -> Result<Digest> {
-        let dir = self.partial.path();
-        tables::write_codes(&dir.join(files::CODES), &self.codes)?;
-        tables::write_splits(&dir.join(files::SPLITS), &written.splits)?;
-        tables::write_observations(&dir.join(files::OBSERVATION), &self.observations)?;
-        let info = self.options.info.clone().declared();
-        let path = dir.join(files::INFO);
-        let mut json = serde_json::to_vec_pretty(&info).map_err(|source| Error::Json {
-            path: path.clone(),
-            source,
-        })?;
-        json.push(b'\n');
-        files::write(&path, &json)?;
-        let digest = files::digest(dir)?;
-        self.partial.commit()?;
-        Ok(digest)
+        let tables = (&self.codes, &self.observations);
+        finish_tables(self.partial, &self.options, &written, tables)
     }
 
     fn run_path(&mut self) -> PathBuf {
@@ -220,7 +215,8 @@ impl Writer {
 
     fn write_shards(&mut self, rows: impl Iterator<Item = Result<Row>>) -> Result<Written> {
         let data = self.partial.path().join("data");
-        let mut open: BTreeMap<Split, (usize, Option<Shard>)> = BTreeMap::new();
+        let mut plan = ShardPlan::new(self.options.shard_events_max);
+        let mut open: BTreeMap<Split, (usize, Shard)> = BTreeMap::new();
         let mut written = Written::default();
         let mut split = Split::Train;
         for row in rows {
@@ -234,22 +230,20 @@ impl Writer {
                 split = assigned.unwrap_or_else(|| Split::of(subject));
                 written.splits.push((subject, split));
             }
-            let (number, shard) = open.entry(split).or_default();
-            if fresh
-                && shard
-                    .as_ref()
-                    .is_some_and(|s| s.len() >= self.options.shard_events_max)
-            {
-                shard.take().map_or(Ok(()), Shard::close)?;
+            if fresh {
+                let number = plan.place(split);
+                if open.get(&split).is_none_or(|(last, _)| *last != number) {
+                    let path = data.join(split.name()).join(format!("{number}.parquet"));
+                    let shard = Shard::create(path)?;
+                    if let Some((_, full)) = open.insert(split, (number, shard)) {
+                        full.close()?;
+                    }
+                }
             }
-            let shard = if let Some(shard) = shard {
-                shard
-            } else {
-                let path = data.join(split.name()).join(format!("{number}.parquet"));
-                *number += 1;
-                shard.insert(Shard::create(path)?)
-            };
-            shard.push(subject, &event)?;
+            if let Some((_, shard)) = open.get_mut(&split) {
+                shard.push(subject, &event)?;
+            }
+            plan.add(split, 1);
             written.events += 1;
             let code = event.code.to_meds();
             if !self.codes.contains_key(&*code) {
@@ -259,19 +253,51 @@ impl Writer {
         if open.is_empty() {
             // A data set without events is one all the same: it has its tables, with no rows.
             let path = data.join(Split::Train.name()).join("0.parquet");
-            open.insert(Split::Train, (1, Some(Shard::create(path)?)));
+            open.insert(Split::Train, (0, Shard::create(path)?));
         }
         open.into_values()
-            .filter_map(|(_number, shard)| shard)
-            .try_for_each(Shard::close)?;
+            .try_for_each(|(_number, shard)| shard.close())?;
         Ok(written)
     }
 }
 
+/// What the data files hold.
 #[derive(Default)]
-struct Written {
-    splits: Vec<(SubjectId, Split)>,
-    events: u64,
+pub(crate) struct Written {
+    pub(crate) splits: Vec<(SubjectId, Split)>,
+    pub(crate) events: u64,
+}
+
+/// Writes the tables beside the data files and puts the whole at its place.
+pub(crate) fn finish_tables(
+    partial: Partial,
+    options: &WriteOptions,
+    written: &Written,
+    (codes, spans): (
+        &BTreeMap<String, CodeEntry>,
+        &BTreeMap<SubjectId, Observation>,
+    ),
+) -> Result<Summary> {
+    let dir = partial.path();
+    tables::write_codes(&dir.join(files::CODES), codes)?;
+    tables::write_splits(&dir.join(files::SPLITS), &written.splits)?;
+    tables::write_observations(&dir.join(files::OBSERVATION), spans)?;
+    let info = options.info.clone().declared();
+    let path = dir.join(files::INFO);
+    let mut json = serde_json::to_vec_pretty(&info).map_err(|source| Error::Json {
+        path: path.clone(),
+        source,
+    })?;
+    json.push(b'\n');
+    files::write(&path, &json)?;
+    let digest = files::digest(dir)?;
+    partial.commit()?;
+    Ok(Summary {
+        subjects: written.splits.len() as u64,
+        events: written.events,
+        codes: codes.len() as u64,
+        digest,
+    })
 }
 
 impl fmt::Debug for Writer {
