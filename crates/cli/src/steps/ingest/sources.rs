@@ -6,34 +6,20 @@ use crate::failure::{Failure, Kind};
 use crate::pipeline::write_atomically;
 use crate::{interrupt, machine};
 use anyhow::{Context, Result};
-use longitude_core::{Digest, DigestWriter, Instant, Observation, ObservationSource, SubjectId};
+use longitude_core::{Digest, DigestWriter, Observation, SubjectId};
 use longitude_ingest::{FileReport, Format, Options, Report};
-use longitude_store::{Dataset, DatasetInfo, WriteOptions, Writer};
+use longitude_store::{Dataset, WriteOptions, Writer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// Memory that grouping events by subject may take before it spills to disk.
-const MEMORY_BYTES_MAX: usize = 384 << 20;
-const SHARD_EVENTS_MAX: usize = 2_000_000;
 
 /// The file that says what a data set was made of, beside it.
 pub(crate) const ACCOUNT: &str = "ingest.json";
 
 /// Options for writing a data set of events.
 pub(crate) fn write_options(name: &str) -> WriteOptions {
-    let info = DatasetInfo {
-        dataset_name: name.to_owned(),
-        etl_name: "longitude".to_owned(),
-        etl_version: env!("CARGO_PKG_VERSION").to_owned(),
-        ..DatasetInfo::default()
-    };
-    WriteOptions {
-        memory_bytes_max: MEMORY_BYTES_MAX,
-        shard_events_max: SHARD_EVENTS_MAX,
-        info,
-    }
+    WriteOptions::standard(name)
 }
 
 /// What is to be read and how.
@@ -110,7 +96,7 @@ impl Sources {
         interrupt::check()?;
         for subject in &sink.subjects {
             let span = self.spans.get(subject).copied();
-            let span = span.unwrap_or_else(|| observation(report.export_time));
+            let span = span.unwrap_or_else(|| Observation::until_export(report.export_time));
             sink.writer.observe(*subject, span)?;
         }
         let mut whole = Whole::default();
@@ -145,18 +131,6 @@ fn detect(from: &Path) -> Result<BTreeSet<Format>> {
         let mend = "give folders or files of FHIR R4, OMOP, C-CDA, HL7 v2, MEDS, or a mapping";
         Failure::new(Kind::Input, error.to_string(), mend).into()
     })
-}
-
-/// FHIR states no observation span; where the export says when it was made, that is its end.
-fn observation(export: Option<Instant>) -> Observation {
-    match export {
-        Some(end) => Observation {
-            start: None,
-            end: Some(end),
-            source: ObservationSource::ExportDate,
-        },
-        None => Observation::UNKNOWN,
-    }
 }
 
 /// Everything of a MEDS data set goes on: events, spans, splits, what it says of codes.
