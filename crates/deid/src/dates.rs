@@ -1,12 +1,15 @@
 //! Times: to the year in Safe Harbor, moved by the subject's own days in expert determination.
 
+use crate::policy::Options;
 use longitude_core::{Event, Instant, Observation, Precision};
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
-/// Whole days in 90 years (22 leap days at least, counted low so that nobody of 90 slips by).
-const DAYS_OF_90_YEARS: i64 = 90 * 365 + 22;
-/// The greatest age that Safe Harbor lets a record tell.
-const AGE_YEARS_MAX: i16 = 89;
+
+/// Whole days in some years, with a leap day fewer than every fourth year gives (1900 had none), so
+/// that nobody of that age slips by.
+fn days_of(years: u16) -> i64 {
+    i64::from(years) * 365 + i64::from(years) / 4 - 1
+}
 
 /// What happens to the times of one subject.
 #[derive(Clone, Copy)]
@@ -29,9 +32,10 @@ pub(crate) enum Times {
 
 impl Times {
     /// The plan of Safe Harbor for a subject.
-    pub(crate) fn year(events: &[Event], observation: Observation) -> Self {
+    pub(crate) fn year(events: &[Event], observation: Observation, ages_over: u16) -> Self {
+        let years = i16::try_from(ages_over).unwrap_or(i16::MAX);
         let floor = last(events, observation).map(|last| {
-            let year = last.civil_date().0.saturating_sub(AGE_YEARS_MAX);
+            let year = last.civil_date().0.saturating_sub(years);
             let start = Instant::from_civil((year, 1, 1), (0, 0, 0, 0), 0);
             start.unwrap_or(last.start_of_year())
         });
@@ -42,10 +46,11 @@ impl Times {
     /// shift is taken.
     pub(crate) fn shift(
         number: i64,
-        shift_days_max: u32,
+        options: Options,
         events: &[Event],
         observation: Observation,
     ) -> Self {
+        let shift_days_max = options.shift_days_max;
         let max = i64::from(shift_days_max.max(1));
         let drawn = number.rem_euclid(2 * max);
         let days = if drawn < max {
@@ -53,8 +58,8 @@ impl Times {
         } else {
             drawn - max + 1
         };
-        let floor =
-            last(events, observation).map(|last| last.shifted(-DAYS_OF_90_YEARS * MICROS_PER_DAY));
+        let aggregate = days_of(options.ages_over.saturating_add(1));
+        let floor = last(events, observation).map(|l| l.shifted(-aggregate * MICROS_PER_DAY));
         let born = events
             .iter()
             .find(|e| e.code.is_birth())
@@ -102,7 +107,9 @@ impl Times {
 
 /// The last time that a record tells.
 fn last(events: &[Event], observation: Observation) -> Option<Instant> {
-    let times = events.iter().flat_map(|event| [event.time, event.end_time]);
+    let times = events
+        .iter()
+        .flat_map(|e| [e.time, e.end_time, e.recorded_time]);
     let span = [observation.start, observation.end];
     times.chain(span).flatten().max()
 }

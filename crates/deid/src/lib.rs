@@ -13,20 +13,33 @@
 #![forbid(unsafe_code)]
 
 mod dates;
+mod identifying;
 mod key;
 mod known;
 mod moved;
 mod names;
 mod patterns;
 pub mod policy;
+mod policy_file;
+mod rare;
 mod receipt;
+mod report;
+mod risk;
+mod rules;
 mod sealed;
 mod text;
 mod timeline;
+mod zip;
 
 pub use key::Key;
 pub use policy::{Changes, Identifier, Mode, Options, TextPolicy};
-pub use receipt::{Error, Reopened, receipt, reopen};
+pub use policy_file::{Policy, PolicyError, RareCodes, RiskOptions};
+pub use rare::{CodeCensus, RarePlan};
+pub use receipt::{Error, Reopened, key_of, receipt, reopen};
+pub use report::{Digests, Report};
+pub use risk::{ClassBand, QuasiIdentifier, RiskCollector, RiskReport};
+pub use rules::{CodeAction, Column, Pattern, Rules, TextAction};
 pub use sealed::Deidentified;
 pub use text::{Found, Scrubber};
 pub use timeline::Deidentifier;
+pub use zip::{SMALL_AREAS, ZipAction};

@@ -11,6 +11,9 @@
 //! | age over 89 | S: times, birth too, lie at most 89 years before the last; older ones move up |
 //! |  | E: birth of who reaches 90 becomes 90 years before the last known time |
 //! | age as a measured value | over 89 becomes 90 |
+//! | value of an identifying code (`SSN`, `MRN`, ...) | removed, the kind stays ([`Rules`]) |
+//! | postal code | three digits, `000` for small areas |
+//! | number of a known identifier, or a date | removed |
 //! | note (code system `NOTE`) | S: blanked, unless scrubbing is asked; E: scrubbed, dates moved |
 //! | text of any other event | kept only when it is a short coded result |
 //! | code, unit, element | known strings, and dates and numbers of persons, replaced |
@@ -23,6 +26,8 @@
 //!
 //! What this crate cannot see and leaves to the source's mapping: photographs and biometrics (no
 //! field holds them), and identifiers that someone hid inside a code's system.
+//!
+//! [`Rules`]: crate::Rules
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,7 +63,12 @@ pub struct Options {
     pub shift_days_max: u32,
     /// What becomes of notes.
     pub notes: TextPolicy,
+    /// The greatest age that may be told: 89 by the rule, or less.
+    pub ages_over: u16,
 }
+
+/// The greatest age in years that 45 CFR 164.514(b)(2)(i)(C) lets a record tell.
+pub const AGES_OVER: u16 = 89;
 
 impl Options {
     /// Safe Harbor, notes blanked.
@@ -67,6 +77,7 @@ impl Options {
             mode: Mode::SafeHarbor,
             shift_days_max: 0,
             notes: TextPolicy::Blank,
+            ages_over: AGES_OVER,
         }
     }
 
@@ -76,6 +87,7 @@ impl Options {
             mode: Mode::ExpertDetermination,
             shift_days_max,
             notes: TextPolicy::Scrub,
+            ages_over: AGES_OVER,
         }
     }
 }
@@ -165,6 +177,18 @@ impl Identifier {
 pub struct Changes {
     /// The counts.
     pub counts: BTreeMap<Identifier, u64>,
+    /// Events that a rule of the policy left out.
+    #[serde(default)]
+    pub events_dropped: u64,
+    /// Codes that a rule of the policy made coarser.
+    #[serde(default)]
+    pub codes_generalised: u64,
+    /// Codes that were rare and became a coarser code.
+    #[serde(default)]
+    pub rare_generalised: u64,
+    /// Events left out because their code was rare and has no coarser one.
+    #[serde(default)]
+    pub rare_suppressed: u64,
 }
 
 impl Changes {
@@ -185,6 +209,10 @@ impl Changes {
         for (identifier, count) in &other.counts {
             *self.counts.entry(*identifier).or_default() += count;
         }
+        self.events_dropped += other.events_dropped;
+        self.codes_generalised += other.codes_generalised;
+        self.rare_generalised += other.rare_generalised;
+        self.rare_suppressed += other.rare_suppressed;
     }
 }
 

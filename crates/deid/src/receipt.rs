@@ -5,14 +5,16 @@
 //! checks it there first.
 
 use crate::key::Key;
-use crate::policy::Options;
 use crate::sealed::Deidentified;
 use longitude_core::{Digest, NamedDigest, Receipt, Timeline};
+use serde::Serialize;
 
 /// The name of this step in receipts.
 const STEP: &str = "deid";
 /// The name of the de-identified data set in the receipt.
 const OUTPUT: &str = "meds";
+/// The name of the key's fingerprint in the receipt.
+const KEY: &str = "deid key fingerprint";
 
 /// A receipt that could not be written, or that does not cover a data set.
 #[derive(Debug, thiserror::Error)]
@@ -33,14 +35,14 @@ pub enum Error {
 ///
 /// # Errors
 /// When the options cannot be written as JSON.
-pub fn receipt(
+pub fn receipt<T: Serialize>(
     key: &Key,
-    options: &Options,
+    options: &T,
     input: NamedDigest,
     output: Digest,
 ) -> Result<Receipt, Error> {
     let key = NamedDigest {
-        name: "deid key fingerprint".to_owned(),
+        name: KEY.to_owned(),
         digest: key.fingerprint(),
     };
     let output = NamedDigest {
@@ -55,6 +57,12 @@ pub fn receipt(
         seed: None,
         outputs: vec![output],
     })
+}
+
+/// The fingerprint of the key that a receipt names.
+pub fn key_of(receipt: &Receipt) -> Option<Digest> {
+    let key = receipt.inputs.iter().find(|input| input.name == KEY);
+    key.map(|key| key.digest)
 }
 
 /// The right to seal the timelines of one stored data set.
@@ -87,6 +95,7 @@ impl Reopened {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Options;
 
     #[test]
     fn only_its_own_data_set_is_opened() {
@@ -98,6 +107,7 @@ mod tests {
         let output = Digest::of(b"out");
         let mut receipt = receipt(&key, &Options::safe_harbor(), input, output).unwrap();
         assert!(reopen(&receipt, output).is_ok());
+        assert_eq!(key_of(&receipt), Some(key.fingerprint()));
         let other = reopen(&receipt, Digest::of(b"in"));
         assert!(matches!(other, Err(Error::OtherDataset(_))));
         receipt.step = "store".into();

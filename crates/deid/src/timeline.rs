@@ -1,23 +1,29 @@
 //! The de-identification of a timeline, field by field, as [`crate::policy`] states it.
 //!
-//! No event is dropped. Their order is kept, except where Safe Harbor's years make ties and core's
+//! No event is dropped but by a rule of the policy, which counts it. Their order is kept, except where Safe Harbor's years make ties and core's
 //! law of a timeline puts birth first and death last in them.
 
 use crate::dates::Times;
+use crate::identifying;
 use crate::key::{Key, Subkey};
 use crate::known::{Known, Strings};
 use crate::moved::DatePlan;
 use crate::policy::{Changes, Identifier, Mode, Options, TextPolicy, is_age, is_coded_result};
+use crate::rare::RarePlan;
+use crate::rules::{Rules, TextAction};
 use crate::sealed::Deidentified;
 use crate::text::Scrubber;
 use longitude_core::{
     AsWritten, Code, EncounterId, Event, Instant, Observation, Origin, SubjectId, Timeline,
 };
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// The age that stands for 90 and more.
-const AGE_AGGREGATE: f64 = 90.0;
+/// Shorter numbers are measurements more often than record numbers.
+const KNOWN_NUMBER_MIN: f64 = 1e6;
+/// The years in which a number of eight digits can be a date.
+const DATE_YEARS: std::ops::RangeInclusive<i16> = 1850..=2150;
 /// Hexadecimal digits of an origin's pseudonym: 128 bits.
 const ORIGIN_DIGITS: usize = 32;
 
@@ -30,6 +36,14 @@ pub struct Deidentifier {
     shifts: Subkey,
     scrubber: Scrubber,
     shared: Strings,
+    rules: Rules,
+    rare: RarePlan,
+}
+
+/// What is known of the subject at work.
+struct Subject<'a> {
+    times: Times,
+    known: Known<'a>,
 }
 
 impl Deidentifier {
@@ -43,7 +57,24 @@ impl Deidentifier {
             shifts: key.subkey("shift"),
             scrubber: Scrubber::new(),
             shared: Strings::none(),
+            rules: Rules::standard(),
+            rare: RarePlan::default(),
         }
+    }
+
+    /// With the rules of a policy in the place of the standard ones.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// With a plan for the codes that few subjects have. The codes that it was made from are those
+    /// of [`Deidentifier::codes`] of the same data set.
+    #[must_use]
+    pub fn with_rare(mut self, plan: RarePlan) -> Self {
+        self.rare = plan;
+        self
     }
 
     /// With strings that identify wherever they stand, in any subject's notes: the names and
@@ -71,14 +102,12 @@ impl Deidentifier {
     ) -> (Deidentified<Timeline>, Changes) {
         let (subject, events, observation) = timeline.into_parts();
         let times = self.times(subject, &events, observation);
-        let known = Known {
-            own: Strings::of_subject(identifiers),
-            shared: &self.shared,
-        };
+        let known = self.known(identifiers);
+        let about = Subject { times, known };
         let mut changes = Changes::default();
         changes.add(Identifier::Other);
         let events = events.into_iter();
-        let events = events.map(|event| self.event(event, times, &known, &mut changes));
+        let events = events.filter_map(|event| self.event(event, &about, &mut changes));
         let events: Vec<_> = events.collect();
         let observation = Observation {
             start: observation.start.map(|time| times.of(time)),
@@ -87,6 +116,34 @@ impl Deidentifier {
         };
         let timeline = Timeline::new(self.subject(subject), events, observation);
         (Deidentified::seal(timeline), changes)
+    }
+
+    /// The codes that a timeline will have, rare ones not yet treated; each code once.
+    pub fn codes(&self, timeline: &Timeline, identifiers: &[String]) -> BTreeSet<Code> {
+        let known = self.known(identifiers);
+        let mut changes = Changes::default();
+        let mut codes = BTreeSet::new();
+        for event in timeline.events() {
+            let origin = Origin::derived("");
+            let mut bare = Event::new(event.code.clone(), None, origin);
+            bare.as_written.clone_from(&event.as_written);
+            if self.rules.apply(&mut bare, &mut changes).is_some() {
+                self.terms(&mut bare, &known, &mut changes);
+                codes.insert(bare.code);
+                if let Some(mut written) = bare.as_written {
+                    self.written(&mut written, &known, &mut changes);
+                    codes.extend(written.code);
+                }
+            }
+        }
+        codes
+    }
+
+    fn known(&self, identifiers: &[String]) -> Known<'_> {
+        Known {
+            own: Strings::of_subject(identifiers),
+            shared: &self.shared,
+        }
     }
 
     /// The pseudonym of a subject.
@@ -129,31 +186,34 @@ impl Deidentifier {
 
     fn times(&self, subject: SubjectId, events: &[Event], observation: Observation) -> Times {
         match self.options.mode {
-            Mode::SafeHarbor => Times::year(events, observation),
+            Mode::SafeHarbor => Times::year(events, observation, self.options.ages_over),
             Mode::ExpertDetermination => {
                 let number = self.shifts.pseudonym(subject.0);
-                Times::shift(number, self.options.shift_days_max, events, observation)
+                Times::shift(number, self.options, events, observation)
             }
         }
     }
 
-    fn event(
-        &self,
-        mut event: Event,
-        times: Times,
-        known: &Known<'_>,
-        changes: &mut Changes,
-    ) -> Event {
-        self.text(&mut event, times, known, changes);
+    fn event(&self, mut event: Event, about: &Subject<'_>, changes: &mut Changes) -> Option<Event> {
+        let times = about.times;
+        let action = self.rules.text_action(&event.code);
+        self.rules.apply(&mut event, changes)?;
+        self.text(&mut event, action, about, changes);
         event.origin = self.origin(&event.origin);
-        self.terms(&mut event, known, changes);
-        event.numeric_value = capped_age(&event, changes);
+        self.terms(&mut event, &about.known, changes);
+        Self::number(&mut event, &about.known, changes);
+        event.numeric_value = self.capped_age(&event, changes);
         if let Some(time) = event.time {
             let told = if event.code.is_birth() {
                 times.of_birth(time)
             } else {
                 times.of(time)
             };
+            if told != times.of(time) {
+                // The times at which an old birth was written down would tell it again.
+                event.end_time = None;
+                event.recorded_time = None;
+            }
             event.time = Some(told);
             event.precision = times.precision(event.precision);
             changes.add(Identifier::Date);
@@ -161,7 +221,7 @@ impl Deidentifier {
         event.end_time = event.end_time.map(|time| times.of(time));
         event.recorded_time = event.recorded_time.map(|time| times.of(time));
         if let Some(written) = &mut event.as_written {
-            self.written(written, known, changes);
+            self.written(written, &about.known, changes);
             if event.numeric_value.is_none() || is_age(&event.code.system, &event.code.value) {
                 written.numeric_value = None;
             }
@@ -169,21 +229,35 @@ impl Deidentifier {
         event.utc_offset_minutes = None;
         let pseudonym = |EncounterId(id)| EncounterId(self.encounters.pseudonym(id));
         event.encounter = event.encounter.map(pseudonym);
-        event
+        self.rules.columns(&mut event);
+        self.rare.apply(&mut event, changes)?;
+        Some(event)
     }
 
-    /// Notes by the options, any other text only when it is a coded result.
-    fn text(&self, event: &mut Event, times: Times, known: &Known<'_>, changes: &mut Changes) {
+    /// Notes by the options, any other text by the rules: mostly only when it is a coded result.
+    fn text(
+        &self,
+        event: &mut Event,
+        action: TextAction,
+        about: &Subject<'_>,
+        changes: &mut Changes,
+    ) {
         let Some(text) = event.text_value.take() else {
             return;
         };
         let note = &*event.code.system == "NOTE";
-        if note && self.options.notes == TextPolicy::Scrub {
-            let plan = DatePlan::of(times, event.time);
-            let (scrubbed, found) = self.scrubber.scrub(&text, plan, known);
+        let scrub = if note {
+            self.options.notes == TextPolicy::Scrub
+        } else {
+            action == TextAction::Scrub
+        };
+        let coded = !note && action != TextAction::Drop && is_coded_result(&text);
+        if scrub {
+            let plan = DatePlan::of(about.times, event.time);
+            let (scrubbed, found) = self.scrubber.scrub(&text, plan, &about.known);
             changes.add_all(found);
             event.text_value = Some(scrubbed.into());
-        } else if !note && is_coded_result(&text) && !known.is_in(&text) {
+        } else if (coded && !about.known.is_in(&text)) || (!note && action == TextAction::Keep) {
             event.text_value = Some(text);
         } else {
             changes.add(Identifier::Text);
@@ -192,51 +266,95 @@ impl Deidentifier {
 
     /// The source's own terms are cleaned like the event's.
     fn written(&self, written: &mut AsWritten, known: &Known<'_>, changes: &mut Changes) {
-        let mut clean = |term: &mut Arc<str>| {
-            if let Some((cleaned, found)) = self.scrubber.scrub_term(term, known) {
-                changes.add_all(found);
-                *term = cleaned.into();
-            }
-        };
-        if let Some(Code { system, value }) = &mut written.code {
-            clean(system);
-            clean(value);
+        if let Some(code) = &mut written.code {
+            self.code(code, known, changes);
         }
-        written.unit.iter_mut().for_each(&mut clean);
-        written.flag.iter_mut().for_each(&mut clean);
         if written.extension.take().is_some() {
             changes.add(Identifier::Text);
         }
+        let terms = [
+            &mut written.unit,
+            &mut written.flag,
+            &mut written.conversion,
+        ];
+        for term in terms.into_iter().flatten() {
+            self.term(term, known, changes);
+        }
+    }
+
+    /// A number that is a known identifier of the subject, or, without a unit, a calendar date.
+    fn number(event: &mut Event, known: &Known<'_>, changes: &mut Changes) {
+        let Some(number) = event.numeric_value else {
+            return;
+        };
+        if number < KNOWN_NUMBER_MIN || number.fract() != 0.0 {
+            return;
+        }
+        let digits = format!("{number:.0}");
+        if known.is_in(&digits) {
+            changes.add(Identifier::Known);
+            event.numeric_value = None;
+        } else if event.unit.is_none() && reads_as_date(&digits) {
+            changes.add(Identifier::Date);
+            event.numeric_value = None;
+        }
+    }
+
+    /// The value of an event; an age over 89 becomes 90, which stands for 90 and more.
+    fn capped_age(&self, event: &Event, changes: &mut Changes) -> Option<f64> {
+        let value = event.numeric_value?;
+        let aggregate = f64::from(self.options.ages_over) + 1.0;
+        let years = event
+            .unit
+            .as_deref()
+            .is_none_or(|unit| unit.starts_with(['a', 'y', 'Y']));
+        if years && value >= aggregate && is_age(&event.code.system, &event.code.value) {
+            changes.add(Identifier::Age);
+            return Some(aggregate);
+        }
+        Some(value)
     }
 
     /// Code, unit and element are terms of a vocabulary, but a source may have written into them.
     fn terms(&self, event: &mut Event, known: &Known<'_>, changes: &mut Changes) {
-        let mut clean = |term: &mut Arc<str>| {
-            if let Some((cleaned, found)) = self.scrubber.scrub_term(term, known) {
-                changes.add_all(found);
-                *term = cleaned.into();
-            }
-        };
-        let Code { system, value } = &mut event.code;
-        clean(system);
-        clean(value);
-        event.unit.iter_mut().for_each(&mut clean);
-        clean(&mut event.origin.element);
+        self.code(&mut event.code, known, changes);
+        if let Some(unit) = &mut event.unit {
+            self.term(unit, known, changes);
+        }
+        self.term(&mut event.origin.element, known, changes);
+    }
+
+    fn code(&self, code: &mut Code, known: &Known<'_>, changes: &mut Changes) {
+        self.term(&mut code.system, known, changes);
+        self.term(&mut code.value, known, changes);
+        let left = identifying::without_shapes(&code.value, &mut |found| changes.add(found));
+        if let Some(left) = left {
+            code.value = left.into();
+        }
+    }
+
+    fn term(&self, term: &mut Arc<str>, known: &Known<'_>, changes: &mut Changes) {
+        if let Some((cleaned, found)) = self.scrubber.scrub_term(term, known) {
+            changes.add_all(found);
+            *term = cleaned.into();
+        }
     }
 }
 
-/// The value of an event; an age over 89 becomes 90, which stands for 90 and more.
-fn capped_age(event: &Event, changes: &mut Changes) -> Option<f64> {
-    let value = event.numeric_value?;
-    let years = event
-        .unit
-        .as_deref()
-        .is_none_or(|unit| unit.starts_with(['a', 'y', 'Y']));
-    if years && value >= AGE_AGGREGATE && is_age(&event.code.system, &event.code.value) {
-        changes.add(Identifier::Age);
-        return Some(AGE_AGGREGATE);
+/// Whether digits read as year, month and day in that order.
+fn reads_as_date(digits: &str) -> bool {
+    if digits.len() != 8 {
+        return false;
     }
-    Some(value)
+    let (year, month, day) = (
+        digits[..4].parse(),
+        digits[4..6].parse(),
+        digits[6..].parse(),
+    );
+    let (Ok(year), Ok(month), Ok(day)) = (year, month, day) else {
+        return false;
+    };
+    DATE_YEARS.contains(&year) && Instant::from_civil((year, month, day), (0, 0, 0, 0), 0).is_ok()
 }
 
 /// Redacted: it holds keys.
