@@ -49,6 +49,15 @@ pub enum Error {
     /// A private key can be read by others.
     #[error("{0} can be read by other users: run `chmod 600` on it, or make a new institution")]
     KeyExposed(PathBuf),
+    /// A key is protected by a passphrase that was not given.
+    #[error("the key of de-identification, epoch {0}, is locked by a passphrase")]
+    Locked(u32),
+    /// The passphrase does not open the key.
+    #[error("the passphrase does not open {0}")]
+    Passphrase(PathBuf),
+    /// Shares of an escrow that make no key.
+    #[error("the shares make no key: {0}")]
+    Shares(String),
     /// A text that is neither a fingerprint nor a public key.
     #[error("not a key: {0}")]
     Key(String),

@@ -1,12 +1,13 @@
 //! The institution: the keys with which it signs, logs and de-identifies.
 //!
 //! Its folder stands outside every run and never leaves the walls. It holds `signing.key.pem`
-//! (P-256, PKCS#8), `log.key` (Ed25519, a note signer key), `deid.key`, all readable by their
-//! owner only, and `institution.pub.pem` and `institution.json`, which are public.
+//! (P-256, PKCS#8), `log.key` (Ed25519, a note signer key), `deid.key` and its later epochs
+//! ([`crate::keyring`]), all readable by their owner only, and `institution.pub.pem` and `institution.json`, which are public.
 
 use crate::error::{Error, Result};
 use crate::files;
 use crate::key::PublicKey;
+use crate::keyring::Keyring;
 use longitude_core::{Digest, Instant};
 use longitude_ledger::Signer;
 use p256::SecretKey;
@@ -20,7 +21,6 @@ use std::path::{Path, PathBuf};
 
 const SIGNING_KEY: &str = "signing.key.pem";
 const LOG_KEY: &str = "log.key";
-const DEID_KEY: &str = "deid.key";
 const ABOUT: &str = "institution.json";
 /// The public half of the signing key, in the institution's folder and in every run.
 pub(crate) const PUBLIC_KEY: &str = "institution.pub.pem";
@@ -31,7 +31,7 @@ pub struct Institution {
     signing: SigningKey,
     public: PublicKey,
     log: Signer,
-    deid: [u8; 32],
+    deid: Keyring,
 }
 
 /// `institution.json`: what may be known of it.
@@ -74,7 +74,7 @@ impl Institution {
             log: Signer::new(&log_name(public.fingerprint()), &seeds[1])?,
             signing: SigningKey::from(&signing),
             public,
-            deid: seeds[2],
+            deid: Keyring::new(seeds[2]),
         };
         // All files are written into a folder beside, which then takes the name: an interrupted
         // creation leaves no half an institution.
@@ -96,8 +96,7 @@ impl Institution {
         files::write_secret(&dir.join(SIGNING_KEY), &pem)?;
         let log = self.log.to_secret_text() + "\n";
         files::write_secret(&dir.join(LOG_KEY), &log)?;
-        let deid = Digest(self.deid).hex() + "\n";
-        files::write_secret(&dir.join(DEID_KEY), &deid)?;
+        self.deid.create(dir)?;
         files::write(&dir.join(PUBLIC_KEY), self.public.pem().as_bytes())?;
         let about = About {
             v: 1,
@@ -131,17 +130,12 @@ impl Institution {
         if log.verifying_key().to_string() != about.log_key {
             return Err(Error::form(&path, format!("it is not the key of {ABOUT}")));
         }
-        let path = dir.join(DEID_KEY);
-        let deid = format!("sha256:{}", files::read_secret(&path)?.trim());
-        let deid: Digest = deid
-            .parse()
-            .map_err(|_error| Error::form(&path, "it is not 64 hexadecimal digits"))?;
         Ok(Self {
             name: about.name,
             signing,
             public,
             log,
-            deid: deid.0,
+            deid: Keyring::open(dir)?,
         })
     }
 
@@ -160,9 +154,14 @@ impl Institution {
         self.public.fingerprint()
     }
 
-    /// The secret from which de-identification derives its keys.
-    pub fn deid_key(&self) -> &[u8; 32] {
+    /// The keys of de-identification, one an epoch.
+    pub fn deid_keys(&self) -> &Keyring {
         &self.deid
+    }
+
+    /// The same, to be unlocked or rotated.
+    pub fn deid_keys_mut(&mut self) -> &mut Keyring {
+        &mut self.deid
     }
 
     /// The log key under the name of one log.

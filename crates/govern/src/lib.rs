@@ -16,9 +16,11 @@ mod answer;
 mod contest;
 mod dsse;
 mod error;
+mod escrow;
 mod files;
 mod institution;
 mod key;
+mod keyring;
 mod layout;
 mod model;
 mod run;
@@ -30,8 +32,10 @@ pub use contest::{
     Ground, Independence, NewContest, Remedy, State, Step, Transition,
 };
 pub use error::{Error, Fault, Result};
+pub use escrow::{Escrow, Share};
 pub use institution::{Institution, random_bytes};
 pub use key::{PublicKey, TrustedKey};
+pub use keyring::{Epoch, Keyring};
 pub use layout::Layout;
 pub use model::{
     LoadGuard, MODEL_SIGNATURE, Manifest, load_guard, model_root, sign_model, verify_model,

@@ -2,6 +2,7 @@
 
 mod contests;
 mod institution;
+mod keyring;
 mod model;
 mod run;
 mod verdict;

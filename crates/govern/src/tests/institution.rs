@@ -13,7 +13,7 @@ fn an_institution_comes_back_from_its_folder() {
     let folder = dir.path().join("institution-1");
     let opened = Institution::open(&folder).unwrap();
     assert_eq!(opened.fingerprint(), made.fingerprint());
-    assert_eq!(opened.deid_key(), &[1; 32]);
+    assert_eq!(opened.deid_keys().current_key().unwrap(), [1; 32]);
     assert_eq!(opened.name(), "Example Hospital");
     assert_eq!(opened.sign(b"text"), made.sign(b"text"));
     assert_ne!(institution(dir.path(), 2).fingerprint(), made.fingerprint());
