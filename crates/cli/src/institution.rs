@@ -4,7 +4,11 @@ use crate::failure::{Failure, Kind};
 use crate::machine;
 use anyhow::{Context, Result};
 use longitude_govern::{Institution, TrustedKey};
+use std::fs;
 use std::path::{Path, PathBuf};
+
+/// NIST SP 800-63B asks 8 of a password; a passphrase that guards a data set deserves more.
+const PASSPHRASE_LETTERS_MIN: usize = 12;
 
 /// The institution and where its keys are kept.
 #[derive(Debug)]
@@ -32,6 +36,36 @@ pub(crate) fn open_or_create(folder: Option<&Path>) -> Result<Opened> {
         keys.fingerprint()
     );
     Ok(Opened { keys, folder })
+}
+
+impl Opened {
+    /// Opens locked keys of de-identification with the passphrase in a file.
+    pub(crate) fn unlocked(mut self, passphrase_file: Option<&Path>) -> Result<Self> {
+        if let Some(path) = passphrase_file {
+            let passphrase = passphrase(path)?;
+            let keys = self.keys.deid_keys_mut();
+            keys.unlock(&self.folder, &passphrase)?;
+        }
+        if self.keys.deid_keys().is_locked() {
+            let message = "the keys of de-identification are locked";
+            let mend = "name the file that holds their passphrase with --passphrase-file";
+            return Err(Failure::new(Kind::Input, message, mend).into());
+        }
+        Ok(self)
+    }
+}
+
+/// The passphrase in a file: its first line.
+pub(crate) fn passphrase(path: &Path) -> Result<String> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("cannot read the passphrase in {}", path.display()))?;
+    let first = text.lines().next().unwrap_or("").to_owned();
+    if first.chars().count() < PASSPHRASE_LETTERS_MIN {
+        let message = format!("the passphrase in {} is too short", path.display());
+        let mend = format!("give {PASSPHRASE_LETTERS_MIN} letters or more in the first line");
+        return Err(Failure::new(Kind::Input, message, mend).into());
+    }
+    Ok(first)
 }
 
 /// The key pinned by the institution's folder, or `None` when there is no such folder.

@@ -9,6 +9,7 @@ mod config;
 mod failure;
 mod institution;
 mod interrupt;
+mod journal;
 mod lock;
 mod machine;
 mod pipeline;
@@ -49,6 +50,12 @@ enum Command {
     Inspect(commands::inspect::Arguments),
     /// Check a MEDS data set against every rule of the standard
     Validate(commands::validate::Arguments),
+    /// De-identify a MEDS data set by a policy, and report the risk that is left
+    Deid(commands::deid::Arguments),
+    /// Whose record a pseudonym stands for: with the key and a logged reason only
+    Reidentify(commands::reidentify::Arguments),
+    /// The keys of de-identification: epochs, passphrase, shares for custodians
+    Keys(commands::keys::Arguments),
     /// Serve a run's console and API on this machine
     Serve(commands::serve::Arguments),
     /// Re-check a run's ledger, signature and digests offline
@@ -68,6 +75,9 @@ fn main() -> ExitCode {
         Command::Ingest(arguments) => commands::ingest::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Validate(arguments) => commands::validate::run(&arguments),
+        Command::Deid(arguments) => commands::deid::run(&arguments),
+        Command::Reidentify(arguments) => commands::reidentify::run(&arguments),
+        Command::Keys(arguments) => commands::keys::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Init(arguments) => commands::init::run(&arguments),

@@ -4,7 +4,7 @@
 //! nothing about that subject's date shift.
 
 use hmac::{Hmac, KeyInit, Mac};
-use longitude_core::Digest;
+use longitude_core::{Digest, SubjectId};
 use sha2::Sha256;
 use std::fmt;
 
@@ -42,6 +42,28 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(..)")
+    }
+}
+
+/// The pseudonyms of subjects alone, for who resolves them.
+pub struct Pseudonyms(Subkey);
+
+impl Pseudonyms {
+    /// Of a key.
+    pub fn new(key: &Key) -> Self {
+        Self(key.subkey("subject"))
+    }
+
+    /// The pseudonym of a subject.
+    pub fn subject(&self, subject: SubjectId) -> SubjectId {
+        SubjectId(self.0.pseudonym(subject.0))
+    }
+}
+
+/// Redacted: it holds a key.
+impl fmt::Debug for Pseudonyms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pseudonyms(..)")
     }
 }
 

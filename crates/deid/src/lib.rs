@@ -31,7 +31,7 @@ mod text;
 mod timeline;
 mod zip;
 
-pub use key::Key;
+pub use key::{Key, Pseudonyms};
 pub use policy::{Changes, Identifier, Mode, Options, TextPolicy};
 pub use policy_file::{Policy, PolicyError, RareCodes, RiskOptions};
 pub use rare::{CodeCensus, RarePlan};

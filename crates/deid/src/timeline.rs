@@ -5,7 +5,7 @@
 
 use crate::dates::Times;
 use crate::identifying;
-use crate::key::{Key, Subkey};
+use crate::key::{Key, Pseudonyms, Subkey};
 use crate::known::{Known, Strings};
 use crate::moved::DatePlan;
 use crate::policy::{Changes, Identifier, Mode, Options, TextPolicy, is_age, is_coded_result};
@@ -30,7 +30,7 @@ const ORIGIN_DIGITS: usize = 32;
 /// De-identifies timelines with one key and one set of options.
 pub struct Deidentifier {
     options: Options,
-    subjects: Subkey,
+    subjects: Pseudonyms,
     encounters: Subkey,
     origins: Subkey,
     shifts: Subkey,
@@ -51,7 +51,7 @@ impl Deidentifier {
     pub fn new(key: &Key, options: &Options) -> Self {
         Self {
             options: *options,
-            subjects: key.subkey("subject"),
+            subjects: Pseudonyms::new(key),
             encounters: key.subkey("encounter"),
             origins: key.subkey("origin"),
             shifts: key.subkey("shift"),
@@ -148,7 +148,7 @@ impl Deidentifier {
 
     /// The pseudonym of a subject.
     pub fn subject(&self, subject: SubjectId) -> SubjectId {
-        SubjectId(self.subjects.pseudonym(subject.0))
+        self.subjects.subject(subject)
     }
 
     /// A time of a subject, named by the source's identifier, as a timeline would tell it. The

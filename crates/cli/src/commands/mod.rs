@@ -1,10 +1,13 @@
 //! One file a command.
 
+pub(crate) mod deid;
 pub(crate) mod demo;
 pub(crate) mod hospital;
 pub(crate) mod ingest;
 pub(crate) mod init;
 pub(crate) mod inspect;
+pub(crate) mod keys;
+pub(crate) mod reidentify;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod validate;

@@ -37,6 +37,9 @@ pub(crate) struct Arguments {
     /// The institution's folder of keys [default: ~/.longitude/institution]
     #[arg(long)]
     institution: Option<PathBuf>,
+    /// The file with the passphrase of locked keys
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -55,6 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         options.set_deidentification(mode)?;
     }
     let institution = institution::open_or_create(arguments.institution.as_deref())?;
+    let institution = institution.unlocked(arguments.passphrase_file.as_deref())?;
     let source = Source::Records {
         path: arguments.from.clone(),
     };

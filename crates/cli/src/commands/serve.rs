@@ -22,11 +22,15 @@ pub(crate) struct Arguments {
     /// The institution's folder of keys [default: ~/.longitude/institution]
     #[arg(long)]
     institution: Option<PathBuf>,
+    /// The file with the passphrase of locked keys
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let institution = institution::open(arguments.institution.as_deref())?;
+    let institution = institution.unlocked(arguments.passphrase_file.as_deref())?;
     start(&arguments.run, &institution, arguments.port)?.wait()
 }
 
@@ -56,7 +60,8 @@ pub(crate) fn start(folder: &Path, institution: &Opened, port: u16) -> Result<Ru
         let mend = "see `longitude verify`, and restore the files from a copy or run again";
         return Err(Failure::new(Kind::Verification, message, mend).into());
     }
-    let deidentifier = steps::deid::deidentifier_of(institution.keys.deid_key(), &options);
+    let deidentifier =
+        steps::deid::deidentifier_of(&layout, institution.keys.deid_keys(), &options)?;
     let keys = Keys {
         institution: &institution.keys,
         deidentifier: Some(deidentifier),

@@ -194,10 +194,12 @@ fn taken<'a>(
     work: &'a Work<'_>,
     source: &'a Dataset,
 ) -> impl Iterator<Item = longitude_store::Result<Timeline>> + 'a {
-    source.timelines(None).filter(|one| match (one, &work.only) {
-        (Ok(timeline), Some(only)) => only.contains(&timeline.subject()),
-        _ => true,
-    })
+    source
+        .timelines(None)
+        .filter(|one| match (one, &work.only) {
+            (Ok(timeline), Some(only)) => only.contains(&timeline.subject()),
+            _ => true,
+        })
 }
 
 /// With the plan for rare codes, for which all codes are counted first.

@@ -71,7 +71,7 @@ pub(crate) fn truth(run: &Run<'_>) -> Result<Option<KnownTruth>> {
     let path = run.layout.root().join("source").join("truth.json");
     let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
     let truth: Truth = serde_json::from_slice(&bytes).context("truth.json")?;
-    let deidentifier = deid::deidentifier(run);
+    let deidentifier = deid::deidentifier(run)?;
     let mut known = KnownTruth::default();
     for one in &truth.subjects {
         let pseudonym = deidentifier.subject(one.subject);
