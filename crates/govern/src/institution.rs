@@ -2,7 +2,8 @@
 //!
 //! Its folder stands outside every run and never leaves the walls. It holds `signing.key.pem`
 //! (P-256, PKCS#8), `log.key` (Ed25519, a note signer key), `deid.key` and its later epochs
-//! ([`crate::keyring`]), all readable by their owner only, and `institution.pub.pem` and `institution.json`, which are public.
+//! ([`crate::keyring`]), all readable by their owner only, and `institution.pub.pem` and
+//! `institution.json`, which are public.
 
 use crate::error::{Error, Result};
 use crate::files;
