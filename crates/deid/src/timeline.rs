@@ -1,7 +1,8 @@
 //! The de-identification of a timeline, field by field, as [`crate::policy`] states it.
 //!
-//! No event is dropped but by a rule of the policy, which counts it. Their order is kept, except where Safe Harbor's years make ties and core's
-//! law of a timeline puts birth first and death last in them.
+//! No event is dropped but by a rule of the policy, which counts it. Their order is kept, except
+//! where Safe Harbor's years make ties and core's law of a timeline puts birth first and death last
+//! in them.
 
 use crate::dates::Times;
 use crate::identifying;
