@@ -48,6 +48,8 @@ enum Command {
     Ingest(commands::ingest::Arguments),
     /// What came in, what did not, and why; writes nothing
     Inspect(commands::inspect::Arguments),
+    /// From an event back to the bytes of the source it was made from
+    Trace(commands::trace::Arguments),
     /// Check a MEDS data set against every rule of the standard
     Validate(commands::validate::Arguments),
     /// De-identify a MEDS data set by a policy, and report the risk that is left
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Ingest(arguments) => commands::ingest::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
+        Command::Trace(arguments) => commands::trace::run(&arguments),
         Command::Validate(arguments) => commands::validate::run(&arguments),
         Command::Deid(arguments) => commands::deid::run(&arguments),
         Command::Reidentify(arguments) => commands::reidentify::run(&arguments),

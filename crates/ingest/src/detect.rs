@@ -66,7 +66,7 @@ fn is_meds(file: &SourceFile) -> bool {
 }
 
 /// The format that a file is of.
-fn claim(file: &SourceFile) -> Option<Format> {
+pub(crate) fn claim(file: &SourceFile) -> Option<Format> {
     match extension(&file.name).as_str() {
         "ndjson" | "jsonl" | "json" => Some(Format::Fhir),
         _ => None,

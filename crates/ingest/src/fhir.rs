@@ -40,6 +40,20 @@ pub(crate) fn read(
     second_pass(files, &index, (options, stop), account)
 }
 
+/// The row of a document: a bundle's entry, a single resource, or a line.
+pub(crate) fn row_of(document: &[u8], row: u64) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(document).ok()?;
+    let at = usize::try_from(row.checked_sub(1)?).ok()?;
+    match serde_json::from_str::<bundle::Bundle<'_>>(text) {
+        Ok(bundle) if !bundle.entry.is_empty() => {
+            let resource = bundle.entry.get(at)?.resource?;
+            Some(resource.get().as_bytes().to_vec())
+        }
+        Ok(_) => (at == 0).then(|| document.to_vec()),
+        Err(_) => text.lines().nth(at).map(|line| line.as_bytes().to_vec()),
+    }
+}
+
 /// The index of what other records are resolved through.
 fn first_pass(found: &[SourceFile], options: &Options, stop: &AtomicBool) -> Result<Index, Error> {
     let chosen = indexed(found.iter().map(sniff::sniff));

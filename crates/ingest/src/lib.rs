@@ -32,6 +32,7 @@ mod standardise;
 mod systems;
 #[allow(dead_code, reason = "the formats that stand on it arrive one by one")]
 mod table;
+mod trace;
 mod when;
 
 pub use detect::{Format, detect};
@@ -39,6 +40,7 @@ pub use error::Error;
 pub use options::{EncounterEdge, Options, Units};
 pub use person::{Link, LinkKind, Person, PersonAddress, PersonIdentifier, PersonName};
 pub use report::{FileReport, Finding, Report, by_kind};
+pub use trace::{SourceRow, source_row};
 
 use account::Account;
 use longitude_core::{Event, Issue, SubjectId};

@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::info::DatasetInfo;
 use crate::report::{self, ReadReport};
-use crate::stream::{FileIndex, Stream, subject_events};
+use crate::stream::{FileIndex, Stream, row_event, subject_events};
 use crate::tables::{self, CodeEntry};
-use longitude_core::{Code, Digest, Observation, Split, SubjectId, Timeline};
+use longitude_core::{Code, Digest, Event, Observation, Split, SubjectId, Timeline};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
@@ -148,6 +148,18 @@ impl Dataset {
             events,
             self.observation(subject),
         )))
+    }
+
+    /// The event in a row of a data file, counted from 1, with its subject.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn event(&self, file: &str, row: u64) -> Result<Option<(SubjectId, Event)>> {
+        let found = self.files.iter().find(|(one, _)| &*one.name == file);
+        let Some((file, _)) = found.filter(|(one, _)| (1..=one.rows()).contains(&row)) else {
+            return Ok(None);
+        };
+        row_event(file, row - 1)
     }
 
     /// The split of a subject that has events.

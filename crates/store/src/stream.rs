@@ -254,3 +254,12 @@ pub(crate) fn subject_events(
         }
     }
 }
+
+/// The event in a row of a file, counted from 0.
+pub(crate) fn row_event(file: &Arc<DataFile>, row: u64) -> Result<Option<(SubjectId, Event)>> {
+    let range = row..row + 1;
+    match Rows::open(file, vec![range])?.next()? {
+        Next::Event(subject, event) => Ok(Some((subject, event))),
+        Next::Issue | Next::End => Ok(None),
+    }
+}

@@ -10,5 +10,6 @@ pub(crate) mod keys;
 pub(crate) mod reidentify;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod trace;
 pub(crate) mod validate;
 pub(crate) mod verify;
