@@ -42,9 +42,9 @@ pub(crate) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Every event names the file, record, element and row it was made from, and the rule that made it. This
-command walks that way back, prints the bytes of the row, and checks that the file has the digest that
-it had when it was read.
+Every event names the file, record, element and row it was made from, and the rule that made it.
+This command walks that way back, prints the bytes of the row, and checks that the file has the
+digest that it had when it was read.
 
 Examples:
   longitude trace identified data/train/0.parquet:17
