@@ -1,5 +1,5 @@
 //! `longitude trace`: from an event back to the bytes of the source that it was made from, and
-//! whether the source is still the one that was read. It shows a patient's record: inside the walls.
+//! whether the source is still what was read. It shows a patient's record: inside the walls.
 
 use crate::failure::{Failure, Kind};
 use crate::interrupt;
