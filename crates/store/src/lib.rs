@@ -36,5 +36,5 @@ pub use error::{Error, Result};
 pub use info::DatasetInfo;
 pub use report::ReadReport;
 pub use tables::CodeEntry;
-pub use validate::{Finding, Rule, Validation, validate};
+pub use validate::{Finding, Rule, Validation, validate, validate_samples};
 pub use writer::{Summary, WriteOptions, Writer, write_timelines};

@@ -3,6 +3,10 @@
 //!
 //! Findings name file and row, never a subject or a value.
 
+mod samples;
+
+pub use samples::validate_samples;
+
 use crate::arrays::{is_text, is_text_list};
 use crate::columns::{COLUMNS, Role};
 use crate::decode::{self, DataFile, integers, times};
@@ -52,12 +56,32 @@ pub enum Rule {
     Declared,
     /// `dataset.json`, `codes.parquet` and `subject_splits.parquet` are there.
     Metadata,
+    /// A table of labels has MEDS's columns and no other.
+    LabelColumns,
+    /// A table of predictions has further columns (ours declare interval, abstention and receipt).
+    FurtherColumn,
+    /// An optional column holds no value at all (as ACES writes it).
+    ColumnEmpty,
+    /// A prediction states a value or a probability.
+    NoPrediction,
+    /// A probability lies within 0 and 1.
+    Probability,
+    /// A subject has one sample at a time.
+    SampleOnce,
 }
 
 impl Rule {
     /// Whether a breach makes the set invalid; the others are warnings.
     pub fn is_required(self) -> bool {
-        !matches!(self, Self::SplitName | Self::SplitFolder | Self::Declared)
+        !matches!(
+            self,
+            Self::SplitName
+                | Self::SplitFolder
+                | Self::Declared
+                | Self::FurtherColumn
+                | Self::ColumnEmpty
+                | Self::SampleOnce
+        )
     }
 
     /// What is wrong where the rule is broken.
@@ -78,6 +102,12 @@ impl Rule {
             Self::SplitFolder => "the subject's file is in another split's folder",
             Self::Declared => "a further column is not declared in metadata/dataset.json",
             Self::Metadata => "the file is missing",
+            Self::LabelColumns => "a table of labels may have MEDS's columns only",
+            Self::FurtherColumn => "a column that the prediction schema does not have",
+            Self::ColumnEmpty => "the column holds no value; leave it out",
+            Self::NoPrediction => "neither predicted value nor probability is given",
+            Self::Probability => "the probability is not between 0 and 1",
+            Self::SampleOnce => "the subject has an earlier sample at the same time",
         }
     }
 }
@@ -160,9 +190,7 @@ pub fn validate(dir: &Path) -> Result<Validation> {
     }
     check.validation.subjects = check.seen.len() as u64;
     check.validation.codes = check.codes_seen.len() as u64;
-    let findings = check.findings.into_values();
-    check.validation.findings = findings.collect();
-    Ok(check.validation)
+    Ok(check.finish())
 }
 
 #[derive(Default)]
@@ -181,6 +209,13 @@ struct Check {
 }
 
 impl Check {
+    fn finish(self) -> Validation {
+        Validation {
+            findings: self.findings.into_values().collect(),
+            ..self.validation
+        }
+    }
+
     fn find(&mut self, rule: Rule, row: u64, column: &str) {
         let key = (rule, self.name.clone(), column.to_owned());
         let finding = self.findings.entry(key).or_insert_with(|| Finding {

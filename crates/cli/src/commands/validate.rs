@@ -1,25 +1,41 @@
-//! `longitude validate`: every rule of MEDS, those that no schema checks among them.
+//! `longitude validate`: every rule of MEDS, those that no schema checks among them, for data sets,
+//! labels and predictions.
 
 use crate::failure::{Failure, Kind};
 use crate::progress::print;
 use anyhow::Result;
 use longitude_store::Validation;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What `longitude validate` takes.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// The folder of the MEDS data set
+    /// The folder of a MEDS data set; or a Parquet file, or folder of them, of labels or predictions
     meds: PathBuf,
     /// Print the findings as JSON
     #[arg(long)]
     json: bool,
 }
 
+const AFTER_HELP: &str = "\
+Exits 0 only when every required rule holds; warnings are shown and do not fail. A data set must have
+each subject in one file, its rows together, static ones first and then by time, every code in
+metadata/codes.parquet, one split a subject; a table of samples the columns and types of its schema.
+
+Examples:
+  longitude validate meds
+  longitude validate labels/mortality.parquet
+  longitude validate predictions --json";
+
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let validation = longitude_store::validate(&arguments.meds)?;
+    let validation = if is_data_set(&arguments.meds) {
+        longitude_store::validate(&arguments.meds)?
+    } else {
+        longitude_store::validate_samples(&arguments.meds)?
+    };
     if arguments.json {
         print(&format!("{:#}\n", to_json(&validation)))?;
     } else {
@@ -30,6 +46,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let message = format!("{} breaks rules of MEDS", arguments.meds.display());
     Err(Failure::new(Kind::Input, message, "see the findings above").into())
+}
+
+/// A folder with `data` or `metadata` in it, or without anything that could be samples.
+fn is_data_set(path: &Path) -> bool {
+    path.join("data").is_dir() || path.join("metadata").is_dir() || !path.exists()
 }
 
 fn to_json(validation: &Validation) -> serde_json::Value {
@@ -54,9 +75,9 @@ fn to_text(validation: &Validation) -> String {
         validation.subjects,
         validation.codes,
         if validation.is_valid() {
-            "valid MEDS"
+            "valid"
         } else {
-            "NOT valid MEDS"
+            "NOT valid"
         }
     );
     for finding in &validation.findings {
