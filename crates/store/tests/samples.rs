@@ -1,7 +1,6 @@
 //! Tables of labels and predictions held to their schemas, of this project's and of other tools.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stdout,
     reason = "a test stops at what it does not expect, and says what it leaves out"
 )]
 
@@ -29,7 +28,10 @@ fn findings_of(table: &RecordBatch) -> (bool, Vec<String>) {
     writer.write(table).unwrap();
     writer.close().unwrap();
     let validation = longitude_store::validate_samples(&path).unwrap();
-    let shown = validation.findings.iter().map(ToString::to_string);
+    let shown = validation
+        .findings
+        .iter()
+        .map(|one| one.to_string().replace(": ", ":\n  "));
     (validation.is_valid(), shown.collect())
 }
 
@@ -66,17 +68,37 @@ fn labels_and_predictions_are_held_to_their_schemas() {
     ]);
     let (valid, shown) = findings_of(&bad);
     assert!(!valid);
-    expect_test::expect![[r#"
-        error: samples.parquet column float_value: a column has another type than MEDS gives it (1 times)
-        error: samples.parquet row 2 column boolean_value: a value that must not be null is null (1 times)
-        error: samples.parquet row 3 column prediction_time: a value that must not be null is null (1 times)
-        error: samples.parquet column site: a table of labels may have MEDS's columns only (1 times)
-        warning: samples.parquet column float_value: the column holds no value; leave it out (1 times)
-        warning: samples.parquet row 2: the subject has an earlier sample at the same time (1 times)
-    "#]].assert_eq(&(shown.join("\n") + "\n"));
+    expect_test::expect![[r"
+        error:
+          samples.parquet column float_value:
+          a column has another type than MEDS gives it (1 times)
+        error:
+          samples.parquet row 2 column boolean_value:
+          a value that must not be null is null (1 times)
+        error:
+          samples.parquet row 3 column prediction_time:
+          a value that must not be null is null (1 times)
+        error:
+          samples.parquet column site:
+          a table of labels may have MEDS's columns only (1 times)
+        warning:
+          samples.parquet column float_value:
+          the column holds no value; leave it out (1 times)
+        warning:
+          samples.parquet row 2:
+          the subject has an earlier sample at the same time (1 times)
+    "]]
+    .assert_eq(&(shown.join("\n") + "\n"));
+}
+
+#[test]
+fn a_probability_is_one() {
     let predictions = batch(vec![
-        ("subject_id", subjects()),
-        ("prediction_time", times()),
+        ("subject_id", Arc::new(Int64Array::from(vec![1, 1, 2]))),
+        (
+            "prediction_time",
+            Arc::new(TimestampMicrosecondArray::from(vec![5, 6, 6])),
+        ),
         (
             "predicted_boolean_probability",
             Arc::new(Float32Array::from(vec![0.5, 1.5, f32::NAN])),
@@ -85,10 +107,15 @@ fn labels_and_predictions_are_held_to_their_schemas() {
     ]);
     let (valid, shown) = findings_of(&predictions);
     assert!(!valid);
-    expect_test::expect![[r#"
-        warning: samples.parquet column receipt: a column that the prediction schema does not have (1 times)
-        error: samples.parquet row 2 column predicted_boolean_probability: the probability is not between 0 and 1 (2 times)
-    "#]].assert_eq(&(shown.join("\n") + "\n"));
+    expect_test::expect![[r"
+        warning:
+          samples.parquet column receipt:
+          a column that the prediction schema does not have (1 times)
+        error:
+          samples.parquet row 2 column predicted_boolean_probability:
+          the probability is not between 0 and 1 (2 times)
+    "]]
+    .assert_eq(&(shown.join("\n") + "\n"));
 }
 
 #[test]

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// The folder of a MEDS data set; or a Parquet file, or folder of them, of labels or predictions
+    /// The folder of a MEDS data set; or a Parquet file (or a folder of them) of labels or
+    /// predictions
     meds: PathBuf,
     /// Print the findings as JSON
     #[arg(long)]
@@ -20,9 +21,9 @@ pub(crate) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Exits 0 only when every required rule holds; warnings are shown and do not fail. A data set must have
-each subject in one file, its rows together, static ones first and then by time, every code in
-metadata/codes.parquet, one split a subject; a table of samples the columns and types of its schema.
+Exits 0 only when every required rule holds; warnings are shown and do not fail. A data set must
+have each subject in one file, its rows together, static ones first and then by time, every code in
+metadata/codes.parquet, one split a subject; a table of samples has the columns of its schema.
 
 Examples:
   longitude validate meds

@@ -30,8 +30,8 @@ const PREDICTED: [(&str, DataType, bool); 2] = [
 /// Checks a file of labels or predictions, or a folder of them.
 ///
 /// # Errors
-/// When there is no Parquet file, or the folder cannot be listed. What is wrong with the tables is a
-/// finding.
+/// When there is no Parquet file, or the folder cannot be listed. What is wrong with the tables is
+/// a finding.
 pub fn validate_samples(path: &Path) -> Result<Validation> {
     let mut check = Check::default();
     let (dir, names) = tables(path)?;
@@ -108,19 +108,16 @@ impl Check {
                 self.find(rule, 0, field.name());
             }
         }
-        if are_predictions
-            && PREDICTED
-                .iter()
-                .all(|(name, _, _)| self.is_null(&file, name))
-        {
-            self.find(Rule::NoPrediction, 0, "");
-        }
         let columns: Vec<_> = LABELS
             .iter()
             .chain(&PREDICTED)
             .map(|(name, _, _)| *name)
             .collect();
         let nulls = self.null_columns(&file, &columns)?;
+        let is_filled = |(name, _, _): &(&str, DataType, bool)| has(name) && !nulls.contains(*name);
+        if are_predictions && !PREDICTED.iter().any(is_filled) {
+            self.find(Rule::NoPrediction, 0, "");
+        }
         let mut row = 0;
         for batch in file.read(&columns, None)? {
             let batch = batch.map_err(|e| Error::decode(&file.path)(e.into()))?;
@@ -151,13 +148,6 @@ impl Check {
             }
         }
         Ok(nulls)
-    }
-
-    fn is_null(&self, file: &DataFile, name: &str) -> bool {
-        let batches = file.read(&[name], None).into_iter().flatten().flatten();
-        batches
-            .filter_map(|batch| batch.column_by_name(name).cloned())
-            .all(|column| column.null_count() == column.len())
     }
 
     fn sample_rows(
