@@ -123,6 +123,11 @@ impl<'s> Account<'s> {
         self.file_issue(&name.into(), 0, note)
     }
 
+    /// A table that a source of OMOP should hold and does not.
+    pub(crate) fn absent(&mut self, table: &str) -> Result<(), Error> {
+        self.file_issue(&table.into(), 0, crate::omop::absent(table))
+    }
+
     /// Takes what became of one piece of a file.
     pub(crate) fn add(&mut self, file: &SourceFile, mut batch: Batch) -> Result<(), Error> {
         self.standardiser.batch(&mut batch);
@@ -204,6 +209,7 @@ impl<'s> Account<'s> {
             let taken = match told {
                 Told::Person(subject, person) => self.sink.person(subject, *person),
                 Told::Link(link) => self.sink.link(link),
+                Told::Span(subject, span) => self.sink.span(subject, span),
             };
             taken.map_err(sink_error)?;
         }

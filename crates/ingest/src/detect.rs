@@ -3,6 +3,7 @@
 
 use crate::Error;
 use crate::files::{self, Found, SourceFile, extension};
+use crate::omop;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -14,6 +15,8 @@ use std::path::Path;
 pub enum Format {
     /// FHIR R4: NDJSON, bundles or single resources.
     Fhir,
+    /// OMOP CDM 5.3 or 5.4: CSV, TSV or Parquet, one or more files a table.
+    Omop,
     /// A MEDS data set: a folder with Parquet files under `data/`. Read by `store`.
     Meds,
 }
@@ -23,6 +26,7 @@ impl Format {
     pub fn name(self) -> &'static str {
         match self {
             Self::Fhir => "fhir",
+            Self::Omop => "omop",
             Self::Meds => "meds",
         }
     }
@@ -46,12 +50,29 @@ pub(crate) fn sort(found: Found) -> Sorted {
         unreadable: found.unreadable,
         ..Sorted::default()
     };
-    if found.files.iter().any(is_meds) {
+    let folders: BTreeSet<String> = found
+        .files
+        .iter()
+        .filter_map(|file| omop::telling_folder(&file.name).map(str::to_owned))
+        .collect();
+    let is_omop = |file: &SourceFile| {
+        omop::locate(&file.name).is_some_and(|(_, folder)| folders.contains(folder))
+    };
+    if found
+        .files
+        .iter()
+        .any(|file| is_meds(file) && !is_omop(file))
+    {
         sorted.files.insert(Format::Meds, found.files);
         return sorted;
     }
     for file in found.files {
-        match claim(&file) {
+        let format = if is_omop(&file) {
+            Some(Format::Omop)
+        } else {
+            claim(&file)
+        };
+        match format {
             Some(format) => sorted.files.entry(format).or_default().push(file),
             None => sorted.ignored.push(file.name.to_string()),
         }
@@ -65,7 +86,7 @@ fn is_meds(file: &SourceFile) -> bool {
     in_data && extension(&file.name) == "parquet"
 }
 
-/// The format that a file is of.
+/// The format that a file is of by its own name.
 pub(crate) fn claim(file: &SourceFile) -> Option<Format> {
     match extension(&file.name).as_str() {
         "ndjson" | "jsonl" | "json" => Some(Format::Fhir),

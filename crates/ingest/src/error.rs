@@ -29,8 +29,8 @@ pub enum Error {
     },
     /// Files, but none of a kind that is read.
     #[error(
-        "{path} holds neither FHIR R4 (.ndjson, .jsonl or .json, plain or .gz) \
-         nor MEDS (data/**/*.parquet)"
+        "{path} holds neither FHIR R4 (.ndjson, .jsonl or .json, plain or .gz), \
+         nor OMOP (tables as .csv, .tsv or .parquet), nor MEDS (data/**/*.parquet)"
     )]
     Unrecognised {
         /// The path given.

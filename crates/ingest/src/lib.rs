@@ -22,6 +22,7 @@ mod fhir;
 mod files;
 mod hash;
 mod names;
+mod omop;
 mod options;
 pub mod parts;
 mod person;
@@ -30,20 +31,19 @@ mod read;
 mod report;
 mod standardise;
 mod systems;
-#[allow(dead_code, reason = "the formats that stand on it arrive one by one")]
 mod table;
 mod trace;
 mod when;
 
 pub use detect::{Format, detect};
 pub use error::Error;
-pub use options::{EncounterEdge, Options, Units};
+pub use options::{EncounterEdge, Omop, Options, Prefer, Units};
 pub use person::{Link, LinkKind, Person, PersonAddress, PersonIdentifier, PersonName};
 pub use report::{FileReport, Finding, Report, by_kind};
 pub use trace::{SourceRow, source_row};
 
 use account::Account;
-use longitude_core::{Event, Issue, SubjectId};
+use longitude_core::{Event, Issue, Observation, SubjectId};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -88,6 +88,7 @@ fn read(
 ) -> Result<(), Error> {
     match format {
         Format::Fhir => fhir::read(files, options, stop, account),
+        Format::Omop => omop::read(files, options, stop, account),
         Format::Meds => {
             let path = files.first().map(|file| file.path.clone());
             Err(Error::Unrecognised {
@@ -141,6 +142,16 @@ pub trait Sink {
     /// When the statement cannot be kept; ingest stops and returns [`Error::Sink`].
     fn link(&mut self, link: Link) -> io::Result<()> {
         drop(link);
+        Ok(())
+    }
+
+    /// Takes a span over which the source says that a subject was observed. A subject may have
+    /// several, in any order. Only of rows that were mapped. Left alone, spans are dropped.
+    ///
+    /// # Errors
+    /// When the span cannot be kept; ingest stops and returns [`Error::Sink`].
+    #[expect(unused_variables, reason = "the names document the parameters")]
+    fn span(&mut self, subject: SubjectId, span: Observation) -> io::Result<()> {
         Ok(())
     }
 

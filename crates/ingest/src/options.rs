@@ -23,6 +23,30 @@ pub struct Options {
     pub time_from_encounter: EncounterEdge,
     /// Whether values are brought into the unit that their analyte is kept in.
     pub units: Units,
+    /// How tables of OMOP are read.
+    pub omop: Omop,
+}
+
+/// How tables of OMOP are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Omop {
+    /// Which of a row's two concepts gives the event's code; the other stands in `as_written`.
+    pub prefer: Prefer,
+    /// Whether the tables of eras, which are derived from the others, make events too.
+    pub eras: bool,
+    /// Minutes ahead of UTC of times that are written without an offset; `None` reads them as UTC.
+    pub utc_offset_minutes: Option<i16>,
+}
+
+/// One of the two concepts of a row of OMOP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prefer {
+    /// The standard concept, which sites share (`condition_concept_id`).
+    Standard,
+    /// The source's own (`condition_source_concept_id`), which is finer.
+    Source,
 }
 
 /// In which unit values are written.
@@ -62,6 +86,11 @@ impl Options {
             identifiers_max: 24_000_000,
             time_from_encounter: EncounterEdge::End,
             units: Units::Canonical,
+            omop: Omop {
+                prefer: Prefer::Standard,
+                eras: false,
+                utc_offset_minutes: None,
+            },
         }
     }
 }

@@ -2,7 +2,7 @@
 //! the sources themselves say about who is who. Nothing here becomes an event, and nothing here may
 //! leave the walls; every reader of a format fills it from what its source holds.
 
-use longitude_core::{Instant, Origin, Precision, SubjectId};
+use longitude_core::{Instant, Observation, Origin, Precision, SubjectId};
 use std::fmt;
 
 /// The facts of one record of a person, as written. Empty where the source says nothing.
@@ -97,10 +97,11 @@ pub struct Link {
     pub origin: Origin,
 }
 
-/// A person or a link, on its way from a row to the sink.
+/// A person, a link or a span of observation, on its way from a row to the sink.
 pub(crate) enum Told {
     Person(SubjectId, Box<Person>),
     Link(Link),
+    Span(SubjectId, Observation),
 }
 
 impl fmt::Debug for Person {

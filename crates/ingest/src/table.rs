@@ -50,6 +50,10 @@ impl Header {
     }
 
     /// The names as written, without white space around them.
+    #[cfg_attr(
+        not(test),
+        allow(dead_code, reason = "the reader of mapped tables follows")
+    )]
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
@@ -203,6 +207,20 @@ pub(crate) fn send(
     } else {
         text::send(source, options, send)
     }
+}
+
+/// The bytes of the row with this number; `None` where there is none, or the file keeps columns.
+pub(crate) fn row_of(source: &SourceFile, options: &Options, row: u64) -> Option<Vec<u8>> {
+    let mut found = None;
+    send(source, options, &mut |payload, _cost| {
+        if let Payload::Table(Piece::Rows(rows)) = payload
+            && let Content::Text { bytes, dialect } = &rows.content
+        {
+            found = text::row_of(bytes, *dialect, (rows.first_row, row));
+        }
+        found.is_none()
+    });
+    found
 }
 
 /// Reads a table in this thread and hands every row to `take`: for small tables that others are

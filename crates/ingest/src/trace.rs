@@ -4,7 +4,7 @@
 use crate::detect;
 use crate::files::{self, Shape, SourceFile};
 use crate::read::{Cut, Lines, Piece, Reader};
-use crate::{Error, Format, Options, fhir};
+use crate::{Error, Format, Options, fhir, table};
 use longitude_core::Digest;
 use std::path::Path;
 
@@ -39,14 +39,17 @@ pub fn source_row(paths: &[&Path], file: &str, row: u64) -> Result<SourceRow, Er
             row,
         ));
     }
+    if source.shape == Shape::Table {
+        let bytes = table::row_of(&source, &options, row);
+        let (digest, _) = reader.finish();
+        return Ok(SourceRow { bytes, digest });
+    }
     let mut reader = reader;
     let mut bytes = Vec::new();
     let read = reader.fill(&mut bytes, options.bundle_bytes_max);
     read.map_err(|cut: Cut| unreadable(std::io::Error::other(format!("{cut:?}"))))?;
     let (digest, _) = reader.finish();
     let bytes = match detect::claim(&source) {
-        // A row of columns has no bytes of its own.
-        None if files::extension(&source.name) == "parquet" => None,
         Some(Format::Fhir) => fhir::row_of(&bytes, row),
         _ => Some(bytes),
     };

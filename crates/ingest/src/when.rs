@@ -22,6 +22,20 @@ impl When {
     pub(crate) fn lacks_offset(self) -> bool {
         self.precision == Precision::Time && self.offset_minutes.is_none()
     }
+
+    /// A death of which only the day is written stands at the last moment that this day covers
+    /// anywhere on earth (midnight at UTC-12): the care of the last day then comes before the
+    /// death, and not the death of a morning before the discharge that it ended.
+    pub(crate) fn end_of_day(self) -> Self {
+        const LATEST_MICROS: i64 = 36 * 3_600_000_000 - 1;
+        match self.precision {
+            Precision::Day => Self {
+                instant: self.instant.shifted(LATEST_MICROS),
+                ..self
+            },
+            Precision::Year | Precision::Month | Precision::Time => self,
+        }
+    }
 }
 
 /// Reads `YYYY[MM[DD[HH[MM[SS[.S...]]]]]][+/-ZZZZ]` (HL7 v2 `DTM` and `TS`, HL7 v3 `TS`). A time of

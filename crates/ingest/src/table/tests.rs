@@ -356,6 +356,20 @@ proptest! {
 }
 
 #[test]
+fn a_row_is_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    fs::write(&path, "id,v\n1,\"a\nb\"\n2,c\r\n3,d").unwrap();
+    let source = &files::find(&path).unwrap().files[0];
+    let find = |row| super::row_of(source, &small(), row);
+    assert_eq!(find(2).as_deref(), Some(&b"1,\"a\nb\""[..]));
+    assert_eq!(find(3), None);
+    assert_eq!(find(4).as_deref(), Some(&b"2,c\r"[..]));
+    assert_eq!(find(5).as_deref(), Some(&b"3,d"[..]));
+    assert_eq!(find(6), None);
+}
+
+#[test]
 fn rows_are_numbered_by_lines() {
     let rows = Rows {
         header: Arc::new(Header::new(vec!["a".into()], Some(b','))),

@@ -275,6 +275,27 @@ pub(super) fn each(
     }
 }
 
+/// The bytes of the row that has a number, given that of the first.
+pub(super) fn row_of(
+    bytes: &[u8],
+    dialect: Dialect,
+    (first_row, wanted): (u64, u64),
+) -> Option<Vec<u8>> {
+    let (mut start, mut row) = (0, first_row);
+    while start < bytes.len() && row <= wanted {
+        let (end, next) = match record(bytes, start, dialect, true) {
+            Record::Whole { end, next, .. } | Record::Broken { end, next } => (end, next),
+            Record::Open => (bytes.len(), bytes.len()),
+        };
+        if row == wanted {
+            return Some(bytes[start..end].to_vec());
+        }
+        row += lines(&bytes[start..next], dialect.terminator);
+        start = next;
+    }
+    None
+}
+
 /// Cuts records into fields; its memory is used again.
 #[derive(Default)]
 struct Parser {

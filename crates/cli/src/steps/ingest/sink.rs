@@ -4,11 +4,11 @@
 use crate::pipeline::write_atomically;
 use crate::progress::Counter;
 use anyhow::{Context, Result};
-use longitude_core::{Event, Issue, SubjectId};
+use longitude_core::{Event, Issue, Observation, SubjectId};
 use longitude_ingest::Sink;
 use longitude_store::{Summary, Writer};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct IntoMeds {
     pub(crate) writer: Writer,
     pub(crate) subjects: BTreeSet<SubjectId>,
+    /// From the first to the last day on which the source says that a subject was observed.
+    pub(crate) spans: BTreeMap<SubjectId, Observation>,
     issues: BufWriter<File>,
     issues_path: PathBuf,
     known: Option<BTreeSet<Known>>,
@@ -49,6 +51,7 @@ impl IntoMeds {
         Ok(Self {
             writer,
             subjects: BTreeSet::new(),
+            spans: BTreeMap::new(),
             issues: BufWriter::new(issues),
             issues_path,
             known: identifiers.then(BTreeSet::new),
@@ -84,6 +87,14 @@ impl Sink for IntoMeds {
             let text = text.to_owned();
             known.insert(Known { subject, text });
         }
+        Ok(())
+    }
+
+    fn span(&mut self, subject: SubjectId, span: Observation) -> io::Result<()> {
+        let whole = self.spans.entry(subject).or_insert(span);
+        // A timeline has one span; a gap between two of the source's lies within it.
+        whole.start = whole.start.min(span.start);
+        whole.end = whole.end.max(span.end);
         Ok(())
     }
 

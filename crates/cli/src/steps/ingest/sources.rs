@@ -95,7 +95,7 @@ impl Sources {
         let mut report = self.records(&records, &mut sink)?;
         interrupt::check()?;
         for subject in &sink.subjects {
-            let span = self.spans.get(subject).copied();
+            let span = self.spans.get(subject).or(sink.spans.get(subject)).copied();
             let span = span.unwrap_or_else(|| Observation::until_export(report.export_time));
             sink.writer.observe(*subject, span)?;
         }

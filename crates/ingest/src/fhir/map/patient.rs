@@ -7,7 +7,7 @@ use crate::fhir::rows::Mapper;
 use crate::fhir::time::When;
 use crate::fhir::{codes, json};
 use crate::person::LinkKind;
-use longitude_core::{Code, IssueKind, Precision};
+use longitude_core::{Code, IssueKind};
 use serde::Deserialize;
 
 const RACE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race";
@@ -125,20 +125,6 @@ fn linked(link: &Link<'_>, mapper: &mut Mapper<'_>) {
     }
 }
 
-/// A death of which only the day is written stands at the last moment that this day covers anywhere
-/// on earth (midnight at UTC-12): the care of the last day then comes before the death, and not the
-/// death of a morning before the discharge that it ended.
-fn end_of_day(when: When) -> When {
-    const LATEST_MICROS: i64 = 36 * 3_600_000_000 - 1;
-    match when.precision {
-        Precision::Day => When {
-            instant: when.instant.shifted(LATEST_MICROS),
-            ..when
-        },
-        Precision::Year | Precision::Month | Precision::Time => when,
-    }
-}
-
 /// Birth and death. A death whose time is not told makes no event, for its time would be invented.
 fn life(patient: &Patient<'_>, mapper: &mut Mapper<'_>) {
     if let Some(when) = mapper.time("Patient.birthDate", patient.birth_date.as_ref()) {
@@ -147,7 +133,7 @@ fn life(patient: &Patient<'_>, mapper: &mut Mapper<'_>) {
     let died = patient.deceased_date_time.as_ref();
     if let Some(when) = mapper
         .time("Patient.deceasedDateTime", died)
-        .map(end_of_day)
+        .map(When::end_of_day)
     {
         mapper.event(Code::death(), Some(when), "Patient.deceasedDateTime");
     } else if patient.deceased_boolean == Some(true) {
