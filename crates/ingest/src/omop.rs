@@ -53,13 +53,10 @@ pub(crate) fn read(
     let (vocabulary, rest): (Vec<_>, Vec<_>) = files
         .iter()
         .partition(|file| is(file, |table| is_concept(table.kind)));
-    pipeline(&vocabulary, options, stop).run(
-        |file, payload| pieces::concepts(file, payload),
-        |file, (batch, more)| {
-            concepts.append(&more);
-            account.add(file, batch)
-        },
-    )?;
+    pipeline(&vocabulary, options, stop).run(pieces::concepts, |file, (batch, more)| {
+        concepts.append(&more);
+        account.add(file, batch)
+    })?;
     concepts.sort();
     let world = world(files, concepts, (options, stop))?;
     let chosen = pipeline(&rest, options, stop);

@@ -50,10 +50,7 @@ pub(super) fn map(
             written.flag = Some(mapper.name(&concept.to_meds()));
         }
     }
-    let unit = match value.number {
-        Some(_) => unit(mapper, row, columns, &mut written),
-        None => None,
-    };
+    let unit = unit(mapper, row, columns, &mut written);
     bounds(mapper, row, (table, columns), &mut written);
     let end = end(mapper, row, (table, columns), when);
     let event = mapper.event(code, Some(when), value.column.unwrap_or(table.concept));
@@ -83,10 +80,9 @@ fn value<'r>(
 ) -> Value<'r> {
     let written = row.filled(columns.number);
     let number = mapper.number(row, columns.number, table.number);
-    let texts = columns.text.into_iter().zip(table.text);
+    let mut texts = columns.text.into_iter().zip(table.text);
     let mut text = texts
-        .filter_map(|(column, name)| Some((row.filled(column)?, name)))
-        .next()
+        .find_map(|(column, name)| Some((row.filled(column)?, name)))
         // MEASUREMENT repeats its number in `value_source_value`.
         .filter(|(text, _)| number.is_none() || text.parse::<f64>().is_err());
     if number.is_none() && text.is_none() {
@@ -119,7 +115,7 @@ fn end(
     let end = mapper.time(row, columns.end, table.end)?;
     // A day that began before the start's time of day may still end after it.
     if end.precision.end_of(end.instant) < start.instant {
-        let detail = mapper.path(": ends before it starts");
+        let detail = [mapper.table.name, ": ends before it starts"].concat();
         mapper.batch.warnings.push(Note::new(
             IssueKind::InvalidTime,
             mapper.path(table.end[1]),
@@ -176,8 +172,10 @@ fn bounds(
 ) {
     if let Some(id) = mapper.concept_id(row, columns.operator) {
         match known::operator(id) {
-            Some(comparator) => written.comparator = comparator,
-            None => mapper.warn(IssueKind::UnknownCode, mapper.path(table.operator)),
+            Ok(comparator) => written.comparator = comparator,
+            Err(known::UnknownOperator) => {
+                mapper.warn(IssueKind::UnknownCode, mapper.path(table.operator));
+            }
         }
     }
     let [low, high] = [0, 1].map(|end| mapper.number(row, columns.range[end], table.range[end]));

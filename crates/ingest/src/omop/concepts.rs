@@ -87,13 +87,11 @@ impl Concepts {
         {
             return Some(last);
         }
-        let place = match self.vocabularies.iter().position(|known| **known == *name) {
-            Some(place) => place,
-            None => {
-                self.vocabularies.push(name.into());
-                self.vocabularies.len() - 1
-            }
-        };
+        let known = self.vocabularies.iter().position(|known| **known == *name);
+        let place = known.unwrap_or_else(|| {
+            self.vocabularies.push(name.into());
+            self.vocabularies.len() - 1
+        });
         u16::try_from(place).ok()
     }
 

@@ -103,7 +103,10 @@ pub(super) fn visit_class(id: i64) -> Option<&'static str> {
     of(VISITS, id)
 }
 
-/// What an operator says: `None` where it is unknown, `Some(None)` for "equals".
-pub(super) fn operator(id: i64) -> Option<Option<Comparator>> {
-    of(OPERATORS, id)
+/// An operator that is none of OMOP's.
+pub(super) struct UnknownOperator;
+
+/// What an operator says; `None` for "equals".
+pub(super) fn operator(id: i64) -> Result<Option<Comparator>, UnknownOperator> {
+    of(OPERATORS, id).ok_or(UnknownOperator)
 }

@@ -172,16 +172,16 @@ fn known_fact(
     let (code, written) = match (standard.or(source), word) {
         (Some(id), _) => {
             // A concept whose meaning is known needs no vocabulary, so nothing is missed.
-            match fact.of(id) {
-                Some(value) => {
-                    let written = mapper.code_if_known(id);
-                    (mapper.named(fact.system(), value), Some(written))
-                }
-                None => {
-                    let written = mapper.code(id);
-                    (mapper.within(fact.system(), &written), Some(written))
-                }
-            }
+            let written = if fact.of(id).is_some() {
+                mapper.code_if_known(id)
+            } else {
+                mapper.code(id)
+            };
+            let code = match fact.of(id) {
+                Some(value) => mapper.named(fact.system(), value),
+                None => mapper.within(fact.system(), &written),
+            };
+            (code, Some(written))
         }
         (None, Some(word)) => (
             mapper.named(fact.system(), fact.of_word(word).unwrap_or(word)),

@@ -2,8 +2,8 @@
 //! reports and documentation follow it.
 //!
 //! Source: the OHDSI Common Data Model 5.3 and 5.4 specifications
-//! (<https://ohdsi.github.io/CommonDataModel/>). Where the two name a column differently, both names
-//! stand, the newer first.
+//! (<https://ohdsi.github.io/CommonDataModel/>). Where the two name a column differently, both
+//! names stand, the newer first.
 
 use crate::files::extension;
 

@@ -1,7 +1,7 @@
 //! Dates and times as OMOP exports write them, into UTC instants with the precision that is meant.
 //!
 //! The CDM asks for midnight where the time of day is not known (specification of every
-//! `*_datetime`), so midnight is taken for a day without a time. Nothing is put at the end of a day.
+//! `*_datetime`), so midnight is taken for a day without a time. Nothing is put at a day's end.
 
 use crate::when::{When, YEARS, fraction, two};
 use longitude_core::{Instant, Precision};
@@ -66,15 +66,19 @@ pub(super) fn partial(year: &str, month: Option<&str>, day: Option<&str>) -> Opt
     })
 }
 
-fn split_date(text: &[u8]) -> Option<((i16, i8, i8), &[u8])> {
-    let (year, month, day, rest) = match text {
-        [a, b, c, d, b'-', e, f, b'-', g, h, rest @ ..] => ([a, b, c, d], [*e, *f], [*g, *h], rest),
-        [a, b, c, d, e, f, g, h, rest @ ..] => ([a, b, c, d], [*e, *f], [*g, *h], rest),
-        _ => return None,
+/// Year, month and day.
+type Date = (i16, i8, i8);
+
+fn split_date(text: &[u8]) -> Option<(Date, &[u8])> {
+    let (digits, rest) = if let [a, b, c, d, b'-', e, f, b'-', g, h, rest @ ..] = text {
+        ([*a, *b, *c, *d, *e, *f, *g, *h], rest)
+    } else {
+        let (digits, rest) = text.split_first_chunk()?;
+        (*digits, rest)
     };
-    let [a, b, c, d] = year;
-    let year = i16::from(two(&[*a, *b])?) * 100 + i16::from(two(&[*c, *d])?);
-    Some(((year, two(&month)?, two(&day)?), rest))
+    let pair = |place: usize| two(&[digits[place], digits[place + 1]]);
+    let year = i16::from(pair(0)?) * 100 + i16::from(pair(2)?);
+    Some(((year, pair(4)?, pair(6)?), rest))
 }
 
 fn split_offset(clock: &[u8]) -> Option<(&[u8], Option<i16>)> {
