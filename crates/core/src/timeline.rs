@@ -2,7 +2,7 @@
 
 use crate::event::Event;
 use crate::id::SubjectId;
-use crate::time::Instant;
+use crate::time::{Instant, Precision};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -67,6 +67,27 @@ impl Timeline {
             events,
             observation,
         }
+    }
+
+    /// The timeline in the order of knowledge: an event that was written down later than it
+    /// happened stands where it was written down, so that nobody learns from, or is asked about, a
+    /// past that was not known yet (a diagnosis coded at discharge, dated at admission). Birth and
+    /// death stay where they happened: they are outcomes and ages, not knowledge. When such an
+    /// event happened is told by the timeline that this one was made from.
+    #[must_use]
+    pub fn by_knowledge(self) -> Self {
+        let known = |mut event: Event| {
+            let is_life = event.code.is_birth() || event.code.is_death();
+            let known = event.known_time().filter(|_| !is_life);
+            if known > event.time {
+                event.time = known;
+                event.precision = Precision::Time;
+            }
+            event.recorded_time = None;
+            event
+        };
+        let events = self.events.into_iter().map(known).collect();
+        Self::new(self.subject, events, self.observation)
     }
 
     /// Whose timeline it is.
@@ -158,5 +179,30 @@ mod tests {
         assert_eq!(timeline.history(Instant(4)).len(), 1);
         assert_eq!(timeline.history(Instant(5)).len(), 5);
         assert_eq!(timeline.death(), Some(Instant(5)));
+    }
+
+    #[test]
+    fn a_diagnosis_coded_at_discharge_is_not_known_at_admission() {
+        let mut coded = event("ICD10CM//I21.4", Some(1));
+        coded.recorded_time = Some(Instant(9));
+        let mut death = event("MEDS_DEATH", Some(8));
+        death.recorded_time = Some(Instant(20));
+        let mut early = event("early", Some(4));
+        early.recorded_time = Some(Instant(2));
+        let events = vec![coded, event("lab", Some(5)), death, early];
+        let timeline = Timeline::new(SubjectId(1), events, Observation::UNKNOWN).by_knowledge();
+        let order = timeline.events().iter();
+        let order: Vec<_> = order.map(|e| (e.code.to_meds(), e.time)).collect();
+        let expected = [
+            ("early", 4),
+            ("lab", 5),
+            ("MEDS_DEATH", 8),
+            ("ICD10CM//I21.4", 9),
+        ];
+        assert_eq!(
+            order,
+            expected.map(|(code, time)| (code.into(), Some(Instant(time))))
+        );
+        assert_eq!(timeline.history(Instant(8)).len(), 3);
     }
 }

@@ -14,7 +14,7 @@ use longitude_deid::{
     Report, RiskCollector,
 };
 use longitude_govern::{Keyring, Layout};
-use longitude_store::{Dataset, Summary};
+use longitude_store::{Dataset, Summary, Writer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -147,26 +147,26 @@ pub(crate) fn deidentify(work: &Work<'_>) -> Result<Done> {
     let deidentifier = rare(work, &source, &known, deidentifier)?;
     let mut changes = Changes::default();
     let mut risk = RiskCollector::new(&work.policy.risk);
-    let mut failed = None;
     let bar = bar(source.subjects().len() as u64);
-    let sealed = taken(work, &source).map_while(|one| {
-        if interrupt::requested() {
-            return None;
-        }
+    let mut writer = Writer::create(work.to, write_options("deidentified"))?;
+    for timeline in taken(work, &source) {
+        interrupt::check()?;
         bar.inc(1);
-        let timeline = one.map_err(|error| failed = Some(error)).ok()?;
+        let timeline = timeline?.by_knowledge();
+        let split = source.split(timeline.subject());
         let own = known.of(Some(timeline.subject()));
         let (sealed, changed) = deidentifier.timeline_with(timeline, own);
         changes.merge(&changed);
         risk.add(&sealed);
-        Some(sealed.into_inner())
-    });
-    let summary = longitude_store::write_timelines(work.to, write_options("deidentified"), sealed)?;
-    bar.finish_and_clear();
-    interrupt::check()?;
-    if let Some(error) = failed {
-        return Err(error.into());
+        let sealed = sealed.into_inner();
+        // A pseudonym keeps the split of its subject: that of the source, where it states one.
+        if let Some(split) = split {
+            writer.assign(sealed.subject(), split);
+        }
+        writer.push_timeline(sealed)?;
     }
+    let summary = writer.finish()?;
+    bar.finish_and_clear();
     let digests = Digests {
         key: work.key.fingerprint(),
         input: source.digest()?,
