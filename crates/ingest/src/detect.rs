@@ -1,11 +1,14 @@
 //! What a path holds: each file goes to the one format that claims it. Names decide; where a name
 //! says too little, the reader of the format looks at the first bytes.
 
-use crate::Error;
 use crate::files::{self, Found, SourceFile, extension};
-use crate::omop;
+use crate::read::Reader;
+use crate::{Error, hl7v2, omop};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+
+/// How much of a file is looked at to tell its format.
+const START_BYTES: usize = 64 << 10;
 
 /// A format of records. The order is the order in which formats are read.
 #[derive(
@@ -17,6 +20,8 @@ pub enum Format {
     Fhir,
     /// OMOP CDM 5.3 or 5.4: CSV, TSV or Parquet, one or more files a table.
     Omop,
+    /// HL7 v2 messages in pipes and hats, whatever the file's extension.
+    Hl7v2,
     /// A MEDS data set: a folder with Parquet files under `data/`. Read by `store`.
     Meds,
 }
@@ -27,6 +32,7 @@ impl Format {
         match self {
             Self::Fhir => "fhir",
             Self::Omop => "omop",
+            Self::Hl7v2 => "hl7v2",
             Self::Meds => "meds",
         }
     }
@@ -90,7 +96,22 @@ fn is_meds(file: &SourceFile) -> bool {
 pub(crate) fn claim(file: &SourceFile) -> Option<Format> {
     match extension(&file.name).as_str() {
         "ndjson" | "jsonl" | "json" => Some(Format::Fhir),
-        _ => None,
+        "parquet" | "csv" | "tsv" | "psv" | "zip" => None,
+        other => by_start(file, other),
+    }
+}
+
+/// The format of a file whose name says too little. One that cannot be looked into (it may stand in
+/// a store) is what its name says.
+fn by_start(file: &SourceFile, extension: &str) -> Option<Format> {
+    let mut start = Vec::new();
+    let read = Reader::open(file).map(|mut reader| reader.fill(&mut start, START_BYTES));
+    match read {
+        Ok(Ok(_)) => hl7v2::is_start(&start).then_some(Format::Hl7v2),
+        Ok(Err(_)) | Err(_) => match extension {
+            "hl7" | "er7" => Some(Format::Hl7v2),
+            _ => None,
+        },
     }
 }
 

@@ -30,7 +30,8 @@ pub enum Error {
     /// Files, but none of a kind that is read.
     #[error(
         "{path} holds neither FHIR R4 (.ndjson, .jsonl or .json, plain or .gz), \
-         nor OMOP (tables as .csv, .tsv or .parquet), nor MEDS (data/**/*.parquet)"
+         nor OMOP (tables as .csv, .tsv or .parquet), nor HL7 v2 messages, \
+         nor MEDS (data/**/*.parquet)"
     )]
     Unrecognised {
         /// The path given.

@@ -19,12 +19,14 @@ pub(crate) enum Shape {
     Lines,
     /// Rows of one header: delimited text or Parquet (`.csv`, `.tsv`, `.psv`, `.parquet`).
     Table,
+    /// HL7 v2 messages, one after the other. No name tells it; the format's reader sets it.
+    Messages,
     /// Anything else: the worker opens it and reads it whole or as a stream.
     Document,
 }
 
 /// A file to be read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SourceFile {
     pub(crate) path: PathBuf,
     /// Relative to the root, with `/` between folders. Where several roots are read at once, the

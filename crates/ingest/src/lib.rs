@@ -16,11 +16,15 @@
 
 mod account;
 mod batch;
+mod cut;
 mod detect;
+mod document;
 mod error;
 mod fhir;
 mod files;
 mod hash;
+mod hl7v2;
+mod latest;
 mod names;
 mod omop;
 mod options;
@@ -29,6 +33,7 @@ mod person;
 mod pipeline;
 mod read;
 mod report;
+mod rows;
 mod standardise;
 mod systems;
 mod table;
@@ -89,6 +94,7 @@ fn read(
     match format {
         Format::Fhir => fhir::read(files, options, stop, account),
         Format::Omop => omop::read(files, options, stop, account),
+        Format::Hl7v2 => hl7v2::read(files, options, stop, account),
         Format::Meds => {
             let path = files.first().map(|file| file.path.clone());
             Err(Error::Unrecognised {

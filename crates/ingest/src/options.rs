@@ -19,6 +19,11 @@ pub struct Options {
     /// Records whose identifiers are remembered to find duplicates: up to 11 bytes each. Records
     /// beyond it are mapped unchecked and counted in the report.
     pub identifiers_max: usize,
+    /// Minutes ahead of UTC of the clock that wrote times which say nothing of it and stand in a
+    /// message or document that says nothing of it either. `None`: they are read as UTC, with a
+    /// warning. FHIR's times have offsets of their own.
+    #[serde(default)]
+    pub utc_offset_minutes: Option<i16>,
     /// When a record without a time of its own is taken to have been known.
     pub time_from_encounter: EncounterEdge,
     /// Whether values are brought into the unit that their analyte is kept in.
@@ -84,6 +89,7 @@ impl Options {
             line_bytes_max: 64 << 20,
             bundle_bytes_max: 256 << 20,
             identifiers_max: 24_000_000,
+            utc_offset_minutes: None,
             time_from_encounter: EncounterEdge::End,
             units: Units::Canonical,
             omop: Omop {

@@ -2,6 +2,7 @@
 //! and unpacks lines, several work, the caller's thread consumes in the order of the files.
 
 use crate::batch::Note;
+use crate::cut::Unit;
 use crate::files::{Shape, SourceFile};
 use crate::read::{self, Cut, Lines, Reader};
 use crate::table::{self, Piece};
@@ -132,7 +133,8 @@ impl Pipeline<'_> {
             };
             let alive = match source.shape {
                 Shape::Document => send(Payload::Document, self.document_cost(source)),
-                Shape::Lines => self.read_lines(source, &mut send),
+                Shape::Lines => self.read_lines((source, Unit::Line), &mut send),
+                Shape::Messages => self.read_lines((source, Unit::Message), &mut send),
                 Shape::Table => table::send(source, self.options, &mut send),
             };
             if !alive {
@@ -143,14 +145,14 @@ impl Pipeline<'_> {
 
     fn read_lines(
         &self,
-        source: &SourceFile,
+        (source, unit): (&SourceFile, Unit),
         send: &mut impl FnMut(Payload, usize) -> bool,
     ) -> bool {
         let Ok(reader) = Reader::open(source) else {
             return send(Payload::Unopened, 0);
         };
         let (chunk, line) = (self.options.chunk_bytes_max, self.options.line_bytes_max);
-        let lines = Lines::new(reader, chunk, line);
+        let lines = Lines::new(reader, chunk, line).of(unit);
         cut(lines, send).is_some_and(|end| send(end, 0))
     }
 

@@ -1,6 +1,7 @@
 //! Bytes of a file or of a member of an archive: digested as stored, unpacked where packed, cut
-//! into chunks of whole lines. It knows nothing of JSON.
+//! into chunks of whole lines or whole messages. It knows nothing of JSON.
 
+use crate::cut::Unit;
 use crate::files::{Member, Packing, SourceFile};
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use longitude_core::{Digest, DigestWriter};
@@ -234,6 +235,7 @@ pub(crate) enum Piece {
 
 /// Cuts a file into pieces.
 pub(crate) struct Lines {
+    unit: Unit,
     reader: Reader,
     buffer: Vec<u8>,
     row: u64,
@@ -248,6 +250,7 @@ pub(crate) struct Lines {
 impl Lines {
     pub(crate) fn new(reader: Reader, chunk_bytes_max: usize, line_bytes_max: usize) -> Self {
         Self {
+            unit: Unit::Line,
             reader,
             buffer: Vec::new(),
             row: 1,
@@ -264,6 +267,12 @@ impl Lines {
     pub(crate) fn resumed(mut self, row: u64) -> Self {
         self.row = row;
         self.started = true;
+        self
+    }
+
+    /// Cuts between other units than lines.
+    pub(crate) fn of(mut self, unit: Unit) -> Self {
+        self.unit = unit;
         self
     }
 
@@ -305,37 +314,45 @@ impl Lines {
     fn end_with(&mut self, cut: Cut) {
         self.ended = true;
         self.cut = Some(cut);
-        let whole = memchr::memrchr(b'\n', &self.buffer).map_or(0, |last| last + 1);
+        let whole = self.unit.last_cut(&self.buffer).unwrap_or(0);
         self.buffer.truncate(whole);
     }
 
     /// The whole lines of the buffer once there are enough of them.
     fn take_lines(&mut self) -> Option<Piece> {
         if self.skipping {
-            let Some(end) = memchr::memchr(b'\n', &self.buffer) else {
-                self.buffer.clear();
+            let Some(end) = self.unit.first_cut(&self.buffer) else {
+                self.pass_over();
                 return None;
             };
-            drop(self.buffer.drain(..=end));
+            self.row += self.unit.rows(&self.buffer[..end]);
+            drop(self.buffer.drain(..end));
             self.skipping = false;
-            self.row += 1;
         }
         if self.buffer.len() < self.chunk_bytes_max {
             return None;
         }
-        if let Some(last) = memchr::memrchr(b'\n', &self.buffer) {
-            let rest = self.buffer.split_off(last + 1);
+        if let Some(end) = self.unit.last_cut(&self.buffer) {
+            let rest = self.buffer.split_off(end);
             let bytes = std::mem::replace(&mut self.buffer, rest);
             let first_row = self.row;
-            self.row += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+            self.row += self.unit.rows(&bytes);
             return Some(Piece::Lines { bytes, first_row });
         }
         if self.buffer.len() > self.line_bytes_max {
-            self.buffer.clear();
+            let row = self.row;
+            self.pass_over();
             self.skipping = true;
-            return Some(Piece::TooLong { row: self.row });
+            return Some(Piece::TooLong { row });
         }
         None
+    }
+
+    /// Leaves what is in the buffer aside, but for what may be the start of a boundary.
+    fn pass_over(&mut self) {
+        let passed = self.buffer.len().saturating_sub(self.unit.overlap());
+        self.row += self.unit.rows(&self.buffer[..passed]);
+        drop(self.buffer.drain(..passed));
     }
 
     /// The last lines, of which the very last may lack its line end.
@@ -345,7 +362,7 @@ impl Lines {
         }
         let bytes = std::mem::take(&mut self.buffer);
         let first_row = self.row;
-        self.row += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        self.row += self.unit.rows(&bytes);
         Some(Piece::Lines { bytes, first_row })
     }
 }

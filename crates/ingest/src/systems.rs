@@ -216,10 +216,6 @@ pub(crate) fn of_oid<'c>(oid: &'c str, value: &'c str) -> Spelled<'c> {
 }
 
 /// The code of a system named as in HL7 table 0396; `L` and nothing are [`LOCAL`].
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the readers of CDA and HL7 v2 follow")
-)]
 pub(crate) fn of_v2<'c>(name: &'c str, value: &'c str) -> Spelled<'c> {
     let name = name.trim();
     if name.is_empty() || name == "L" {

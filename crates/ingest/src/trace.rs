@@ -1,6 +1,7 @@
 //! The way back: from the origin of an event to the bytes of the source, and whether the source is
 //! still the one that was read.
 
+use crate::cut::Unit;
 use crate::detect;
 use crate::files::{self, Shape, SourceFile};
 use crate::read::{Cut, Lines, Piece, Reader};
@@ -33,11 +34,14 @@ pub fn source_row(paths: &[&Path], file: &str, row: u64) -> Result<SourceRow, Er
         Err(error) => return Err(unreadable(error)),
     };
     let options = Options::standard(1);
-    if source.shape == Shape::Lines {
-        return Ok(line(
-            Lines::new(reader, options.chunk_bytes_max, options.line_bytes_max),
-            row,
-        ));
+    let claim = detect::claim(&source);
+    let unit = match claim {
+        Some(Format::Hl7v2) => Some(Unit::Message),
+        _ => (source.shape == Shape::Lines).then_some(Unit::Line),
+    };
+    if let Some(unit) = unit {
+        let lines = Lines::new(reader, options.chunk_bytes_max, options.line_bytes_max);
+        return Ok(row_of(lines.of(unit), unit, row));
     }
     if source.shape == Shape::Table {
         let bytes = table::row_of(&source, &options, row);
@@ -49,7 +53,7 @@ pub fn source_row(paths: &[&Path], file: &str, row: u64) -> Result<SourceRow, Er
     let read = reader.fill(&mut bytes, options.bundle_bytes_max);
     read.map_err(|cut: Cut| unreadable(std::io::Error::other(format!("{cut:?}"))))?;
     let (digest, _) = reader.finish();
-    let bytes = match detect::claim(&source) {
+    let bytes = match claim {
         Some(Format::Fhir) => fhir::row_of(&bytes, row),
         _ => Some(bytes),
     };
@@ -85,8 +89,8 @@ fn is_inner(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with('/')
 }
 
-/// One line of a file, which is read to its end for its digest.
-fn line(mut lines: Lines, row: u64) -> SourceRow {
+/// One line or segment of a file, which is read to its end for its digest.
+fn row_of(mut lines: Lines, unit: Unit, row: u64) -> SourceRow {
     let mut found = None;
     while let Some(piece) = lines.next() {
         if let Piece::Lines { bytes, first_row } = piece
@@ -94,10 +98,7 @@ fn line(mut lines: Lines, row: u64) -> SourceRow {
             && found.is_none()
         {
             let at = usize::try_from(at).unwrap_or(usize::MAX);
-            found = bytes
-                .split(|byte| *byte == b'\n')
-                .nth(at)
-                .map(<[u8]>::to_vec);
+            found = unit.nth(&bytes, at).map(<[u8]>::to_vec);
         }
     }
     let (digest, _) = lines.into_reader().finish();

@@ -41,10 +41,6 @@ impl When {
 /// Reads `YYYY[MM[DD[HH[MM[SS[.S...]]]]]][+/-ZZZZ]` (HL7 v2 `DTM` and `TS`, HL7 v3 `TS`). A time of
 /// day without an offset takes `offset_default`. `None` when the text has another form, the
 /// calendar lacks the date, or the year lies outside [`YEARS`].
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the readers of CDA and HL7 v2 follow")
-)]
 pub(crate) fn parse_hl7(text: &str, offset_default: Option<i16>) -> Option<When> {
     let text = text.trim_ascii().as_bytes();
     let (digits, offset) = match text.iter().position(|byte| matches!(byte, b'+' | b'-')) {

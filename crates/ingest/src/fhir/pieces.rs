@@ -9,10 +9,11 @@ use super::sniff;
 use super::types;
 use crate::Options;
 use crate::batch::{Batch, Note};
+use crate::document::Document;
 use crate::files::SourceFile;
 use crate::pipeline::{Fault, Payload};
-use crate::read::{Encoding, Reader};
-use longitude_core::{Digest, IssueKind};
+use crate::read::Encoding;
+use longitude_core::IssueKind;
 
 /// The first pass.
 pub(crate) fn index(file: &SourceFile, payload: Payload, options: &Options) -> Vec<Entry> {
@@ -23,10 +24,10 @@ pub(crate) fn index(file: &SourceFile, payload: Payload, options: &Options) -> V
             texts.flat_map(|text| index::entries(text, None)).collect()
         }
         Payload::Document => {
-            let Ok(document) = Document::read(file, options) else {
+            let Ok(document) = Document::read(file, options.bundle_bytes_max) else {
                 return Vec::new();
             };
-            let text = document.content.unwrap_or_default();
+            let text = document.content.and_then(decode).unwrap_or_default();
             index_document(&text)
         }
         Payload::LongLine { .. } | Payload::Table(_) | Payload::End { .. } | Payload::Unopened => {
@@ -86,12 +87,12 @@ pub(crate) fn map(
 }
 
 fn map_document(file: &SourceFile, world: World<'_>, options: &Options) -> Batch {
-    let Ok(document) = Document::read(file, options) else {
+    let Ok(document) = Document::read(file, options.bundle_bytes_max) else {
         let mut batch = Batch::default();
         batch.file_issues.push((0, Note::unopened()));
         return batch;
     };
-    let mut batch = match document.content {
+    let mut batch = match document.content.and_then(decode) {
         Ok(text) => map_text(&text, world, file),
         Err(note) => {
             let mut batch = Batch::default();
@@ -167,36 +168,6 @@ fn is_bundle(bundle: &Bundle<'_>) -> bool {
         .kind
         .as_ref()
         .is_some_and(|kind| kind.as_str() == "Bundle")
-}
-
-/// A file read whole.
-struct Document {
-    content: Result<String, Note>,
-    stored: (Digest, u64),
-}
-
-impl Document {
-    fn read(file: &SourceFile, options: &Options) -> std::io::Result<Self> {
-        let mut reader = Reader::open(file)?;
-        let mut bytes = Vec::new();
-        let limit = options.bundle_bytes_max;
-        let result = loop {
-            let room = limit.saturating_add(1) - bytes.len();
-            match reader.fill(&mut bytes, room) {
-                Ok(0) => break Ok(()),
-                Ok(_) if bytes.len() > limit => {
-                    let detail = "file larger than bundle_bytes_max";
-                    break Err(Note::new(IssueKind::NotSupported, "", detail));
-                }
-                Ok(_) => {}
-                // Half a bundle is not JSON; there are no rows before the cut.
-                Err(cut) => break Err(Fault::Cut(cut).note()),
-            }
-        };
-        let stored = reader.finish();
-        let content = result.and_then(|()| decode(bytes));
-        Ok(Self { content, stored })
-    }
 }
 
 fn decode(mut bytes: Vec<u8>) -> Result<String, Note> {

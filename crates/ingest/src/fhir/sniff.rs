@@ -53,14 +53,14 @@ pub(crate) fn hint(shape: Shape, stored: &[u8]) -> Hint {
 
 fn looked_at(shape: Shape) -> usize {
     match shape {
-        Shape::Lines => LINES_BYTES,
+        Shape::Lines | Shape::Messages => LINES_BYTES,
         Shape::Document | Shape::Table => DOCUMENT_BYTES,
     }
 }
 
 fn of_start(shape: Shape, start: &[u8]) -> Hint {
     match shape {
-        Shape::Lines => lines(start, start.len() < looked_at(shape)),
+        Shape::Lines | Shape::Messages => lines(start, start.len() < looked_at(shape)),
         Shape::Document | Shape::Table => Hint {
             indexed: !is_self_contained(start),
             ..Hint::default()
