@@ -105,3 +105,83 @@ fn an_event_is_traced_to_the_bytes_it_was_made_from() {
     let output = longitude(&["trace", to, "--record", "Observation/o"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("--source"));
 }
+
+/// Every file below a folder with its bytes, but for the account, which names its own folder.
+fn bytes_of(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(place) = folders.pop() {
+        for entry in fs::read_dir(&place).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("ingest.json") {
+                let name = path.strip_prefix(folder).unwrap().to_str().unwrap();
+                found.push((name.to_owned(), fs::read(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Updates the data set at `to` and compares it with one made anew from the same source.
+fn updated(source: &str, to: &Path, place: &Path) -> String {
+    let output = longitude(&[
+        "ingest",
+        source,
+        "--to",
+        to.to_str().unwrap(),
+        "--update",
+        "--json",
+    ]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let account: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let anew = place.join("anew");
+    let whole = json(&["ingest", source, "--to", anew.to_str().unwrap(), "--json"]);
+    assert!(account == whole, "the accounts differ");
+    assert!(bytes_of(to) == bytes_of(&anew), "the data sets differ");
+    fs::remove_dir_all(anew).unwrap();
+    said.lines().last().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn an_update_reads_what_changed_and_gives_what_reading_everything_gives() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let output = place.join("export");
+    let hospital = ["hospital", "--patients", "40", "--no-truth", "--to"];
+    let arguments = [&hospital[..], &[output.to_str().unwrap()]].concat();
+    assert_eq!(longitude(&arguments).status.code(), Some(0));
+    let source = output.join("fhir");
+    let (folder, to) = (source.to_str().unwrap(), place.join("meds"));
+    assert_eq!(updated(folder, &to, place), "everything read");
+    assert_eq!(
+        updated(folder, &to, place),
+        "up to date: no file has changed"
+    );
+    // A file through which none is resolved is read alone, whether its rows change or break.
+    let path = source.join("Condition.ndjson");
+    let text = fs::read_to_string(&path).unwrap();
+    let half: Vec<_> = text.lines().take(text.lines().count() / 2).collect();
+    fs::write(&path, half.join("\n") + "\n{broken\n").unwrap();
+    assert_eq!(updated(folder, &to, place), "1 files read, the others kept");
+    write(
+        &source,
+        "Later.ndjson",
+        &CREATININE.replace("Patient/p", "Patient/nobody"),
+    );
+    assert_eq!(updated(folder, &to, place), "1 files read, the others kept");
+    // A record that stands in a file that is kept too: only reading everything tells which counts.
+    let twice = half[0].to_owned() + "\n";
+    write(&source, "Again.ndjson", &twice);
+    assert_eq!(updated(folder, &to, place), "everything read");
+    // Encounters date other records; a file that is gone may have done so.
+    let path = source.join("Encounter.ndjson");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.lines().skip(1).collect::<Vec<_>>().join("\n")).unwrap();
+    assert!(updated(folder, &to, place).ends_with("files read, the others kept"));
+    fs::remove_file(source.join("Later.ndjson")).unwrap();
+    assert!(updated(folder, &to, place).ends_with("files read, the others kept"));
+}

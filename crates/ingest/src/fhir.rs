@@ -26,6 +26,7 @@ pub(crate) use index::{Entry, Index};
 pub(crate) use part::{PartOf, index_part, map_part};
 use rows::World;
 pub(crate) use sniff::{Hint, hint};
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
 /// Reads FHIR R4 files and hands every event and issue to the account, by file name, then row, then
@@ -37,7 +38,35 @@ pub(crate) fn read(
     account: &mut Account<'_>,
 ) -> Result<(), Error> {
     let index = first_pass(files, options, stop)?;
-    second_pass(files, &index, (options, stop), account)
+    second_pass(
+        &files.iter().collect::<Vec<_>>(),
+        &index,
+        (options, stop),
+        account,
+    )
+}
+
+/// Reads some of the files; all are looked at for what these are resolved through.
+pub(crate) fn read_some(
+    files: &[SourceFile],
+    only: &BTreeSet<String>,
+    (options, stop): (&Options, &AtomicBool),
+    account: &mut Account<'_>,
+) -> Result<(), Error> {
+    let some = files.iter().filter(|file| only.contains(&*file.name));
+    let some: Vec<&SourceFile> = some.collect();
+    if some.is_empty() {
+        return Ok(());
+    }
+    let index = first_pass(files, options, stop)?;
+    second_pass(&some, &index, (options, stop), account)
+}
+
+/// Whether other files are resolved through one of those chosen.
+pub(crate) fn resolves_others(files: &[SourceFile], chosen: impl Fn(&SourceFile) -> bool) -> bool {
+    let indexed = indexed(files.iter().map(sniff::sniff));
+    let mut both = files.iter().zip(indexed);
+    both.any(|(file, is_indexed)| is_indexed && chosen(file))
 }
 
 /// The row of a document: a bundle's entry, a single resource, or a line.
@@ -85,19 +114,18 @@ pub(crate) fn indexed(hints: impl Iterator<Item = Hint>) -> Vec<bool> {
 
 /// Every row into events or an issue.
 fn second_pass(
-    found: &[SourceFile],
+    files: &[&SourceFile],
     index: &Index,
     (options, stop): (&Options, &AtomicBool),
     account: &mut Account<'_>,
 ) -> Result<(), Error> {
-    let files: Vec<&SourceFile> = found.iter().collect();
     let world = World {
         index,
         local: None,
         time_from_encounter: options.time_from_encounter,
     };
     let pipeline = Pipeline {
-        files: &files,
+        files,
         options,
         stop,
     };

@@ -38,6 +38,7 @@ mod standardise;
 mod systems;
 mod table;
 mod trace;
+mod update;
 mod when;
 
 pub use detect::{Format, detect};
@@ -46,6 +47,7 @@ pub use options::{EncounterEdge, Omop, Options, Prefer, Units};
 pub use person::{Link, LinkKind, Person, PersonAddress, PersonIdentifier, PersonName};
 pub use report::{FileReport, Finding, Report, by_kind};
 pub use trace::{SourceRow, source_row};
+pub use update::{Listed, affected, ingest_some, list};
 
 use account::Account;
 use longitude_core::{Event, Issue, Observation, SubjectId};

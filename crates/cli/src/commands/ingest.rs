@@ -1,7 +1,7 @@
 //! `longitude ingest`: records into an identified MEDS data set, with the origin of every event.
 
 use crate::progress::print;
-use crate::steps::ingest::{Account, Sources};
+use crate::steps::ingest::{Account, Sources, update};
 use anyhow::Result;
 use std::path::PathBuf;
 
@@ -15,6 +15,10 @@ pub(crate) struct Arguments {
     /// The folder of the MEDS data set to write; it stands there whole or not at all
     #[arg(long)]
     to: PathBuf,
+    /// Bring the data set at --to up to date: only files that changed are read, with the result
+    /// that reading everything would give
+    #[arg(long)]
+    update: bool,
     /// Print the account as JSON
     #[arg(long)]
     json: bool,
@@ -35,7 +39,13 @@ Examples:
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let sources = Sources::new(arguments.paths.clone(), arguments.threads);
-    let account = sources.ingest(&arguments.to)?;
+    let account = if arguments.update {
+        let (account, updated) = update(&sources, &arguments.to)?;
+        eprintln!("{}", updated.told());
+        account
+    } else {
+        sources.ingest(&arguments.to)?
+    };
     print_account(&account, arguments.json)
 }
 

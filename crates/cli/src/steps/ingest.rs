@@ -4,10 +4,12 @@
 mod account;
 mod sink;
 mod sources;
+mod update;
 
 pub(crate) use account::Account;
 pub(crate) use sink::{IDENTIFIERS, Known};
 pub(crate) use sources::{ACCOUNT, Sources, write_options};
+pub(crate) use update::update;
 
 use crate::failure::{Failure, Kind};
 use crate::machine;

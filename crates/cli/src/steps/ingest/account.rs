@@ -2,7 +2,7 @@
 //! and file by file.
 
 use anyhow::{Result, ensure};
-use longitude_core::{Issue, IssueKind, RowCounts};
+use longitude_core::{Digest, Issue, IssueKind, RowCounts};
 use longitude_ingest::{FileReport, Finding, Report, by_kind};
 use longitude_store::ReadReport;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,12 @@ pub(crate) struct Account {
     pub(crate) warnings_by_kind: BTreeMap<IssueKind, u64>,
     /// The same for each file.
     pub(crate) files: Vec<FileAccount>,
+    /// The version of the program.
+    #[serde(default)]
+    pub(crate) code: String,
+    /// The digest of the reader's options.
+    #[serde(default)]
+    pub(crate) options: Option<Digest>,
     /// The paths that were read.
     pub(crate) sources: Vec<PathBuf>,
     /// The reader's whole report: findings with their details and first places.
@@ -96,6 +102,8 @@ impl Account {
             issues_by_kind: by_kind(&details.issues),
             warnings_by_kind: by_kind(&details.warnings),
             files: details.files.iter().map(FileAccount::from).collect(),
+            code: String::new(),
+            options: None,
             sources: Vec::new(),
             details,
             columns_not_kept: BTreeMap::new(),

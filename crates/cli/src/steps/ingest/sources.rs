@@ -3,7 +3,7 @@
 use super::account::{Account, of_meds};
 use super::sink::{CountOnly, IntoMeds};
 use crate::failure::{Failure, Kind};
-use crate::pipeline::write_atomically;
+use crate::pipeline::{code_version, write_atomically};
 use crate::{interrupt, machine};
 use anyhow::{Context, Result};
 use longitude_core::{Digest, DigestWriter, Observation, SubjectId};
@@ -46,7 +46,7 @@ impl Sources {
     }
 
     /// The paths of MEDS data sets, and those of all other records.
-    fn by_kind(&self) -> Result<(Vec<&Path>, Vec<&Path>)> {
+    pub(super) fn by_kind(&self) -> Result<(Vec<&Path>, Vec<&Path>)> {
         let (mut meds, mut records) = (Vec::new(), Vec::new());
         for path in &self.paths {
             let of_kind = if detect(path)?.contains(&Format::Meds) {
@@ -82,15 +82,24 @@ impl Sources {
     pub(crate) fn ingest(&self, to: &Path) -> Result<Account> {
         if to.exists() && fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
             let message = format!("{} is not empty", to.display());
-            return Err(Failure::new(Kind::Busy, message, "name a new folder with --to").into());
+            let mend = "name a new folder with --to, or bring this one up to date with --update";
+            return Err(Failure::new(Kind::Busy, message, mend).into());
         }
+        self.ingest_into(to, Writer::create(to, write_options("identified"))?)
+    }
+
+    /// The same in the place of what stands at `to`, which stays until the new one is whole.
+    pub(super) fn ingest_anew(&self, to: &Path) -> Result<Account> {
+        self.ingest_into(to, Writer::replace(to, write_options("identified"))?)
+    }
+
+    fn ingest_into(&self, to: &Path, writer: Writer) -> Result<Account> {
         let (meds, records) = self.by_kind()?;
         let parent = to
             .parent()
             .filter(|p| !p.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
         fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
-        let writer = Writer::create(to, write_options("identified"))?;
         let mut sink = IntoMeds::new(writer, to, self.identifiers)?;
         let mut report = self.records(&records, &mut sink)?;
         interrupt::check()?;
@@ -106,9 +115,19 @@ impl Sources {
         }
         whole.add_to(&mut report);
         let summary = sink.finish(to)?;
-        let account = whole.account(report, summary.subjects, &self.paths)?;
+        let mut account = whole.account(report, summary.subjects, &self.paths)?;
+        account.options = Some(self.options_digest()?);
         write_atomically(&to.join(ACCOUNT), &serde_json::to_vec_pretty(&account)?)?;
         Ok(account)
+    }
+
+    /// The digest of what the events depend on besides the files; threads are not of it.
+    pub(super) fn options_digest(&self) -> Result<Digest> {
+        let options = Options {
+            threads: 1,
+            ..self.options.clone()
+        };
+        Ok(Digest::of_json(&options)?)
     }
 
     fn records(&self, paths: &[&Path], sink: &mut dyn longitude_ingest::Sink) -> Result<Report> {
@@ -194,6 +213,7 @@ impl Whole {
         report.subjects = subjects;
         let absolute = |path: &PathBuf| fs::canonicalize(path).unwrap_or_else(|_| path.clone());
         Ok(Account {
+            code: code_version(),
             sources: paths.iter().map(absolute).collect(),
             columns_not_kept: self.columns_not_kept,
             ..Account::new(report, subjects)?
@@ -202,7 +222,7 @@ impl Whole {
 }
 
 /// Size and digest of a file.
-fn digest(path: &Path) -> io::Result<(u64, Digest)> {
+pub(super) fn digest(path: &Path) -> io::Result<(u64, Digest)> {
     let mut writer = DigestWriter::new(io::sink());
     let bytes = io::copy(&mut File::open(path)?, &mut writer)?;
     Ok((bytes, writer.finish().1))
