@@ -19,6 +19,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &["core"]),
     ("tokens", &["core"]),
     ("eval", &["core"]),
+    ("quality", &["core", "units"]),
     ("govern", &["core", "ledger"]),
     ("hospital", &["core"]),
     ("model", &[]),
@@ -28,14 +29,15 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "core", "deid", "store", "tokens", "model", "predict", "eval", "govern", "ledger",
+            "core", "deid", "store", "tokens", "model", "predict", "eval", "quality", "govern",
+            "ledger",
         ],
     ),
     (
         "cli",
         &[
-            "core", "units", "ledger", "ingest", "deid", "store", "tokens", "eval", "govern",
-            "hospital", "model", "baseline", "train", "predict", "server",
+            "core", "units", "quality", "ledger", "ingest", "deid", "store", "tokens", "eval",
+            "govern", "hospital", "model", "baseline", "train", "predict", "server",
         ],
     ),
 ];

@@ -50,6 +50,8 @@ enum Command {
     Inspect(commands::inspect::Arguments),
     /// From an event back to the bytes of the source it was made from
     Trace(commands::trace::Arguments),
+    /// What a data set is worth: counts, units, faults, population, and what changed between loads
+    Quality(commands::quality::Arguments),
     /// Check a MEDS data set against every rule of the standard
     Validate(commands::validate::Arguments),
     /// De-identify a MEDS data set by a policy, and report the risk that is left
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Command::Ingest(arguments) => commands::ingest::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Trace(arguments) => commands::trace::run(&arguments),
+        Command::Quality(arguments) => commands::quality::run(&arguments),
         Command::Validate(arguments) => commands::validate::run(&arguments),
         Command::Deid(arguments) => commands::deid::run(&arguments),
         Command::Reidentify(arguments) => commands::reidentify::run(&arguments),

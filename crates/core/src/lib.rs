@@ -16,6 +16,7 @@ mod id;
 mod issue;
 mod prediction;
 mod receipt;
+mod sketch;
 mod split;
 mod task;
 mod time;
@@ -31,6 +32,7 @@ pub use prediction::{
     ProbabilityError,
 };
 pub use receipt::{Digest, DigestError, DigestWriter, NamedDigest, Receipt};
+pub use sketch::Sketch;
 pub use split::Split;
 pub use task::{CodeMatch, Label, Predicate, Task};
 pub use time::{Days, Instant, Precision, TimeError};

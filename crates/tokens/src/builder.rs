@@ -12,14 +12,13 @@
 use crate::bins::Bins;
 use crate::encode::Next;
 use crate::hierarchy;
-use crate::sketch::Sketch;
 use crate::span::Span;
 use crate::vocabulary::{
     Entry, FitReport, VERSION, Vocabulary, result_text, text_variant, unit_variant,
 };
 use crate::waits::{WaitCounts, Waits};
 use crate::{Error, Result};
-use longitude_core::{Code, Timeline};
+use longitude_core::{Code, Sketch, Timeline};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;

@@ -15,7 +15,6 @@ mod bins;
 mod builder;
 mod encode;
 mod hierarchy;
-mod sketch;
 mod span;
 mod vocabulary;
 mod waits;

@@ -6,7 +6,9 @@ pub(crate) mod contests;
 pub(crate) mod ledger;
 pub(crate) mod page;
 pub(crate) mod patient;
+mod quality;
 pub(crate) mod report;
 pub(crate) mod worklist;
 
+pub use quality::{SmallCells, quality_html};
 pub use report::report_html;

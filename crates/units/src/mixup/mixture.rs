@@ -33,7 +33,7 @@ pub(super) fn part(
     for slip in slips {
         let tests = [
             limits(&logs, sample.values, analyte, slip),
-            steps(sample.steps, slip, options),
+            steps(sample.steps, &logs, slip, options),
             bump(&logs, slip, options),
         ];
         let seen: Vec<Seen> = tests.into_iter().flatten().collect();
@@ -93,7 +93,8 @@ fn limits(logs: &[f64], values: &[f64], analyte: Option<&Analyte>, slip: &Slip) 
 }
 
 /// Jumps by the factor, up and down, that stand out of the jumps a little shorter and longer.
-fn steps(steps: &[f64], slip: &Slip, options: &Options) -> Option<Seen> {
+/// Jumps look the same in both directions: the values must lie on the slip's side.
+fn steps(steps: &[f64], logs: &[f64], slip: &Slip, options: &Options) -> Option<Seen> {
     if steps.len() < options.mixture_values_min {
         return None;
     }
@@ -124,8 +125,16 @@ fn steps(steps: &[f64], slip: &Slip, options: &Options) -> Option<Seen> {
         (1.0 - (1.0 - 2.0 * pairs).sqrt()) / 2.0
     };
     let both = up.min(down) * 5 >= found;
-    (both && share(found) >= SHARE_MIN && chance(found, expected) <= options.chance_max).then(
-        || {
+    let beyond =
+        logs.partition_point(|value| *value < quantile(logs, 0.5) + slip.factor.ln() / 2.0);
+    let beyond = if slip.factor > 1.0 {
+        logs.len() - beyond
+    } else {
+        beyond
+    };
+    let there = beyond as f64 >= share(found) * logs.len() as f64 / 2.0;
+    (both && there && share(found) >= SHARE_MIN && chance(found, expected) <= options.chance_max)
+        .then(|| {
             let inside = |step: &&f64| (step.abs() - jump).abs() <= half;
             let mut lengths: Vec<f64> = steps.iter().filter(inside).map(|s| s.abs()).collect();
             lengths.sort_by(f64::total_cmp);
@@ -134,8 +143,7 @@ fn steps(steps: &[f64], slip: &Slip, options: &Options) -> Option<Seen> {
                 share: share(found),
                 off: (quantile(&lengths, 0.5) - jump).abs(),
             }
-        },
-    )
+        })
 }
 
 /// A second mode at the factor's distance, with a valley between, shaped like the first.

@@ -67,6 +67,8 @@ pub(super) fn whole(
     }
     let middle = quantile(&logs, 0.5);
     let own = spread(&logs);
+    // The standard error of a median: 1.25 standard deviations over the root of the number.
+    let error = 1.2533 * own / (logs.len() as f64).sqrt();
     let usual = analyte.and_then(|analyte| {
         let (low, high) = analyte.usual.filter(|(low, _)| *low > 0.0)?;
         let half = (high / low).ln() / 2.0;
@@ -80,25 +82,27 @@ pub(super) fn whole(
     let mut best: Option<(f64, &Slip, Vec<Sign>)> = None;
     for slip in slips {
         let undone = slip.undo(middle.exp());
-        if undone.is_nan() || undone <= 0.0 {
+        // A factor that values of one group span by themselves is no sign of anything.
+        if undone.is_nan() || undone <= 0.0 || slip.factor.ln().abs() < own {
             continue;
         }
-        let mut evidence: f64 = 0.0;
+        let mut evidence = f64::NEG_INFINITY;
+        let mut refuted = false;
         let mut signs = Vec::new();
         for (centre, spread, sign) in usual.iter().chain(&others) {
+            let spread = spread.hypot(error);
             let (now, then) = ((middle - centre) / spread, (undone.ln() - centre) / spread);
             let gain = (now * now - then * then) / 2.0;
             // What speaks against the slip in one test is not outvoted by the other.
-            if then.abs() > NEAR {
-                signs.clear();
-                evidence = f64::NEG_INFINITY;
-            } else if gain >= options.shift_evidence_min / 2.0 {
+            refuted |= then.abs() > NEAR;
+            if gain >= options.shift_evidence_min / 2.0 {
                 signs.push(*sign);
             }
-            evidence += gain;
+            // The two tests share the median: their evidence does not add up.
+            evidence = evidence.max(gain);
         }
         evidence += IMPOSSIBLE * impossible(values, analyte, slip);
-        let enough = evidence >= options.shift_evidence_min && !signs.is_empty();
+        let enough = evidence >= options.shift_evidence_min && !signs.is_empty() && !refuted;
         if enough && best.as_ref().is_none_or(|(most, ..)| evidence > *most) {
             best = Some((evidence, slip, signs));
         }

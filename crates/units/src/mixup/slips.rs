@@ -43,6 +43,14 @@ const FACTOR_MIN: f64 = 1.5;
 /// Two slips nearer than this (in logarithms) are one: the first unit that has it is named.
 const SAME: f64 = 0.02;
 
+/// A decimal point in the wrong place, where no unit has that factor.
+const DECIMAL: [(&str, f64); 4] = [
+    ("ten times", 10.0),
+    ("a tenth", 0.1),
+    ("a thousand times", 1000.0),
+    ("a thousandth", 0.001),
+];
+
 /// The slips of an analyte, with factors that differ.
 pub fn slips(analyte: &Analyte) -> Vec<Slip> {
     let middle = analyte
@@ -59,6 +67,17 @@ pub fn slips(analyte: &Analyte) -> Vec<Slip> {
         if far && !known {
             found.push(Slip {
                 unit: (*unit).to_owned(),
+                factor,
+                conversion,
+            });
+        }
+    }
+    for (name, factor) in DECIMAL {
+        if !found.iter().any(|s| (s.factor / factor).ln().abs() < SAME) {
+            let mut conversion = Conversion::same(&analyte.unit, name, "");
+            conversion.multiply = factor;
+            found.push(Slip {
+                unit: name.to_owned(),
                 factor,
                 conversion,
             });

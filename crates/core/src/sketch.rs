@@ -8,6 +8,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::fmt;
 
 /// A value with its priority, ordered by priority and then by the value's bits.
 #[derive(Clone, Copy)]
@@ -35,15 +36,16 @@ impl Ord for Kept {
     }
 }
 
-/// The sample.
+/// The sample. `Debug` is redacted: it holds patients' values.
 #[derive(Clone)]
-pub(crate) struct Sketch {
+pub struct Sketch {
     kept: BinaryHeap<Kept>,
     values_max: usize,
 }
 
 impl Sketch {
-    pub(crate) fn new(values_max: usize) -> Self {
+    /// An empty sample that keeps at most `values_max` values.
+    pub fn new(values_max: usize) -> Self {
         Self {
             kept: BinaryHeap::new(),
             values_max,
@@ -51,7 +53,7 @@ impl Sketch {
     }
 
     /// Takes a finite value in, identified by its subject and its place in the timeline.
-    pub(crate) fn push(&mut self, subject: i64, place: u64, value: f64) {
+    pub fn push(&mut self, subject: i64, place: u64, value: f64) {
         let kept = Kept {
             priority: priority(subject, place),
             value,
@@ -65,10 +67,21 @@ impl Sketch {
     }
 
     /// The sample in ascending order.
-    pub(crate) fn sorted(&self) -> Vec<f64> {
+    pub fn sorted(&self) -> Vec<f64> {
         let mut values: Vec<f64> = self.kept.iter().map(|kept| kept.value).collect();
         values.sort_by(f64::total_cmp);
         values
+    }
+}
+
+impl fmt::Debug for Sketch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Sketch({} of at most {})",
+            self.kept.len(),
+            self.values_max
+        )
     }
 }
 
