@@ -163,6 +163,10 @@ impl<'s> Account<'s> {
         }
         let report = &mut self.file(&file.name).report;
         report.export_time = report.export_time.max(batch.export_time);
+        for (element, count) in batch.other_releases {
+            let known = report.other_releases.entry(element.into_owned());
+            *known.or_default() += count;
+        }
         for (conversion, count) in batch.conversions {
             *report.conversions.entry(conversion).or_default() += count;
         }

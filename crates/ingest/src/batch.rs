@@ -83,6 +83,8 @@ pub(crate) struct Batch {
     /// The file as stored, once it has been read to its end.
     pub(crate) stored: Option<(Digest, u64)>,
     pub(crate) export_time: Option<Instant>,
+    /// Rows that speak another release of the format than the one expected, by release and element.
+    pub(crate) other_releases: BTreeMap<Cow<'static, str>, u64>,
     /// Values brought into their analyte's canonical unit, by conversion.
     pub(crate) conversions: BTreeMap<String, u64>,
 }

@@ -6,6 +6,7 @@
 
 mod bundle;
 mod codes;
+mod fields;
 mod index;
 mod json;
 mod map;
@@ -122,7 +123,7 @@ fn second_pass(
     let world = World {
         index,
         local: None,
-        time_from_encounter: options.time_from_encounter,
+        options,
     };
     let pipeline = Pipeline {
         files,

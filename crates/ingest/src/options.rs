@@ -26,6 +26,12 @@ pub struct Options {
     pub utc_offset_minutes: Option<i16>,
     /// When a record without a time of its own is taken to have been known.
     pub time_from_encounter: EncounterEdge,
+    /// Whether FHIR's `meta.lastUpdated` counts as the time at which a record was written down,
+    /// where no element of its own says so. Off where servers touch records for other reasons.
+    pub recorded_from_meta: bool,
+    /// Whether Claims make events. Off where their answers (ExplanationOfBenefit), which always do,
+    /// would tell the same a second time.
+    pub claims: bool,
     /// Whether values are brought into the unit that their analyte is kept in.
     pub units: Units,
     /// How tables of OMOP are read.
@@ -91,6 +97,8 @@ impl Options {
             identifiers_max: 24_000_000,
             utc_offset_minutes: None,
             time_from_encounter: EncounterEdge::End,
+            recorded_from_meta: false,
+            claims: false,
             units: Units::Canonical,
             omop: Omop {
                 prefer: Prefer::Standard,

@@ -22,6 +22,7 @@ use crate::standardise::Standardiser;
 use crate::{Error, Options, Report, Sink};
 use longitude_core::{Digest, Event, Instant, Issue, SubjectId};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -287,6 +288,8 @@ pub struct Told {
     stored: Option<(Digest, u64)>,
     export_time: Option<Instant>,
     #[serde(default)]
+    other_releases: BTreeMap<Cow<'static, str>, u64>,
+    #[serde(default)]
     conversions: BTreeMap<String, u64>,
 }
 
@@ -304,6 +307,7 @@ impl Mapped {
             file_issues: batch.file_issues,
             stored: batch.stored,
             export_time: batch.export_time,
+            other_releases: batch.other_releases,
             conversions: batch.conversions,
         };
         Self {
@@ -409,6 +413,7 @@ impl<'s> PartsAccount<'s> {
             file_issues: told.file_issues,
             stored: told.stored,
             export_time: told.export_time,
+            other_releases: told.other_releases,
             conversions: told.conversions,
             ..Batch::default()
         };

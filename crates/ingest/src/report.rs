@@ -52,6 +52,10 @@ pub struct FileReport {
     pub unresolved_references: u64,
     /// Codings left aside because another of the same concept was preferred.
     pub other_codings: u64,
+    /// Rows that speak another release of the format than the one expected, by release and element
+    /// (`FHIR R5: Encounter.actualPeriod`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub other_releases: BTreeMap<String, u64>,
     /// Values brought into the canonical unit of their analyte, by conversion; those of rows that
     /// were passed over as duplicates among them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -76,6 +80,7 @@ impl FileReport {
             reference_rows: 0,
             unresolved_references: 0,
             other_codings: 0,
+            other_releases: BTreeMap::new(),
             conversions: BTreeMap::new(),
             export_time: None,
         }
@@ -120,6 +125,10 @@ pub struct Report {
     pub other_codings: u64,
     /// Rows mapped without a check for duplicates, once `identifiers_max` was reached.
     pub duplicates_unchecked: u64,
+    /// Rows that speak another release of the format than the one expected, by release and element
+    /// (`FHIR R5: Encounter.actualPeriod`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub other_releases: BTreeMap<String, u64>,
     /// Values brought into the canonical unit of their analyte, by conversion.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub conversions: BTreeMap<String, u64>,
@@ -145,6 +154,9 @@ impl Report {
             whole.unresolved_references += file.unresolved_references;
             whole.other_codings += file.other_codings;
             whole.export_time = whole.export_time.max(file.export_time);
+            for (element, count) in &file.other_releases {
+                *whole.other_releases.entry(element.clone()).or_default() += count;
+            }
             for (conversion, count) in &file.conversions {
                 *whole.conversions.entry(conversion.clone()).or_default() += count;
             }

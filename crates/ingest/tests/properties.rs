@@ -22,7 +22,19 @@ fn read(name: &str, bytes: &[u8], options: &Options) -> (Report, Kept) {
 /// The lines of all golden cases: material to be damaged.
 fn lines() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases/ingest");
-    let names = ["patient", "encounter", "observation", "clinical", "broken"];
+    let names = [
+        "patient",
+        "encounter",
+        "observation",
+        "clinical",
+        "broken",
+        "ruled",
+        "releases",
+        "known",
+        "culture",
+        "given",
+        "forms",
+    ];
     let read = |name| fs::read(folder.join(format!("{name}.ndjson"))).unwrap();
     let files: Vec<Vec<u8>> = names.into_iter().map(read).collect();
     let split = |file: &Vec<u8>| {

@@ -102,10 +102,12 @@ fn mimic_is_accounted_for() {
     assert_eq!(report.by_type["Condition"].rows_mapped, 2_629);
     assert_eq!(report.by_type["MedicationRequest"].rows_with_issue, 0);
     assert_eq!(report.unresolved_references, 0);
-    // What is left are wards, the hospital, and specimens without a time.
-    assert_eq!(issues_of(&report, IssueKind::NotClinical), 32);
+    // What is left are the hospital, specimens without a time, and doses whose method says that
+    // they were not given.
+    assert_eq!(issues_of(&report, IssueKind::NotClinical), 1);
     assert_eq!(issues_of(&report, IssueKind::MissingTime), 28);
-    assert_eq!(report.counts.rows_with_issue, 60);
+    assert_eq!(issues_of(&report, IssueKind::NotDone), 93);
+    assert_eq!(report.counts.rows_with_issue, 122);
     assert!(one.offsets > 100_000, "offsets are kept: {}", one.offsets);
     assert_eq!(one.late, 0);
 }

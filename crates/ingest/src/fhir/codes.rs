@@ -24,6 +24,7 @@ pub(crate) enum Uncoded {
 
 /// The preferred coding of a concept, else its text.
 pub(crate) fn choose<'c>(concept: &'c CodeableConcept<'_>) -> Result<Chosen<'c>, Uncoded> {
+    let concept = concept.inner();
     let coded = |coding: &&Coding<'_>| code_of(coding).is_some();
     let mut best: Option<(usize, &Coding<'_>)> = None;
     let mut count = 0;

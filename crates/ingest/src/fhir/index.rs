@@ -4,13 +4,14 @@
 
 use super::bundle::{Bundle, entry_id};
 use super::codes;
-use super::json::{CodeableConcept, Period, Reference, Text};
+use super::json::{CodeableConcept, OneOrMany, Period, Present, Reference, Text};
 use super::reference::{Target, urn_id};
 use super::time::{self, When};
 use super::types;
 use crate::hash::{Table, hash64};
 use longitude_core::{Code, Instant, Precision};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// A point in time, packed.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -63,7 +64,7 @@ pub(crate) struct Span {
     pub(crate) end: Stamp,
 }
 
-/// What a Medication stands for.
+/// What a Medication stands for; a Device's type and a Location's place stand as a code alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Drug {
     /// A code of its own.
@@ -86,7 +87,9 @@ pub(crate) enum Entry {
     Patient(u64),
     Encounter(u64, Box<Span>),
     Medication(u64, Drug),
-    Request(u64, Stamp),
+    Request(u64, Box<Span>),
+    /// An organism, and the Observations that are its own and its antibiotics'.
+    Organism(Vec<u64>, Code),
 }
 
 /// The index.
@@ -95,7 +98,9 @@ pub(crate) struct Index {
     encounters: Table<Span>,
     medications: Table<u32>,
     drugs: Vec<Drug>,
-    requests: Table<Stamp>,
+    requests: Table<Span>,
+    organisms: Table<u32>,
+    organism_codes: Vec<Code>,
     /// Of a bundle: from the hash of `fullUrl` to type and identifier.
     urls: Table<u32>,
     targets: Vec<(&'static str, String)>,
@@ -109,6 +114,8 @@ impl Index {
             medications: Table::new(),
             drugs: Vec::new(),
             requests: Table::new(),
+            organisms: Table::new(),
+            organism_codes: Vec::new(),
             urls: Table::new(),
             targets: Vec::new(),
         }
@@ -132,9 +139,10 @@ impl Index {
 
     fn add_url(&mut self, url: &str, resource: &str) {
         let kind = types::of_resource(resource);
-        let Some((kind, _)) = kind.and_then(|kind| types::find(&kind)) else {
+        let Some(kind) = kind.and_then(|kind| types::find(&kind)) else {
             return;
         };
+        let kind = kind.name;
         // Only these are ever the target of a reference that is resolved.
         if !is_indexed(kind) {
             return;
@@ -154,7 +162,14 @@ impl Index {
             match entry {
                 Entry::Patient(key) => drop(self.patients.insert(key, ())),
                 Entry::Encounter(key, span) => drop(self.encounters.insert(key, *span)),
-                Entry::Request(key, stamp) => drop(self.requests.insert(key, stamp)),
+                Entry::Request(key, span) => drop(self.requests.insert(key, *span)),
+                Entry::Organism(keys, code) => {
+                    let place = u32::try_from(self.organism_codes.len()).unwrap_or(u32::MAX);
+                    for key in keys {
+                        self.organisms.insert(key, place);
+                    }
+                    self.organism_codes.push(code);
+                }
                 Entry::Medication(key, drug) => {
                     let place = u32::try_from(self.drugs.len()).unwrap_or(u32::MAX);
                     if self.medications.insert(key, place) {
@@ -179,8 +194,17 @@ impl Index {
         self.encounters.get(key)
     }
 
-    pub(crate) fn request(&self, key: u64) -> Option<Stamp> {
+    pub(crate) fn request(&self, key: u64) -> Option<Span> {
         self.requests.get(key)
+    }
+
+    pub(crate) fn has_organisms(&self) -> bool {
+        self.organisms.len() > 0
+    }
+
+    /// The organism that an Observation names, or is a member of the culture of.
+    pub(crate) fn organism(&self, key: u64) -> Option<&Code> {
+        self.organism_codes.get(self.organisms.get(key)? as usize)
     }
 
     pub(crate) fn medication(&self, key: u64) -> Option<&Drug> {
@@ -192,7 +216,7 @@ impl Index {
 pub(crate) fn is_indexed(kind: &str) -> bool {
     matches!(
         kind,
-        "Patient" | "Encounter" | "Medication" | "MedicationRequest"
+        "Patient" | "Encounter" | "Medication" | "MedicationRequest" | "Device" | "Location"
     )
 }
 
@@ -203,11 +227,15 @@ struct IdOnly<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct EncounterSpan<'a> {
     #[serde(borrow)]
     id: Option<Text<'a>>,
     #[serde(borrow)]
     period: Option<Period<'a>>,
+    /// R5's name of it.
+    #[serde(borrow)]
+    actual_period: Option<Period<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -217,6 +245,106 @@ struct RequestTime<'a> {
     id: Option<Text<'a>>,
     #[serde(borrow)]
     authored_on: Option<Text<'a>>,
+    #[serde(borrow)]
+    dispense_request: Option<DispenseRequest<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DispenseRequest<'a> {
+    #[serde(borrow)]
+    validity_period: Option<Period<'a>>,
+}
+
+/// A Device or a Location, as others name it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Thing<'a> {
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<OneOrMany<CodeableConcept<'a>>>,
+    #[serde(borrow)]
+    physical_type: Option<CodeableConcept<'a>>,
+    /// R5's name of it.
+    #[serde(borrow)]
+    form: Option<CodeableConcept<'a>>,
+    /// A Location's is a text, an R5 Device's is a list.
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+}
+
+/// Parts of a building, whose names (`Medical ICU`) tell of care. The name of a larger place is
+/// the name of an institution, which tells where somebody lives.
+const WITHIN_A_BUILDING: &[&str] = &["wi", "lvl", "wa", "co", "ro", "bd", "area"];
+
+impl Thing<'_> {
+    fn code(&self) -> Option<Code> {
+        let kind = self
+            .kind
+            .as_ref()
+            .and_then(OneOrMany::first)
+            .and_then(code_of);
+        let form = self.physical_type.as_ref().or(self.form.as_ref());
+        let named = || {
+            form.filter(|form| form.has_code(WITHIN_A_BUILDING))?;
+            let name: Text<'_> = serde_json::from_str(self.name?.get()).ok()?;
+            Some(Code::new(codes::TEXT, codes::text_code(name.as_str())?))
+        };
+        kind.or_else(named).or_else(|| form.and_then(code_of))
+    }
+}
+
+/// An Observation whose members are of one organism.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Culture<'a> {
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    code: Option<CodeableConcept<'a>>,
+    #[serde(borrow)]
+    value_codeable_concept: Option<CodeableConcept<'a>>,
+    #[serde(default)]
+    value_quantity: Present,
+    #[serde(default)]
+    derived_from: Present,
+    #[serde(borrow, default)]
+    has_member: Vec<Reference<'a>>,
+}
+
+/// What every culture's text holds.
+const MEMBERS: &[u8] = b"\"hasMember\"";
+
+/// Whether a text may be a culture: it has members, and either a coded value (the organism) or
+/// something that it is derived from (then its code is the organism's, as in MIMIC-IV).
+pub(crate) fn may_be_culture(text: &[u8]) -> bool {
+    let has = |name: &[u8]| memchr::memmem::find(text, name).is_some();
+    has(MEMBERS) && (has(b"\"valueCodeableConcept\"") || has(b"\"derivedFrom\""))
+}
+
+impl Culture<'_> {
+    fn organism(&self) -> Option<Code> {
+        let own = self
+            .code
+            .as_ref()
+            .filter(|_| self.derived_from.0 && !self.value_quantity.0);
+        self.value_codeable_concept
+            .as_ref()
+            .or(own)
+            .and_then(code_of)
+    }
+
+    fn keys(&self, own: u64) -> Vec<u64> {
+        let members = self.has_member.iter().filter_map(|member| {
+            match Target::parse(member.reference.as_ref()?.as_str()) {
+                Target::Record { kind, id } => Some(hash64(kind, id)),
+                Target::Urn(urn) => Some(hash64("Observation", urn_id(urn))),
+                Target::Contained(_) | Target::Unresolvable => None,
+            }
+        });
+        [own].into_iter().chain(members).collect()
+    }
 }
 
 /// A Medication, as a record of its own or contained in another.
@@ -296,7 +424,8 @@ fn entry(kind: &str, resource: &str, full_url: Option<&str>) -> Option<Entry> {
         }
         "Encounter" => {
             let encounter: EncounterSpan<'_> = serde_json::from_str(resource).ok()?;
-            let period = encounter.period.as_ref();
+            let period = encounter.period.or(encounter.actual_period);
+            let period = period.as_ref();
             let span = Span {
                 start: period.map_or_else(Stamp::default, |period| stamp(&period.start)),
                 end: period.map_or_else(Stamp::default, |period| stamp(&period.end)),
@@ -309,10 +438,24 @@ fn entry(kind: &str, resource: &str, full_url: Option<&str>) -> Option<Entry> {
         }
         "MedicationRequest" => {
             let request: RequestTime<'_> = serde_json::from_str(resource).ok()?;
-            Some(Entry::Request(
-                id_or(&request.id)?,
-                stamp(&request.authored_on),
-            ))
+            let valid = request
+                .dispense_request
+                .and_then(|request| request.validity_period);
+            let span = Span {
+                start: stamp(&request.authored_on),
+                end: valid.map_or_else(Stamp::default, |valid| stamp(&valid.end)),
+            };
+            Some(Entry::Request(id_or(&request.id)?, Box::new(span)))
+        }
+        "Device" | "Location" => {
+            let thing: Thing<'_> = serde_json::from_str(resource).ok()?;
+            let drug = thing.code().map_or(Drug::Uncoded, Drug::Code);
+            Some(Entry::Medication(id_or(&thing.id)?, drug))
+        }
+        "Observation" if may_be_culture(resource.as_bytes()) => {
+            let culture: Culture<'_> = serde_json::from_str(resource).ok()?;
+            let own = id_or(&culture.id)?;
+            Some(Entry::Organism(culture.keys(own), culture.organism()?))
         }
         _ => None,
     }

@@ -11,9 +11,13 @@ use std::fmt;
 #[derive(Clone, PartialEq)]
 pub(crate) struct Text<'a>(Cow<'a, str>);
 
-impl Text<'_> {
+impl<'a> Text<'a> {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub(crate) fn into_cow(self) -> Cow<'a, str> {
+        self.0
     }
 }
 
@@ -103,6 +107,13 @@ impl<T> OneOrMany<T> {
             Self::Many(many) => many.first(),
         }
     }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, T> {
+        match self {
+            Self::One(one) => std::slice::from_ref(one).iter(),
+            Self::Many(many) => many.iter(),
+        }
+    }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
@@ -172,31 +183,49 @@ pub(crate) struct Coding<'a> {
     pub(crate) display: Option<Text<'a>>,
 }
 
+/// A CodeableConcept, or the concept of R5's CodeableReference.
 #[derive(Derive)]
 pub(crate) struct CodeableConcept<'a> {
     #[serde(borrow, default)]
     pub(crate) coding: Vec<Coding<'a>>,
     #[serde(borrow)]
     pub(crate) text: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(crate) concept: Option<Box<CodeableConcept<'a>>>,
 }
 
-impl CodeableConcept<'_> {
+impl<'a> CodeableConcept<'a> {
+    /// The concept itself, or the one inside a CodeableReference.
+    pub(crate) fn inner(&self) -> &CodeableConcept<'a> {
+        self.concept.as_deref().unwrap_or(self)
+    }
+
     /// Whether any coding has one of these codes, whatever its system.
     pub(crate) fn has_code(&self, codes: &[&str]) -> bool {
         let code = |coding: &Coding<'_>| {
             let code = coding.code.as_ref().map(Text::as_str);
             code.is_some_and(|code| codes.contains(&code))
         };
-        self.coding.iter().any(code)
+        self.inner().coding.iter().any(code)
     }
 }
 
+/// A Reference, or the reference of R5's CodeableReference.
 #[derive(Derive)]
 pub(crate) struct Reference<'a> {
     #[serde(borrow)]
     pub(crate) reference: Option<Text<'a>>,
     #[serde(borrow)]
     pub(crate) display: Option<Text<'a>>,
+}
+
+/// R5's CodeableReference.
+#[derive(Derive)]
+pub(crate) struct CodeableReference<'a> {
+    #[serde(borrow)]
+    pub(crate) concept: Option<CodeableConcept<'a>>,
+    #[serde(borrow)]
+    pub(crate) reference: Option<Reference<'a>>,
 }
 
 #[derive(Derive)]

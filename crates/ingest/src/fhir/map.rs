@@ -1,6 +1,7 @@
 //! The mapped resource types, one file each or one for a family, and how a row finds its own.
 
 mod allergy;
+mod composition;
 mod condition;
 mod document;
 mod drug;
@@ -11,7 +12,10 @@ mod medication;
 mod observation;
 mod patient;
 mod procedure;
+mod questionnaire;
+mod reference;
 mod report;
+pub(crate) mod rule;
 mod specimen;
 mod value;
 
@@ -66,13 +70,17 @@ pub(crate) fn dispatch(
 ) -> Result<(), Note> {
     match kind {
         Kind::AllergyIntolerance => mapper.record::<allergy::AllergyIntolerance<'_>>(text, url),
+        Kind::Composition => mapper.record::<composition::Composition<'_>>(text, url),
         Kind::Condition => mapper.record::<condition::Condition<'_>>(text, url),
         Kind::DiagnosticReport => mapper.record::<report::DiagnosticReport<'_>>(text, url),
         Kind::DocumentReference => mapper.record::<document::DocumentReference<'_>>(text, url),
         Kind::Encounter => mapper.record::<encounter::Encounter<'_>>(text, url),
         Kind::ImagingStudy => mapper.record::<imaging::ImagingStudy<'_>>(text, url),
         Kind::Immunization => mapper.record::<immunization::Immunization<'_>>(text, url),
-        Kind::Medication => mapper.record::<medication::Medication<'_>>(text, url),
+        Kind::Device | Kind::Location | Kind::Medication => {
+            mapper.record::<reference::Known<'_>>(text, url)
+        }
+        Kind::Linkage => mapper.record::<reference::Linkage<'_>>(text, url),
         Kind::MedicationAdministration => {
             mapper.record::<medication::MedicationAdministration<'_>>(text, url)
         }
@@ -83,7 +91,11 @@ pub(crate) fn dispatch(
         }
         Kind::Observation => mapper.record::<observation::Observation<'_>>(text, url),
         Kind::Patient => mapper.record::<patient::Patient<'_>>(text, url),
+        Kind::Person => mapper.record::<reference::Person<'_>>(text, url),
         Kind::Procedure => mapper.record::<procedure::Procedure<'_>>(text, url),
+        Kind::QuestionnaireResponse => {
+            mapper.record::<questionnaire::QuestionnaireResponse<'_>>(text, url)
+        }
         Kind::ServiceRequest => mapper.record::<procedure::ServiceRequest<'_>>(text, url),
         Kind::Specimen => mapper.record::<specimen::Specimen<'_>>(text, url),
     }

@@ -71,7 +71,7 @@ pub(crate) fn map_part(
     let world = World {
         index,
         local: None,
-        time_from_encounter: options.time_from_encounter,
+        options,
     };
     let mut result = Ok(());
     part.pieces(options, &mut |payload| {

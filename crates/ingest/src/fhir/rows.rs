@@ -2,6 +2,7 @@
 //! to one piece of one file and its output, a [`Batch`], depends on nothing but that piece, the
 //! index and the options.
 
+mod known;
 mod resolve;
 
 use super::codes::{self, Uncoded};
@@ -10,15 +11,18 @@ use super::json::{CodeableConcept, Head, Text};
 use super::map::{self, Record};
 use super::people;
 use super::time::{self, When};
-use super::types::{self, Treatment};
+use super::types::{self, Release, Treatment};
 use crate::batch::{Batch, Note, Outcome};
 use crate::hash::hash64;
 use crate::names::Names;
-use crate::options::EncounterEdge;
+use crate::options::Options;
 use crate::person::{Link, LinkKind, Told};
 use longitude_core::{Code, EncounterId, Event, IssueKind, Origin, SubjectId};
 use std::borrow::Cow;
 use std::sync::Arc;
+
+/// The element that names the subject in most types.
+const SUBJECT: &str = "subject";
 
 /// The row of a type that cannot be told.
 pub(crate) const UNKNOWN: &str = "unknown";
@@ -29,7 +33,7 @@ pub(crate) struct World<'w> {
     pub(crate) index: &'w Index,
     /// Of the bundle that the rows stand in.
     pub(crate) local: Option<&'w Index>,
-    pub(crate) time_from_encounter: EncounterEdge,
+    pub(crate) options: &'w Options,
 }
 
 /// Maps the rows of one piece of a file.
@@ -57,6 +61,10 @@ struct Here {
     subject: SubjectId,
     encounter: Option<EncounterId>,
     span: Span,
+    /// The element that names the subject.
+    owner: &'static str,
+    /// When the record was written down.
+    recorded: Option<When>,
     /// The reference through which the record got its time, where it has none of its own.
     dated_by: Option<Cow<'static, str>>,
     other_codings: u64,
@@ -84,6 +92,8 @@ impl<'w> Mapper<'w> {
                 subject: SubjectId(0),
                 encounter: None,
                 span: Span::default(),
+                owner: SUBJECT,
+                recorded: None,
                 dated_by: None,
                 other_codings: 0,
                 identifiers: 0,
@@ -142,6 +152,8 @@ impl<'w> Mapper<'w> {
         here.key = 0;
         here.encounter = None;
         here.span = Span::default();
+        here.owner = SUBJECT;
+        here.recorded = None;
         here.dated_by = None;
         here.other_codings = 0;
         here.identifiers = self.batch.identifiers.len();
@@ -162,14 +174,23 @@ impl<'w> Mapper<'w> {
 
     fn map(&mut self, text: &str, full_url: Option<&str>) -> Result<(), Note> {
         let found = types::of_resource(text).and_then(|name| types::find(&name));
-        let Some((kind, treatment)) = found else {
+        let Some(found) = found else {
             return Err(self.untyped(text));
         };
+        let kind = found.name;
         self.here.kind = kind;
         self.here.rule = self.names.get(&rule_of(kind));
+        if found.since != Release::R4 {
+            self.speaks(found.since, "");
+        }
         people::collect(text, kind, full_url, self);
-        let unmapped = match treatment {
+        self.meta(text);
+        let unmapped = match found.treatment {
             Treatment::Mapped(mapped) => return map::dispatch(self, mapped, text, full_url),
+            Treatment::Ruled(rule) if kind != "Claim" || self.world.options.claims => {
+                return map::rule::map(self, rule, text, full_url);
+            }
+            Treatment::Ruled(_) => IssueKind::Filtered,
             Treatment::NotSupported => IssueKind::NotSupported,
             Treatment::NotClinical => IssueKind::NotClinical,
         };
@@ -195,6 +216,12 @@ impl<'w> Mapper<'w> {
             return Err(self.untyped(text));
         }
         let id = record.id().or_else(|| super::bundle::entry_id(full_url));
+        self.begin(id);
+        record.map(self, id)
+    }
+
+    /// Keeps the record's identifier.
+    pub(crate) fn begin(&mut self, id: Option<&str>) {
         let kind = self.here.kind;
         if let Some(id) = id {
             self.here.key = hash64(kind, id).max(1);
@@ -202,15 +229,14 @@ impl<'w> Mapper<'w> {
         } else {
             self.here.record = kind.into();
         }
-        record.map(self, id)
     }
 
-    fn parse<'a, T: serde::Deserialize<'a>>(&self, text: &'a str) -> Result<T, Note> {
+    pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(&self, text: &'a str) -> Result<T, Note> {
         serde_json::from_str(text).map_err(|error| json_note(&error, self.here.kind))
     }
 
     /// What a line without a known type is.
-    fn untyped(&mut self, text: &str) -> Note {
+    pub(crate) fn untyped(&mut self, text: &str) -> Note {
         self.here.kind = UNKNOWN;
         let head = match serde_json::from_str::<Head<'_>>(text) {
             Ok(head) => head,
@@ -228,7 +254,7 @@ impl<'w> Mapper<'w> {
             Note::new(
                 IssueKind::UnknownResourceType,
                 "resourceType",
-                "not a type of FHIR R4",
+                "not a type of FHIR R4, R4B or R5",
             )
         } else if head.event_id.is_some() {
             Note::new(IssueKind::NotClinical, "", "bulk export log")
@@ -250,6 +276,10 @@ impl<'w> Mapper<'w> {
 impl Mapper<'_> {
     pub(crate) fn set_subject(&mut self, id: &str) {
         self.here.subject = SubjectId::from_source("Patient", id);
+    }
+
+    pub(crate) fn set_subject_id(&mut self, subject: SubjectId) {
+        self.here.subject = subject;
     }
 
     pub(crate) fn set_encounter(&mut self, encounter: Option<EncounterId>) {
@@ -353,6 +383,7 @@ impl Mapper<'_> {
         self.here.dated_by = dated_by;
         let mut event = Event::new(code, when.map(|when| when.instant), origin);
         if let Some(when) = when {
+            event.recorded_time = self.recorded_after(when);
             event.precision = when.precision;
             event.utc_offset_minutes = when.offset_minutes;
         }
@@ -366,7 +397,7 @@ impl Mapper<'_> {
 /// The name and version of the rule that maps a type. The version grows with every change of what
 /// the events of a type are.
 fn rule_of(kind: &str) -> String {
-    ["fhir/", kind, "@1"].concat()
+    ["fhir/", kind, "@2"].concat()
 }
 
 /// A line beyond `line_bytes_max`.

@@ -2,7 +2,7 @@
 //! the files that it needs.
 
 use super::bundle::Bundle;
-use super::index::is_indexed;
+use super::index::{is_indexed, may_be_culture};
 use super::types;
 use crate::files::{Shape, SourceFile};
 use crate::read::Reader;
@@ -89,6 +89,7 @@ fn lines(start: &[u8], is_whole: bool) -> Hint {
                 let is_timed = has("\"whenHandedOver\"") || has("\"whenPrepared\"");
                 hint.dispenses_without_time |= !is_timed;
             }
+            "Observation" => hint.indexed |= may_be_culture(line),
             kind => hint.indexed |= is_indexed(kind),
         }
     }

@@ -1,30 +1,63 @@
-//! The resource types of FHIR R4 and what becomes of each, in one list, and a quick way to tell the
-//! type of a line before it is parsed.
+//! The resource types of FHIR and what becomes of each, and a quick way to tell the type of a line
+//! before it is parsed. `list` is the table.
+
+mod list;
 
 use super::json::Head;
+use super::map::rule::Rule;
+use list::TYPES;
 use std::borrow::Cow;
+
+/// A resource type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Type {
+    pub(crate) name: &'static str,
+    /// The release of FHIR that has it first.
+    pub(crate) since: Release,
+    pub(crate) treatment: Treatment,
+    /// What it gives, for people; empty for a type that carries no event.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the documentation is made of it")
+    )]
+    pub(crate) gives: &'static str,
+}
+
+/// A release of FHIR. R4 is what is expected; of the others, what has the same shape is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Release {
+    R4,
+    R4B,
+    R5,
+}
 
 /// What becomes of a resource type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Treatment {
-    /// It is mapped to events.
+    /// It is mapped by a program.
     Mapped(Kind),
+    /// It is mapped by a rule.
+    Ruled(&'static Rule),
     /// It tells something clinical and is not mapped.
     NotSupported,
-    /// It tells nothing of a course of care: administration, finance, definitions, provenance.
+    /// It tells nothing of a course of care: administration, definitions, provenance.
     NotClinical,
 }
 
-/// The mapped types.
+/// The types that are mapped by a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     AllergyIntolerance,
+    Composition,
     Condition,
+    Device,
     DiagnosticReport,
     DocumentReference,
     Encounter,
     ImagingStudy,
     Immunization,
+    Linkage,
+    Location,
     Medication,
     MedicationAdministration,
     MedicationDispense,
@@ -32,173 +65,17 @@ pub(crate) enum Kind {
     MedicationStatement,
     Observation,
     Patient,
+    Person,
     Procedure,
+    QuestionnaireResponse,
     ServiceRequest,
     Specimen,
 }
 
-use Treatment::{Mapped, NotClinical, NotSupported};
-
-/// Every resource type of FHIR R4 (4.0.1), sorted by name.
-/// Source: the specification's resource index, <https://hl7.org/fhir/R4/resourcelist.html>.
-pub(crate) const TYPES: &[(&str, Treatment)] = &[
-    ("Account", NotClinical),
-    ("ActivityDefinition", NotClinical),
-    ("AdverseEvent", NotSupported),
-    ("AllergyIntolerance", Mapped(Kind::AllergyIntolerance)),
-    ("Appointment", NotClinical),
-    ("AppointmentResponse", NotClinical),
-    ("AuditEvent", NotClinical),
-    ("Basic", NotSupported),
-    ("Binary", NotSupported),
-    ("BiologicallyDerivedProduct", NotSupported),
-    ("BodyStructure", NotSupported),
-    ("Bundle", NotSupported),
-    ("CapabilityStatement", NotClinical),
-    ("CarePlan", NotSupported),
-    ("CareTeam", NotClinical),
-    ("CatalogEntry", NotClinical),
-    ("ChargeItem", NotClinical),
-    ("ChargeItemDefinition", NotClinical),
-    ("Claim", NotClinical),
-    ("ClaimResponse", NotClinical),
-    ("ClinicalImpression", NotSupported),
-    ("CodeSystem", NotClinical),
-    ("Communication", NotSupported),
-    ("CommunicationRequest", NotSupported),
-    ("CompartmentDefinition", NotClinical),
-    ("Composition", NotSupported),
-    ("ConceptMap", NotClinical),
-    ("Condition", Mapped(Kind::Condition)),
-    ("Consent", NotClinical),
-    ("Contract", NotClinical),
-    ("Coverage", NotClinical),
-    ("CoverageEligibilityRequest", NotClinical),
-    ("CoverageEligibilityResponse", NotClinical),
-    ("DetectedIssue", NotSupported),
-    ("Device", NotSupported),
-    ("DeviceDefinition", NotClinical),
-    ("DeviceMetric", NotClinical),
-    ("DeviceRequest", NotSupported),
-    ("DeviceUseStatement", NotSupported),
-    ("DiagnosticReport", Mapped(Kind::DiagnosticReport)),
-    ("DocumentManifest", NotClinical),
-    ("DocumentReference", Mapped(Kind::DocumentReference)),
-    ("EffectEvidenceSynthesis", NotClinical),
-    ("Encounter", Mapped(Kind::Encounter)),
-    ("Endpoint", NotClinical),
-    ("EnrollmentRequest", NotClinical),
-    ("EnrollmentResponse", NotClinical),
-    ("EpisodeOfCare", NotSupported),
-    ("EventDefinition", NotClinical),
-    ("Evidence", NotClinical),
-    ("EvidenceVariable", NotClinical),
-    ("ExampleScenario", NotClinical),
-    ("ExplanationOfBenefit", NotClinical),
-    ("FamilyMemberHistory", NotSupported),
-    ("Flag", NotSupported),
-    ("Goal", NotSupported),
-    ("GraphDefinition", NotClinical),
-    ("Group", NotClinical),
-    ("GuidanceResponse", NotSupported),
-    ("HealthcareService", NotClinical),
-    ("ImagingStudy", Mapped(Kind::ImagingStudy)),
-    ("Immunization", Mapped(Kind::Immunization)),
-    ("ImmunizationEvaluation", NotSupported),
-    ("ImmunizationRecommendation", NotSupported),
-    ("ImplementationGuide", NotClinical),
-    ("InsurancePlan", NotClinical),
-    ("Invoice", NotClinical),
-    ("Library", NotClinical),
-    ("Linkage", NotClinical),
-    ("List", NotSupported),
-    ("Location", NotClinical),
-    ("Measure", NotClinical),
-    ("MeasureReport", NotClinical),
-    ("Media", NotSupported),
-    ("Medication", Mapped(Kind::Medication)),
-    (
-        "MedicationAdministration",
-        Mapped(Kind::MedicationAdministration),
-    ),
-    ("MedicationDispense", Mapped(Kind::MedicationDispense)),
-    ("MedicationKnowledge", NotClinical),
-    ("MedicationRequest", Mapped(Kind::MedicationRequest)),
-    ("MedicationStatement", Mapped(Kind::MedicationStatement)),
-    ("MedicinalProduct", NotClinical),
-    ("MedicinalProductAuthorization", NotClinical),
-    ("MedicinalProductContraindication", NotClinical),
-    ("MedicinalProductIndication", NotClinical),
-    ("MedicinalProductIngredient", NotClinical),
-    ("MedicinalProductInteraction", NotClinical),
-    ("MedicinalProductManufactured", NotClinical),
-    ("MedicinalProductPackaged", NotClinical),
-    ("MedicinalProductPharmaceutical", NotClinical),
-    ("MedicinalProductUndesirableEffect", NotClinical),
-    ("MessageDefinition", NotClinical),
-    ("MessageHeader", NotClinical),
-    ("MolecularSequence", NotSupported),
-    ("NamingSystem", NotClinical),
-    ("NutritionOrder", NotSupported),
-    ("Observation", Mapped(Kind::Observation)),
-    ("ObservationDefinition", NotClinical),
-    ("OperationDefinition", NotClinical),
-    ("OperationOutcome", NotClinical),
-    ("Organization", NotClinical),
-    ("OrganizationAffiliation", NotClinical),
-    ("Parameters", NotClinical),
-    ("Patient", Mapped(Kind::Patient)),
-    ("PaymentNotice", NotClinical),
-    ("PaymentReconciliation", NotClinical),
-    ("Person", NotClinical),
-    ("PlanDefinition", NotClinical),
-    ("Practitioner", NotClinical),
-    ("PractitionerRole", NotClinical),
-    ("Procedure", Mapped(Kind::Procedure)),
-    ("Provenance", NotClinical),
-    ("Questionnaire", NotClinical),
-    ("QuestionnaireResponse", NotSupported),
-    ("RelatedPerson", NotClinical),
-    ("RequestGroup", NotSupported),
-    ("ResearchDefinition", NotClinical),
-    ("ResearchElementDefinition", NotClinical),
-    ("ResearchStudy", NotClinical),
-    ("ResearchSubject", NotClinical),
-    ("RiskAssessment", NotSupported),
-    ("RiskEvidenceSynthesis", NotClinical),
-    ("Schedule", NotClinical),
-    ("SearchParameter", NotClinical),
-    ("ServiceRequest", Mapped(Kind::ServiceRequest)),
-    ("Slot", NotClinical),
-    ("Specimen", Mapped(Kind::Specimen)),
-    ("SpecimenDefinition", NotClinical),
-    ("StructureDefinition", NotClinical),
-    ("StructureMap", NotClinical),
-    ("Subscription", NotClinical),
-    ("Substance", NotClinical),
-    ("SubstanceNucleicAcid", NotClinical),
-    ("SubstancePolymer", NotClinical),
-    ("SubstanceProtein", NotClinical),
-    ("SubstanceReferenceInformation", NotClinical),
-    ("SubstanceSourceMaterial", NotClinical),
-    ("SubstanceSpecification", NotClinical),
-    ("SupplyDelivery", NotSupported),
-    ("SupplyRequest", NotSupported),
-    ("Task", NotClinical),
-    ("TerminologyCapabilities", NotClinical),
-    ("TestReport", NotClinical),
-    ("TestScript", NotClinical),
-    ("ValueSet", NotClinical),
-    ("VerificationResult", NotClinical),
-    ("VisionPrescription", NotSupported),
-];
-
-/// The type of a name, with the name as the list holds it.
-pub(crate) fn find(name: &str) -> Option<(&'static str, Treatment)> {
-    let at = TYPES
-        .binary_search_by(|(known, _)| (*known).cmp(name))
-        .ok()?;
-    Some(TYPES[at])
+/// The type of a name.
+pub(crate) fn find(name: &str) -> Option<&'static Type> {
+    let at = TYPES.binary_search_by(|known| known.name.cmp(name)).ok()?;
+    TYPES.get(at)
 }
 
 const KEY: &[u8] = b"\"resourceType\"";
@@ -243,10 +120,96 @@ mod tests {
 
     #[test]
     fn the_list_is_sorted_and_whole() {
-        assert!(TYPES.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(TYPES.is_sorted_by(|a, b| a.name < b.name));
         // FHIR R4 4.0.1 has 148 resource types, of which 146 are concrete names in instances
         // (DomainResource and Resource are abstract and not counted).
-        assert_eq!(TYPES.len(), 146);
+        let of = |release| TYPES.iter().filter(|one| one.since == release).count();
+        assert_eq!(of(Release::R4), 146);
+        assert!(of(Release::R4B) > 0 && of(Release::R5) > 0);
+        let is_told =
+            |one: &Type| one.gives.is_empty() == (one.treatment == Treatment::NotClinical);
+        assert!(TYPES.iter().all(is_told));
+    }
+
+    /// Paths are written in full, and a wrong name would never be found.
+    #[test]
+    fn the_paths_of_a_rule_are_of_its_type() {
+        for one in TYPES {
+            let Treatment::Ruled(rule) = one.treatment else {
+                continue;
+            };
+            let mut paths: Vec<&str> = Vec::new();
+            for list in [
+                rule.subject,
+                rule.encounter,
+                rule.times,
+                rule.ends,
+                rule.recorded,
+            ] {
+                paths.extend(list);
+            }
+            paths.extend(rule.refused.iter().map(|(path, _)| *path));
+            assert!(!rule.subject.is_empty() && !rule.times.is_empty() && !rule.parts.is_empty());
+            for part in rule.parts {
+                for list in [part.codes, part.suffix_from, part.times, part.values] {
+                    paths.extend(list);
+                }
+                paths.extend(part.refused.iter().map(|(path, _)| *path));
+                paths.extend([part.at, part.text].iter().filter(|path| !path.is_empty()));
+                assert!(
+                    part.codes.is_empty() <= !part.otherwise.is_empty(),
+                    "{}",
+                    one.name
+                );
+                let is_inside = |path: &&str| path.starts_with(part.at);
+                assert!(part.codes.iter().all(is_inside), "{}", one.name);
+            }
+            let own = [one.name, "."].concat();
+            let strange = paths.iter().find(|path| !path.starts_with(&own));
+            assert_eq!(strange, None, "{}", one.name);
+        }
+    }
+
+    /// The table of the documentation is this list.
+    #[test]
+    fn the_documentation_has_the_list() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/fhir.md");
+        let table = rendered();
+        let (start, end) = ("<!-- types -->\n", "<!-- end -->");
+        let text = std::fs::read_to_string(page).unwrap();
+        let (before, rest) = text.split_once(start).unwrap();
+        let (now, after) = rest.split_once(end).unwrap();
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(page, [before, start, &table, end, after].concat()).unwrap();
+        } else {
+            assert!(
+                now == table,
+                "docs/fhir.md is old: run with UPDATE_EXPECT=1"
+            );
+        }
+    }
+
+    fn rendered() -> String {
+        let mut table = "| resource | since | gives |\n|---|---|---|\n".to_owned();
+        for one in TYPES
+            .iter()
+            .filter(|one| one.treatment != Treatment::NotClinical)
+        {
+            let is_left = one.treatment == Treatment::NotSupported;
+            let gives = [if is_left { "not mapped: " } else { "" }, one.gives].concat();
+            table += &format!("| {} | {:?} | {gives} |\n", one.name, one.since);
+        }
+        let left: Vec<_> = TYPES
+            .iter()
+            .filter(|one| one.treatment == Treatment::NotClinical)
+            .collect();
+        let names: Vec<_> = left.iter().map(|one| one.name).collect();
+        table
+            + &format!(
+                "\nNo event ({} types): {}.\n",
+                names.len(),
+                names.join(", ")
+            )
     }
 
     #[test]

@@ -67,6 +67,9 @@ pub(crate) fn render(report: &Report, kept: &Kept) -> String {
         if let Some(end) = event.end_time {
             write!(out, " until {end}").unwrap();
         }
+        if let Some(recorded) = event.recorded_time {
+            write!(out, " known {recorded}").unwrap();
+        }
         write!(out, " [{}]", event.code).unwrap();
         if let Some(number) = event.numeric_value {
             write!(out, " = {number}").unwrap();
@@ -77,6 +80,7 @@ pub(crate) fn render(report: &Report, kept: &Kept) -> String {
         if let Some(text) = &event.text_value {
             write!(out, " {text:?}").unwrap();
         }
+        out.push_str(&written(event));
         if let Some(encounter) = event.encounter {
             let count = encounters.len() + 1;
             write!(out, " e{}", *encounters.entry(encounter).or_insert(count)).unwrap();
@@ -97,6 +101,30 @@ pub(crate) fn render(report: &Report, kept: &Kept) -> String {
     }
     out.push_str(&totals(report));
     out
+}
+
+/// What the source wrote otherwise than the event says.
+fn written(event: &Event) -> String {
+    let Some(written) = &event.as_written else {
+        return String::new();
+    };
+    let mut parts = Vec::new();
+    if let Some(comparator) = written.comparator {
+        parts.push(comparator.sign().to_owned());
+    }
+    if let Some(number) = written.numeric_value {
+        parts.push(format!("was {number}"));
+    }
+    if let Some(unit) = &written.unit {
+        parts.push(format!("in {unit}"));
+    }
+    if written.range_low.is_some() || written.range_high.is_some() {
+        let end = |end: Option<f64>| end.map_or("?".to_owned(), |end| end.to_string());
+        let (low, high) = (end(written.range_low), end(written.range_high));
+        parts.push(format!("{low}..{high}"));
+    }
+    parts.extend(written.flag.iter().map(|flag| format!("flag {flag}")));
+    format!(" ({})", parts.join(", "))
 }
 
 #[allow(dead_code, reason = "each test file uses its own part")]
@@ -121,6 +149,9 @@ fn totals(report: &Report) -> String {
     write!(out, "; reference rows {}", report.reference_rows).unwrap();
     write!(out, "; unresolved {}", report.unresolved_references).unwrap();
     write!(out, "; other codings {}", report.other_codings).unwrap();
+    for (element, count) in &report.other_releases {
+        write!(out, "; {count} {element}").unwrap();
+    }
     let export = report.export_time.map(|time| time.to_string());
     writeln!(
         out,

@@ -28,6 +28,14 @@ pub(crate) struct AllergyIntolerance<'a> {
     recorded_date: Option<Text<'a>>,
     #[serde(borrow)]
     last_occurrence: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    reaction: Vec<Reaction<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Reaction<'a> {
+    #[serde(borrow, default)]
+    manifestation: Vec<CodeableConcept<'a>>,
 }
 
 record!(AllergyIntolerance, map);
@@ -44,9 +52,14 @@ fn map(
             "AllergyIntolerance.verificationStatus",
         ));
     }
+    mapper.owned_by("patient");
     mapper.subject(allergy.patient.as_ref())?;
     mapper.encounter(allergy.encounter.as_ref());
     let code = mapper.coded(allergy.code.as_ref(), "AllergyIntolerance.code")?;
+    mapper.recorded(&[(
+        "AllergyIntolerance.recordedDate",
+        allergy.recorded_date.as_ref(),
+    )]);
     let when = mapper.place(&[
         (
             "AllergyIntolerance.onsetDateTime",
@@ -63,5 +76,19 @@ fn map(
     ])?;
     let code = mapper.within("ALLERGY", &code);
     mapper.event(code, Some(when), "AllergyIntolerance.code");
+    let shown = allergy
+        .reaction
+        .iter()
+        .flat_map(|reaction| &reaction.manifestation);
+    for concept in shown {
+        let element = "AllergyIntolerance.reaction.manifestation";
+        match mapper.coded(Some(concept), element) {
+            Ok(code) => {
+                let code = mapper.within("ALLERGY_REACTION", &code);
+                mapper.event(code, Some(when), element);
+            }
+            Err(note) => mapper.warn(note),
+        }
+    }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Condition: a diagnosis or problem, from its onset or recording to its abatement.
+//! Condition: a diagnosis or problem, from its onset or recording to its abatement. It is known
+//! when it was recorded, which may be long after its onset.
 
 use super::record;
 use crate::batch::Note;
@@ -32,6 +33,10 @@ pub(crate) struct Condition<'a> {
     abatement_date_time: Option<Text<'a>>,
     #[serde(borrow)]
     abatement_period: Option<Period<'a>>,
+    #[serde(default)]
+    onset_age: Present,
+    #[serde(default)]
+    modifier_extension: Present,
 }
 
 record!(Condition, map);
@@ -44,6 +49,15 @@ fn map(condition: &Condition<'_>, mapper: &mut Mapper<'_>, _id: Option<&str>) ->
     mapper.subject(condition.subject.as_ref())?;
     mapper.encounter(condition.encounter.as_ref());
     let code = mapper.coded(condition.code.as_ref(), "Condition.code")?;
+    if condition.modifier_extension.0 {
+        mapper.modified();
+    }
+    mapper.recorded(&[("Condition.recordedDate", condition.recorded_date.as_ref())]);
+    mapper.recorded_with_encounter();
+    if condition.onset_age.0 {
+        // An age needs the birth, which stands in another record.
+        mapper.warn(Note::at(IssueKind::NotSupported, "Condition.onsetAge"));
+    }
     let onset = condition.onset_period.as_ref();
     let when = mapper.place(&[
         (

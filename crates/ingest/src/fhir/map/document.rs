@@ -6,6 +6,7 @@ use crate::batch::Note;
 use crate::fhir::json::{Attachment, CodeableConcept, OneOrMany, Period, Present, Reference, Text};
 use crate::fhir::rows::Mapper;
 use crate::fhir::time::When;
+use crate::fhir::types::Release;
 use base64::Engine as _;
 use longitude_core::{Code, IssueKind};
 use serde::Deserialize;
@@ -28,7 +29,10 @@ pub(crate) struct DocumentReference<'a> {
     #[serde(borrow, default)]
     content: Vec<Content<'a>>,
     #[serde(borrow)]
-    context: Option<Context<'a>>,
+    context: Option<OneOrMany<Context<'a>>>,
+    /// R5's place of it.
+    #[serde(borrow)]
+    period: Option<Period<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -37,12 +41,15 @@ struct Content<'a> {
     attachment: Option<Attachment<'a>>,
 }
 
+/// R4's context, or one of R5's references to it.
 #[derive(Deserialize)]
 struct Context<'a> {
     #[serde(borrow)]
     encounter: Option<OneOrMany<Reference<'a>>>,
     #[serde(borrow)]
     period: Option<Period<'a>>,
+    #[serde(borrow)]
+    reference: Option<Text<'a>>,
 }
 
 record!(DocumentReference, map);
@@ -59,10 +66,15 @@ fn map(
         "DocumentReference.status",
     )?;
     mapper.subject(document.subject.as_ref())?;
-    let context = document.context.as_ref();
+    let context = document.context.as_ref().and_then(OneOrMany::first);
     let encounter = context.and_then(|context| context.encounter.as_ref());
     mapper.encounter(encounter.and_then(OneOrMany::first));
+    if let Some(newer) = document.context.as_ref().and_then(newer_encounter) {
+        mapper.speaks(Release::R5, "context");
+        mapper.encounter(Some(&newer));
+    }
     let period = context.and_then(|context| context.period.as_ref());
+    let period = period.or(document.period.as_ref());
     let when = mapper.place(&[
         ("DocumentReference.date", document.date.as_ref()),
         (
@@ -88,6 +100,19 @@ fn map(
         return Ok(());
     }
     Err(fault.unwrap_or_else(|| Note::at(IssueKind::NotSupported, "DocumentReference.content")))
+}
+
+/// The first Encounter among R5's contexts.
+fn newer_encounter<'a>(context: &OneOrMany<Context<'a>>) -> Option<Reference<'a>> {
+    let references = context
+        .iter()
+        .filter_map(|context| context.reference.clone());
+    let is_encounter = |text: &Text<'_>| text.as_str().contains("Encounter/");
+    let reference = references.into_iter().find(is_encounter)?;
+    Some(Reference {
+        reference: Some(reference),
+        display: None,
+    })
 }
 
 /// Adds the event of one attachment that holds a text.

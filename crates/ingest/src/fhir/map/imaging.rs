@@ -26,8 +26,11 @@ pub(crate) struct ImagingStudy<'a> {
     started: Option<Text<'a>>,
     #[serde(borrow, default)]
     procedure_code: Vec<CodeableConcept<'a>>,
+    /// R5's name of it.
     #[serde(borrow, default)]
-    modality: Vec<Coding<'a>>,
+    procedure: Vec<CodeableConcept<'a>>,
+    #[serde(borrow, default)]
+    modality: Vec<Modality<'a>>,
     #[serde(borrow, default)]
     series: Vec<Series<'a>>,
 }
@@ -35,7 +38,16 @@ pub(crate) struct ImagingStudy<'a> {
 #[derive(Deserialize)]
 struct Series<'a> {
     #[serde(borrow)]
-    modality: Option<Coding<'a>>,
+    modality: Option<Modality<'a>>,
+}
+
+/// R4's Coding or R5's CodeableConcept.
+#[derive(Deserialize)]
+struct Modality<'a> {
+    #[serde(borrow, flatten)]
+    bare: Coding<'a>,
+    #[serde(borrow, default)]
+    coding: Vec<Coding<'a>>,
 }
 
 record!(ImagingStudy, map);
@@ -49,7 +61,11 @@ fn map(study: &ImagingStudy<'_>, mapper: &mut Mapper<'_>, _id: Option<&str>) -> 
     mapper.subject(study.subject.as_ref())?;
     mapper.encounter(study.encounter.as_ref());
     let when = mapper.place(&[("ImagingStudy.started", study.started.as_ref())])?;
-    let procedure = study.procedure_code.first();
+    let procedure = study.procedure_code.first().or_else(|| {
+        // R4 has references of this name, which are no concepts.
+        let mut newer = study.procedure.iter();
+        newer.find(|procedure| procedure.concept.is_some())
+    });
     let procedure = mapper.coded(procedure, "ImagingStudy.procedureCode");
     let code = procedure.or_else(|note| modality(study, mapper).ok_or(note))?;
     let code = mapper.within("IMAGING", &code);
@@ -61,6 +77,10 @@ fn map(study: &ImagingStudy<'_>, mapper: &mut Mapper<'_>, _id: Option<&str>) -> 
 fn modality(study: &ImagingStudy<'_>, mapper: &mut Mapper<'_>) -> Option<Code> {
     let series = study.series.iter();
     let series = series.filter_map(|series| series.modality.as_ref());
-    let (system, value) = study.modality.iter().chain(series).find_map(codes::spell)?;
+    let mut all = study.modality.iter().chain(series);
+    let (system, value) = all.find_map(|modality| {
+        let codings = [&modality.bare].into_iter().chain(&modality.coding);
+        codings.into_iter().find_map(codes::spell)
+    })?;
     Some(mapper.code(&system, &value))
 }

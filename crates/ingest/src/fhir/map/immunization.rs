@@ -1,8 +1,9 @@
-//! Immunization: a vaccine given.
+//! Immunization: a vaccine given, with its dose, and a reaction to it.
 
+use super::value::amount;
 use super::{record, refuse};
 use crate::batch::Note;
-use crate::fhir::json::{CodeableConcept, Present, Reference, Text};
+use crate::fhir::json::{CodeableConcept, Present, Quantity, Reference, Text};
 use crate::fhir::rows::Mapper;
 use serde::Deserialize;
 
@@ -25,6 +26,16 @@ pub(crate) struct Immunization<'a> {
     occurrence_date_time: Option<Text<'a>>,
     #[serde(borrow)]
     recorded: Option<Text<'a>>,
+    #[serde(borrow)]
+    dose_quantity: Option<Quantity<'a>>,
+    #[serde(borrow, default)]
+    reaction: Vec<Reaction<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Reaction<'a> {
+    #[serde(borrow)]
+    date: Option<Text<'a>>,
 }
 
 record!(Immunization, map);
@@ -35,9 +46,11 @@ fn map(given: &Immunization<'_>, mapper: &mut Mapper<'_>, _id: Option<&str>) -> 
         &["entered-in-error", "not-done"],
         "Immunization.status",
     )?;
+    mapper.owned_by("patient");
     mapper.subject(given.patient.as_ref())?;
     mapper.encounter(given.encounter.as_ref());
     let code = mapper.coded(given.vaccine_code.as_ref(), "Immunization.vaccineCode")?;
+    mapper.recorded(&[("Immunization.recorded", given.recorded.as_ref())]);
     let when = mapper.place(&[
         (
             "Immunization.occurrenceDateTime",
@@ -45,6 +58,16 @@ fn map(given: &Immunization<'_>, mapper: &mut Mapper<'_>, _id: Option<&str>) -> 
         ),
         ("Immunization.recorded", given.recorded.as_ref()),
     ])?;
-    mapper.event(code, Some(when), "Immunization.vaccineCode");
+    let dose = given.dose_quantity.as_ref();
+    let dose = dose.map(|dose| amount(mapper, dose, "Immunization.doseQuantity"));
+    let event = mapper.event(code.clone(), Some(when), "Immunization.vaccineCode");
+    if let Some(dose) = dose {
+        dose.put(event);
+    }
+    for reaction in &given.reaction {
+        let date = mapper.time("Immunization.reaction.date", reaction.date.as_ref());
+        let code = mapper.suffixed(&code, "REACTION");
+        mapper.event(code, date.or(Some(when)), "Immunization.reaction");
+    }
     Ok(())
 }

@@ -4,6 +4,7 @@ use super::{record, refuse};
 use crate::batch::Note;
 use crate::fhir::json::{CodeableConcept, Period, Present, Reference, Text};
 use crate::fhir::rows::Mapper;
+use crate::fhir::types::Release;
 use longitude_core::IssueKind;
 use serde::Deserialize;
 
@@ -26,6 +27,14 @@ pub(crate) struct Procedure<'a> {
     performed_date_time: Option<Text<'a>>,
     #[serde(borrow)]
     performed_period: Option<Period<'a>>,
+    #[serde(borrow)]
+    occurrence_date_time: Option<Text<'a>>,
+    #[serde(borrow)]
+    occurrence_period: Option<Period<'a>>,
+    #[serde(borrow)]
+    recorded: Option<Text<'a>>,
+    #[serde(default)]
+    modifier_extension: Present,
 }
 
 record!(Procedure, map);
@@ -36,14 +45,27 @@ fn map(done: &Procedure<'_>, mapper: &mut Mapper<'_>, _id: Option<&str>) -> Resu
     mapper.subject(done.subject.as_ref())?;
     mapper.encounter(done.encounter.as_ref());
     let code = mapper.coded(done.code.as_ref(), "Procedure.code")?;
+    if done.modifier_extension.0 {
+        mapper.modified();
+    }
+    if done.occurrence_date_time.is_some() || done.occurrence_period.is_some() {
+        mapper.speaks(Release::R5, "occurrence[x]");
+    }
+    mapper.recorded(&[("Procedure.recorded", done.recorded.as_ref())]);
     let period = done.performed_period.as_ref();
+    let period = period.or(done.occurrence_period.as_ref());
     let start = period.and_then(|period| period.start.as_ref());
     let when = mapper.place(&[
         (
             "Procedure.performedDateTime",
             done.performed_date_time.as_ref(),
         ),
+        (
+            "Procedure.occurrenceDateTime",
+            done.occurrence_date_time.as_ref(),
+        ),
         ("Procedure.performedPeriod.start", start),
+        ("Procedure.recorded", done.recorded.as_ref()),
     ])?;
     let end = period.and_then(|period| period.end.as_ref());
     let end = mapper.end(when, "Procedure.performedPeriod.end", end);
@@ -70,6 +92,10 @@ pub(crate) struct ServiceRequest<'a> {
     encounter: Option<Reference<'a>>,
     #[serde(borrow)]
     authored_on: Option<Text<'a>>,
+    #[serde(borrow)]
+    occurrence_date_time: Option<Text<'a>>,
+    #[serde(borrow)]
+    occurrence_period: Option<Period<'a>>,
 }
 
 record!(ServiceRequest, ask);
@@ -83,7 +109,18 @@ fn ask(asked: &ServiceRequest<'_>, mapper: &mut Mapper<'_>, _id: Option<&str>) -
     mapper.subject(asked.subject.as_ref())?;
     mapper.encounter(asked.encounter.as_ref());
     let code = mapper.coded(asked.code.as_ref(), "ServiceRequest.code")?;
-    let when = mapper.place(&[("ServiceRequest.authoredOn", asked.authored_on.as_ref())])?;
+    let period = asked.occurrence_period.as_ref();
+    let when = mapper.place(&[
+        ("ServiceRequest.authoredOn", asked.authored_on.as_ref()),
+        (
+            "ServiceRequest.occurrenceDateTime",
+            asked.occurrence_date_time.as_ref(),
+        ),
+        (
+            "ServiceRequest.occurrencePeriod.start",
+            period.and_then(|period| period.start.as_ref()),
+        ),
+    ])?;
     let code = mapper.suffixed(&code, "REQUESTED");
     mapper.event(code, Some(when), "ServiceRequest.code");
     Ok(())

@@ -1,15 +1,21 @@
 //! The value of an Observation or of one of its components, on its way into an event.
 //!
-//! A number stands in `numeric_value` with its unit, a comparator in `text_value`. A coded value
-//! becomes part of the code (`72166-2//SNOMED//8517006`), because it is one of a few and a model
-//! reads codes. A date becomes the days from the observation to it, which survive a shift of all
-//! dates.
+//! A number stands in `numeric_value` with its unit; a comparator, the reference range and what the
+//! source says of the value stand in `as_written`. A text that is a number (`<0.01`) is read as one
+//! and stays a text beside it. A coded value becomes part of the code
+//! (`72166-2//SNOMED//8517006`), because it is one of a few and a model reads codes. A date becomes
+//! the days from the observation to it, which survive a shift of all dates.
+
+mod amount;
+
+pub(crate) use amount::{Amount, amount, quotient};
 
 use crate::batch::Note;
 use crate::fhir::json::{CodeableConcept, Number, Quantity, Range, Ratio, Text};
 use crate::fhir::rows::Mapper;
 use crate::fhir::time::{self, When};
-use longitude_core::{Code, IssueKind};
+use amount::{read, spelled};
+use longitude_core::{AsWritten, Code, IssueKind};
 use longitude_units as units;
 use std::sync::Arc;
 
@@ -42,10 +48,22 @@ macro_rules! valued {
             value_sampled_data: $crate::fhir::json::Present,
             #[serde(borrow)]
             data_absent_reason: Option<$crate::fhir::json::CodeableConcept<'a>>,
+            #[serde(borrow, default)]
+            interpretation: Vec<$crate::fhir::json::CodeableConcept<'a>>,
+            #[serde(borrow, default)]
+            reference_range: Vec<$crate::fhir::map::value::ReferenceRange<'a>>,
             $($own)*
         }
 
         impl<'a> $name<'a> {
+            /// What is said of the value.
+            fn said(&self) -> $crate::fhir::map::value::Said<'_, 'a> {
+                $crate::fhir::map::value::Said {
+                    interpretation: &self.interpretation,
+                    ranges: &self.reference_range,
+                }
+            }
+
             /// The value that is there.
             fn value(&self) -> Option<$crate::fhir::map::value::Value<'_, 'a>> {
                 use $crate::fhir::map::value::Value;
@@ -105,24 +123,44 @@ impl Value<'_, '_> {
     }
 }
 
+/// One `referenceRange`.
+#[derive(serde::Deserialize)]
+pub(crate) struct ReferenceRange<'a> {
+    #[serde(borrow)]
+    low: Option<Quantity<'a>>,
+    #[serde(borrow)]
+    high: Option<Quantity<'a>>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<CodeableConcept<'a>>,
+}
+
+/// What a record says of a value beside the value.
+#[derive(Clone, Copy)]
+pub(crate) struct Said<'v, 'a> {
+    pub(crate) interpretation: &'v [CodeableConcept<'a>],
+    pub(crate) ranges: &'v [ReferenceRange<'a>],
+}
+
 /// What of a value goes into an event beside its code.
 #[derive(Default)]
 struct Measured {
-    number: Option<f64>,
+    amount: Amount,
     text: Option<Arc<str>>,
-    unit: Option<Arc<str>>,
 }
 
 /// Adds the event of one code and its value, if any. `element` is the path of the value.
 pub(crate) fn observe(
     mapper: &mut Mapper<'_>,
-    code: Code,
-    when: When,
-    value: Option<Value<'_, '_>>,
+    (code, when): (Code, When),
+    (value, said): (Option<Value<'_, '_>>, Said<'_, '_>),
     element: &str,
 ) -> Result<(), Note> {
     let Some(value) = value else {
-        mapper.event(code, Some(when), element);
+        let flag = flag(mapper, said.interpretation);
+        let event = mapper.event(code, Some(when), element);
+        if flag.is_some() {
+            event.as_written_mut().flag = flag;
+        }
         return Ok(());
     };
     let (code, measured) = match value {
@@ -148,11 +186,89 @@ pub(crate) fn observe(
         | Value::Range(_)
         | Value::Ratio(_) => (code, measure(mapper, value, when, element)),
     };
+    let flag = flag(mapper, said.interpretation);
+    let (low, high) = range(mapper, said.ranges, &measured.amount, element);
     let event = mapper.event(code, Some(when), element);
-    event.numeric_value = measured.number;
     event.text_value = measured.text;
-    event.unit = measured.unit;
+    measured.amount.put(event);
+    if flag.is_some() || low.is_some() || high.is_some() {
+        let written = event.as_written_mut();
+        *written = AsWritten {
+            flag,
+            range_low: low,
+            range_high: high,
+            ..std::mem::take(written)
+        };
+    }
     Ok(())
+}
+
+/// The first interpretation that has a code, else a short text.
+fn flag(mapper: &mut Mapper<'_>, interpretation: &[CodeableConcept<'_>]) -> Option<Arc<str>> {
+    /// Longer texts are sentences.
+    const CHARS_MAX: usize = 20;
+    let concept = interpretation.first()?.inner();
+    let code = concept
+        .coding
+        .iter()
+        .find_map(|coding| coding.code.as_ref());
+    let text = code.or(concept.text.as_ref())?.as_str().trim();
+    let is_short = !text.is_empty() && text.chars().count() <= CHARS_MAX;
+    is_short.then(|| mapper.name(text))
+}
+
+/// The normal range in the unit of the value.
+fn range(
+    mapper: &mut Mapper<'_>,
+    ranges: &[ReferenceRange<'_>],
+    value: &Amount,
+    element: &str,
+) -> (Option<f64>, Option<f64>) {
+    if value.number.is_none() {
+        return (None, None);
+    }
+    let is_normal = |range: &&ReferenceRange<'_>| {
+        let kind = range.kind.as_ref();
+        kind.is_none_or(|kind| kind.has_code(&["normal"]))
+    };
+    let Some(range) = ranges.iter().find(is_normal) else {
+        return (None, None);
+    };
+    let mut end = |quantity: &Option<Quantity<'_>>| {
+        let quantity = quantity.as_ref()?;
+        let Some(Number::Value(number)) = quantity.value else {
+            return None;
+        };
+        in_unit(mapper, (number, quantity), value.unit.as_ref(), element)
+    };
+    (end(&range.low), end(&range.high))
+}
+
+/// An end of a range in another unit than its own, where that is possible.
+fn in_unit(
+    mapper: &mut Mapper<'_>,
+    (number, quantity): (f64, &Quantity<'_>),
+    unit: Option<&Arc<str>>,
+    element: &str,
+) -> Option<f64> {
+    let has_unit = quantity.code.is_some() || quantity.unit.is_some();
+    let (true, Some(to)) = (has_unit, unit) else {
+        return Some(number);
+    };
+    let (from, _) = spelled(mapper, quantity)?;
+    if from == *to {
+        return Some(number);
+    }
+    let Ok(conversion) = units::convert(&from, to) else {
+        let detail = mapper.path("referenceRange: in another unit than the value");
+        mapper.warn(Note::new(
+            IssueKind::UnknownUnit,
+            element.to_owned(),
+            detail,
+        ));
+        return None;
+    };
+    Some(conversion.apply(number))
 }
 
 /// A coded value goes behind the code; a value that is only a text stays a text.
@@ -180,19 +296,24 @@ fn coded(
 
 fn measure(mapper: &mut Mapper<'_>, value: Value<'_, '_>, when: When, element: &str) -> Measured {
     match value {
-        Value::Quantity(quantity) => quantified(mapper, quantity, element),
-        Value::Text(text) | Value::Time(text) => Measured {
-            number: plain_decimal(text.as_str()),
+        Value::Quantity(quantity) => Measured {
+            amount: amount(mapper, quantity, element),
+            text: None,
+        },
+        Value::Text(text) => Measured {
+            amount: read(mapper, text.as_str()),
             text: Some(text.as_str().into()),
-            unit: None,
+        },
+        Value::Time(text) => Measured {
+            text: Some(text.as_str().into()),
+            ..Measured::default()
         },
         Value::Boolean(yes) => Measured {
-            number: Some(f64::from(u8::from(yes))),
+            amount: Amount::of(f64::from(u8::from(yes))),
             text: Some(mapper.name(if yes { "true" } else { "false" })),
-            unit: None,
         },
         Value::Integer(number) => Measured {
-            number: Some(number as f64),
+            amount: Amount::of(number as f64),
             ..Measured::default()
         },
         Value::DateTime(text) => {
@@ -201,9 +322,12 @@ fn measure(mapper: &mut Mapper<'_>, value: Value<'_, '_>, when: When, element: &
                 mapper.warn(Note::at(IssueKind::InvalidTime, element.to_owned()));
             }
             Measured {
-                number: other.map(|other| (other.instant - when.instant).0),
+                amount: Amount {
+                    number: other.map(|other| (other.instant - when.instant).0),
+                    unit: other.map(|_| mapper.name("d")),
+                    ..Amount::default()
+                },
                 text: None,
-                unit: other.map(|_| mapper.name("d")),
             }
         }
         Value::Range(range) => ranged(mapper, range, element),
@@ -214,70 +338,6 @@ fn measure(mapper: &mut Mapper<'_>, value: Value<'_, '_>, when: When, element: &
     }
 }
 
-fn quantified(mapper: &mut Mapper<'_>, quantity: &Quantity<'_>, element: &str) -> Measured {
-    let (number, unit) = amount(mapper, quantity, element);
-    let comparator = quantity
-        .comparator
-        .as_ref()
-        .map(|text| mapper.name(text.as_str()));
-    Measured {
-        number,
-        text: comparator,
-        unit,
-    }
-}
-
-/// The number and the unit of a quantity; faults of either are warned of.
-pub(crate) fn amount(
-    mapper: &mut Mapper<'_>,
-    quantity: &Quantity<'_>,
-    element: &str,
-) -> (Option<f64>, Option<Arc<str>>) {
-    let number = match quantity.value {
-        Some(Number::Value(number)) => Some(number),
-        Some(Number::NotANumber) | None => {
-            mapper.warn(Note::at(IssueKind::InvalidNumber, element.to_owned()));
-            None
-        }
-    };
-    (number, unit(mapper, quantity, element))
-}
-
-/// A UCUM code as it is; else the code or the unit's text by the table of spellings; else as
-/// written.
-fn unit(mapper: &mut Mapper<'_>, quantity: &Quantity<'_>, element: &str) -> Option<Arc<str>> {
-    let text = |text: &'_ Option<Text<'_>>| {
-        let text = text.as_ref()?.as_str().trim();
-        (!text.is_empty()).then(|| text.to_owned())
-    };
-    let is_ucum = quantity.system.as_ref().map(Text::as_str) == Some(units::UCUM);
-    if is_ucum && let Some(code) = &quantity.code {
-        return Some(mapper.name(code.as_str()));
-    }
-    let written = [&quantity.code, &quantity.unit];
-    for spelling in written.into_iter().flatten() {
-        if let Some(ucum) = units::to_ucum(spelling.as_str()) {
-            return Some(mapper.name(ucum));
-        }
-    }
-    let kept = written.into_iter().rev().find_map(text)?;
-    mapper.warn(Note::new(
-        IssueKind::UnknownUnit,
-        element.to_owned(),
-        told(&kept),
-    ));
-    Some(mapper.name(&kept))
-}
-
-/// A unit as a report may show it: a short one, for a long one is a text in the wrong place.
-fn told(unit: &str) -> String {
-    if unit.chars().count() <= 20 {
-        unit.to_owned()
-    } else {
-        "(longer than 20 characters)".to_owned()
-    }
-}
-
 /// `low to high` as a text: no one number stands for a range.
 fn ranged(mapper: &mut Mapper<'_>, range: &Range<'_>, element: &str) -> Measured {
     let low = range.low.as_ref().map(|low| amount(mapper, low, element));
@@ -285,54 +345,30 @@ fn ranged(mapper: &mut Mapper<'_>, range: &Range<'_>, element: &str) -> Measured
         .high
         .as_ref()
         .map(|high| amount(mapper, high, element));
-    let number = |end: &Option<(Option<f64>, Option<Arc<str>>)>| {
-        let number = end.as_ref().and_then(|(number, _)| *number);
+    let number = |end: &Option<Amount>| {
+        let number = end.as_ref().and_then(|end| end.number);
         number.map_or_else(|| "?".to_owned(), |number| number.to_string())
     };
     let text = format!("{} to {}", number(&low), number(&high));
     let unit = low
-        .and_then(|(_, unit)| unit)
-        .or(high.and_then(|(_, unit)| unit));
+        .and_then(|low| low.unit)
+        .or(high.and_then(|high| high.unit));
     Measured {
-        number: None,
+        amount: Amount {
+            unit,
+            ..Amount::default()
+        },
         text: Some(text.into()),
-        unit,
     }
 }
 
 /// The quotient as a number, and `a:b` as the text it was written as.
 fn divided(mapper: &mut Mapper<'_>, ratio: &Ratio<'_>, element: &str) -> Measured {
-    let (Some(over), Some(under)) = (&ratio.numerator, &ratio.denominator) else {
-        mapper.warn(Note::at(IssueKind::InvalidNumber, element.to_owned()));
+    let Some((amount, text)) = quotient(mapper, ratio, element) else {
         return Measured::default();
-    };
-    let (over, under) = (
-        amount(mapper, over, element),
-        amount(mapper, under, element),
-    );
-    let (Some(a), Some(b)) = (over.0, under.0) else {
-        return Measured::default();
-    };
-    let unit = match (over.1, under.1) {
-        (Some(over), Some(under)) => Some([&*over, "/", &*under].concat().into()),
-        (Some(over), None) => Some(over),
-        (None, Some(under)) => Some(["/", &*under].concat().into()),
-        (None, None) => None,
     };
     Measured {
-        number: Some(a / b).filter(|quotient| quotient.is_finite()),
-        text: Some(format!("{a}:{b}").into()),
-        unit,
+        amount,
+        text: Some(text.into()),
     }
-}
-
-/// The number of a text that is a plain decimal and nothing else.
-fn plain_decimal(text: &str) -> Option<f64> {
-    let text = text.trim();
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let is_plain = digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.');
-    if is_plain { text.parse().ok() } else { None }
 }

@@ -3,22 +3,21 @@
 
 use super::Mapper;
 use crate::batch::Note;
-use crate::fhir::index::Index;
+use crate::fhir::codes;
+use crate::fhir::index::{Drug, Index};
 use crate::fhir::json::{Reference, Text};
 use crate::fhir::reference::{Target, urn_id};
 use crate::fhir::time::{self, When};
 use crate::fhir::types;
 use crate::hash::hash64;
 use crate::options::EncounterEdge;
-use longitude_core::{EncounterId, Instant, IssueKind, SubjectId};
+use longitude_core::{Code, EncounterId, Instant, IssueKind, SubjectId};
 use std::borrow::Cow;
 
 impl Mapper<'_> {
-    /// The element that names the subject, which two types call `patient`, and more behind it.
+    /// The element that names the subject, and more behind it.
     fn subject_path(&self, more: &str) -> String {
-        let is_patient = matches!(self.here.kind, "AllergyIntolerance" | "Immunization");
-        let element = if is_patient { ".patient" } else { ".subject" };
-        [self.here.kind, element, more].concat()
+        [self.here.kind, ".", self.here.owner, more].concat()
     }
 
     /// Whose record this is. Without an answer the row cannot be mapped.
@@ -63,7 +62,7 @@ impl Mapper<'_> {
             }
         };
         if kind != "Patient" {
-            let kind = types::find(kind).map_or("of another kind", |(name, _)| name);
+            let kind = types::find(kind).map_or("of another kind", |known| known.name);
             let detail = self.subject_path(&format!(": {kind}"));
             return Err(Note::new(
                 IssueKind::NotSupported,
@@ -109,6 +108,48 @@ impl Mapper<'_> {
         }
     }
 
+    /// The organism that an Observation names or belongs to.
+    pub(crate) fn organism(&self, key: u64) -> Option<Code> {
+        self.indexes()
+            .find_map(|index| index.organism(key))
+            .cloned()
+    }
+
+    /// The code of a place. Its display is left aside: it may name an institution.
+    pub(crate) fn located(&mut self, reference: &Reference<'_>) -> Option<Code> {
+        let bare = Reference {
+            reference: reference.reference.clone(),
+            display: None,
+        };
+        self.thing(&bare, "Encounter.location.location")
+    }
+
+    /// The code of a Device, Medication or Location that a reference leads to, else its display.
+    pub(crate) fn thing(
+        &mut self,
+        reference: &Reference<'_>,
+        element: &'static str,
+    ) -> Option<Code> {
+        let text = reference.reference.as_ref().map(Text::as_str);
+        let target = text.map_or(Target::Unresolvable, Target::parse);
+        let key = match target {
+            Target::Record { kind, id } => Some(hash64(kind, id)),
+            Target::Urn(urn) => self.local_target(urn).map(|(kind, id)| hash64(kind, id)),
+            Target::Contained(_) | Target::Unresolvable => None,
+        };
+        let drug = key.and_then(|key| self.indexes().find_map(|index| index.medication(key)));
+        match drug {
+            Some(Drug::Code(code)) => return Some(code.clone()),
+            Some(Drug::Mix(_) | Drug::Uncoded) => return None,
+            None => {}
+        }
+        if text.is_some() {
+            self.warn(Note::at(IssueKind::MissingReference, element));
+        }
+        let display = codes::text_code(reference.display.as_ref()?.as_str())?;
+        Some(self.code(codes::TEXT, &display))
+    }
+
     /// What a URN points to inside the bundle.
     pub(crate) fn local_target(&self, urn: &str) -> Option<(&'static str, &str)> {
         self.world.local?.target(urn)
@@ -137,7 +178,7 @@ impl Mapper<'_> {
                 invalid.get_or_insert(*element);
             }
         }
-        let (first, second) = match self.world.time_from_encounter {
+        let (first, second) = match self.world.options.time_from_encounter {
             EncounterEdge::Start => (self.here.span.start, self.here.span.end),
             EncounterEdge::End => (self.here.span.end, self.here.span.start),
         };
