@@ -16,6 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("units", &["core"]),
     ("ingest", &["core", "units"]),
     ("deid", &["core"]),
+    ("imaging", &["core"]),
     ("store", &["core"]),
     ("tokens", &["core"]),
     ("eval", &["core"]),
@@ -36,8 +37,8 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "core", "units", "quality", "ledger", "ingest", "deid", "store", "tokens", "eval",
-            "govern", "hospital", "model", "baseline", "train", "predict", "server",
+            "core", "units", "quality", "ledger", "ingest", "deid", "imaging", "store", "tokens",
+            "eval", "govern", "hospital", "model", "baseline", "train", "predict", "server",
         ],
     ),
 ];
