@@ -323,3 +323,87 @@ fn bad_input_is_told_with_its_place() {
     ]);
     assert!(String::from_utf8_lossy(&altered.stderr).contains("altered"));
 }
+
+/// A CT slice without pixels, written here byte by byte: explicit, little endian.
+fn slice(patient: &str, study: &str) -> Vec<u8> {
+    let mut bytes = vec![0; 128];
+    bytes.extend(b"DICM");
+    let mut put = |group: u16, number: u16, vr: &[u8; 2], value: &str| {
+        let padded = value.len().next_multiple_of(2);
+        bytes.extend(group.to_le_bytes());
+        bytes.extend(number.to_le_bytes());
+        bytes.extend(vr);
+        bytes.extend(u16::try_from(padded).unwrap().to_le_bytes());
+        bytes.extend(value.as_bytes());
+        let pad = if vr == b"UI" { 0 } else { b' ' };
+        bytes.resize(bytes.len() + padded - value.len(), pad);
+    };
+    put(2, 0x02, b"UI", "1.2.840.10008.5.1.4.1.1.2");
+    put(2, 0x03, b"UI", &format!("{study}.7"));
+    put(2, 0x10, b"UI", "1.2.840.10008.1.2.1");
+    put(8, 0x16, b"UI", "1.2.840.10008.5.1.4.1.1.2");
+    put(8, 0x18, b"UI", &format!("{study}.7"));
+    put(8, 0x20, b"DA", "20190304");
+    put(8, 0x60, b"CS", "CT");
+    put(0x10, 0x10, b"PN", "Quillfeather^Zebulon");
+    put(0x10, 0x20, b"LO", patient);
+    put(0x20, 0x0D, b"UI", study);
+    put(0x20, 0x0E, b"UI", &format!("{study}.2"));
+    bytes
+}
+
+#[test]
+fn images_are_written_under_the_pseudonym_of_the_record() {
+    let place = Place::new();
+    fs::create_dir_all(place.at("export/Quillfeather_Zebulon")).unwrap();
+    let put = |name: &str, bytes: &[u8]| fs::write(place.at("export").join(name), bytes).unwrap();
+    put("Quillfeather_Zebulon/1.dcm", &slice("p1", "1.2.3.4.5"));
+    put("Quillfeather_Zebulon/again.dcm", &slice("p1", "1.2.3.4.5"));
+    put("2.dcm", &slice("p1", "1.2.3.4.6"));
+    put("3.dcm", &slice("p2", "1.2.3.4.8"));
+    put("readme.txt", b"Zebulon Quillfeather's images");
+    put("cut.dcm", &slice("p2", "1.2.3.4.9")[..300]);
+    let arguments = [
+        "deid",
+        "--dicom",
+        "export",
+        "--to",
+        "images",
+        "--policy",
+        "policy.toml",
+    ];
+    let account: Value =
+        serde_json::from_str(&place.ok(&[&arguments[..], &["--json"]].concat())).unwrap();
+    assert_eq!(
+        (account["files"].as_u64(), account["written"].as_u64()),
+        (Some(6), Some(3))
+    );
+    assert_eq!(account["subjects"], 2);
+    let refused = serde_json::json!({ "not_dicom": 1, "data_set": 1, "duplicate": 1 });
+    assert_eq!(account["refused"], refused);
+    assert_eq!(account["issues"][1]["file"], "cut.dcm");
+    // Same patient, same pseudonym: two studies in one folder, in the record's own name.
+    let folders: Vec<_> = fs::read_dir(place.at("images/files")).unwrap().collect();
+    assert_eq!(folders.len(), 2);
+    let mut all = Vec::new();
+    read_all(&place.at("images"), &mut all);
+    let names = Command::new("find")
+        .arg(place.at("images"))
+        .output()
+        .unwrap()
+        .stdout;
+    for planted in ["Zebulon", "Quillfeather", "1.2.3.4.5", "20190304"] {
+        let holds = |bytes: &[u8]| {
+            bytes
+                .windows(planted.len())
+                .any(|w| w == planted.as_bytes())
+        };
+        assert!(!holds(&all) && !holds(&names), "{planted}");
+    }
+    let receipt = json(&place.at("images/deid.json"));
+    assert_eq!(receipt["step"], "deid.dicom");
+    assert!(
+        place.run(&arguments).status.code() == Some(5),
+        "never over another's files"
+    );
+}

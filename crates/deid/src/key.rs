@@ -23,6 +23,12 @@ impl Key {
         self.subkey("fingerprint").tag(&[])
     }
 
+    /// The keyed digest of a value for a purpose of the caller's own (UIDs of images): without the
+    /// key it tells nothing of the value.
+    pub fn digest(&self, purpose: &str, value: &[u8]) -> Digest {
+        self.subkey(purpose).tag(&[value])
+    }
+
     /// The keyed function of a purpose.
     pub(crate) fn subkey(&self, purpose: &str) -> Subkey {
         let derived = keyed(&self.0).chain_update(purpose.as_bytes()).finalize();

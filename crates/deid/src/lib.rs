@@ -33,7 +33,7 @@ mod zip;
 
 pub use key::{Key, Pseudonyms};
 pub use policy::{Changes, Identifier, Mode, Options, TextPolicy};
-pub use policy_file::{Policy, PolicyError, RareCodes, RiskOptions};
+pub use policy_file::{BurnedIn, DicomRules, Policy, PolicyError, RareCodes, RiskOptions};
 pub use rare::{CodeCensus, RarePlan};
 pub use receipt::{Error, Reopened, key_of, receipt, reopen};
 pub use report::{Digests, Report};

@@ -30,6 +30,36 @@ pub struct Policy {
     pub rules: Rules,
     /// How the outcome is judged.
     pub risk: RiskOptions,
+    /// What is special to headers of images.
+    pub dicom: DicomRules,
+}
+
+/// What a policy says of DICOM headers beside its mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DicomRules {
+    /// Whether age (over 89 as 90), sex, size, weight, pregnancy and smoking stay.
+    #[serde(default)]
+    pub patient_characteristics: bool,
+    /// What becomes of files whose pixels may show who it is.
+    pub burned_in: BurnedIn,
+}
+
+/// What becomes of files whose pixels may show who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BurnedIn {
+    /// They are refused.
+    Refuse,
+    /// They pass and are counted; somebody looked at them and answers for it.
+    Report,
+}
+
+impl DicomRules {
+    const STANDARD: Self = Self {
+        patient_characteristics: false,
+        burned_in: BurnedIn::Refuse,
+    };
 }
 
 /// How a de-identified data set is judged.
@@ -86,6 +116,7 @@ struct File {
     zip: Option<ZipTable>,
     #[serde(default)]
     risk: RiskTable,
+    dicom: Option<DicomRules>,
 }
 
 #[derive(Deserialize)]
@@ -174,6 +205,7 @@ impl Policy {
                 quasi_identifiers: QuasiIdentifier::standard(),
                 sensitive: Vec::new(),
             },
+            dicom: DicomRules::STANDARD,
         }
     }
 
@@ -202,6 +234,7 @@ impl Policy {
             options,
             rules: check.rules(&file, safe_harbor)?,
             risk: check.risk(&file.risk)?,
+            dicom: file.dicom.unwrap_or(DicomRules::STANDARD),
         })
     }
 }

@@ -189,41 +189,33 @@ fn read(bytes: &[u8]) -> Result<(DefaultDicomObject, bool), Refusal> {
         return Err(Refusal::NotDicom);
     }
     let syntax = if explicit { EXPLICIT } else { IMPLICIT };
-    Ok((with_meta(syntax, bytes)?, false))
+    Ok((data_set(syntax, bytes)?, false))
 }
 
-/// Parses bytes that start with the magic code, once all their lengths fit.
+/// Parses bytes that start with the magic code. Of the file meta only the transfer syntax is
+/// taken, for what comes out has a file meta of its own.
 fn parse(bytes: &[u8]) -> Result<DefaultDicomObject, Refusal> {
-    let misfit = |misfit: Misfit| {
-        format!(
-            "the element at byte {} claims {} bytes and {} are left",
-            misfit.at, misfit.claimed, misfit.left
-        )
-    };
     let after_magic = &bytes[MAGIC.len()..];
-    let head = lengths::head(after_magic).map_err(|found| Refusal::Meta(misfit(found)))?;
+    let head = lengths::head(after_magic).map_err(|found| Refusal::Meta(told(&found)))?;
     if head.syntax.is_empty() {
         return Err(Refusal::Meta("it names no transfer syntax".to_owned()));
     }
-    if head.syntax == DEFLATED {
-        return inflated(&after_magic[head.data_at..]);
-    }
     let data = &after_magic[head.data_at..];
-    let fits = lengths::check(data, Form::of(&head.syntax));
-    fits.map_err(|found| Refusal::DataSet(misfit(found)))?;
-    let options = OpenFileOptions::new().read_preamble(ReadPreamble::Never);
-    options.from_reader(bytes).map_err(|error| {
-        let text = chain(&error);
-        if text.to_lowercase().contains("meta") {
-            Refusal::Meta(text)
-        } else {
-            Refusal::DataSet(text)
-        }
-    })
+    if head.syntax == DEFLATED {
+        return data_set(EXPLICIT, &inflated(data)?);
+    }
+    data_set(&head.syntax, data)
+}
+
+fn told(misfit: &Misfit) -> String {
+    format!(
+        "the element at byte {} claims {} bytes and {} are left",
+        misfit.at, misfit.claimed, misfit.left
+    )
 }
 
 /// A deflated data set as an explicit one, in which form it is written, too.
-fn inflated(deflated: &[u8]) -> Result<DefaultDicomObject, Refusal> {
+fn inflated(deflated: &[u8]) -> Result<Vec<u8>, Refusal> {
     let mut data = Vec::new();
     let mut reader = flate2::read::DeflateDecoder::new(deflated).take(INFLATED_BYTES_MAX);
     let read = reader.read_to_end(&mut data);
@@ -232,16 +224,19 @@ fn inflated(deflated: &[u8]) -> Result<DefaultDicomObject, Refusal> {
         let what = format!("it inflates to more than {INFLATED_BYTES_MAX} bytes");
         return Err(Refusal::DataSet(what));
     }
-    with_meta(EXPLICIT, &data)
+    Ok(data)
 }
 
-/// Parses a bare data set with a file meta of its form.
-fn with_meta(syntax: &str, data: &[u8]) -> Result<DefaultDicomObject, Refusal> {
-    let mut whole = MAGIC.to_vec();
-    let written = meta(syntax, "", "")?.write(&mut whole);
+/// Parses a bare data set, once all its lengths fit, behind a file meta of its form.
+fn data_set(syntax: &str, data: &[u8]) -> Result<DefaultDicomObject, Refusal> {
+    let fits = lengths::check(data, Form::of(syntax));
+    fits.map_err(|found| Refusal::DataSet(told(&found)))?;
+    let mut before = MAGIC.to_vec();
+    let written = meta(syntax, "", "")?.write(&mut before);
     written.map_err(|error| Refusal::Meta(chain(&error)))?;
-    whole.extend_from_slice(data);
-    parse(&whole)
+    let options = OpenFileOptions::new().read_preamble(ReadPreamble::Never);
+    let read = options.from_reader(before.chain(data));
+    read.map_err(|error| Refusal::DataSet(chain(&error)))
 }
 
 /// An error and its causes, without any value of the file: dicom-rs names tags, positions and
@@ -281,9 +276,10 @@ fn write(
     let written = file.write_all(&mut bytes);
     written.map_err(|error| Refusal::Write(chain(&error)))?;
     // What a damaged file became may not be readable; then nothing is handed on.
-    match parse(&bytes[PREAMBLE_BYTES..]) {
+    let options = OpenFileOptions::new().read_preamble(ReadPreamble::Never);
+    match options.from_reader(&bytes[PREAMBLE_BYTES..]) {
         Ok(_) => Ok(bytes),
-        Err(refusal) => Err(Refusal::Write(refusal.to_string())),
+        Err(error) => Err(Refusal::Write(chain(&error))),
     }
 }
 

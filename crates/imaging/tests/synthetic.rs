@@ -330,7 +330,7 @@ fn cases(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(cases(500))]
 
     #[test]
     fn no_damage_makes_it_panic(

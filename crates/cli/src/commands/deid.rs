@@ -7,6 +7,7 @@ use crate::journal::Journal;
 use crate::pipeline::write_private;
 use crate::progress::print;
 use crate::steps::deid::{self, Done, RECEIPT, Work};
+use crate::steps::dicom;
 use crate::steps::ingest::IDENTIFIERS;
 use anyhow::{Context, Result};
 use longitude_core::SubjectId;
@@ -21,8 +22,15 @@ use std::path::{Path, PathBuf};
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The folder of the identified MEDS data set (`longitude ingest` makes one)
-    #[arg(required_unless_present = "example")]
+    #[arg(required_unless_present_any = ["example", "dicom"], conflicts_with = "dicom")]
     meds: Option<PathBuf>,
+    /// A folder of DICOM files instead: their headers by the basic profile of PS3.15
+    #[arg(long, value_name = "DIR")]
+    dicom: Option<PathBuf>,
+    /// Who gave the patients of the DICOM files their identifiers: pseudonyms and date shifts are
+    /// those of the records that were ingested under this name
+    #[arg(long, default_value = "Patient", requires = "dicom")]
+    authority: String,
     /// The folder of the de-identified data set to write
     #[arg(long, required_unless_present = "example")]
     to: Option<PathBuf>,
@@ -60,18 +68,22 @@ const EXAMPLES: &str = "\
 Examples:
   longitude deid --example safe_harbor > policy.toml
   longitude deid identified --to shared --policy policy.toml
+  longitude deid --dicom export --to images --policy policy.toml
   longitude keys rotate && longitude deid identified --to new --policy policy.toml --rekey shared
 
 Beside the data set stand deid.json (the receipt), deid-report.json and deid-report.html (what was
-taken away, and the risk that is left).";
+taken away, and the risk that is left). DICOM files stand in files/, by pseudonym and new UIDs.";
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(mode) = &arguments.example {
         return print(Policy::example(mode_of(mode)?));
     }
-    let (Some(meds), Some(to), Some(policy)) = (&arguments.meds, &arguments.to, &arguments.policy)
-    else {
+    let (Some(from), Some(to), Some(policy)) = (
+        arguments.meds.as_ref().or(arguments.dicom.as_ref()),
+        &arguments.to,
+        &arguments.policy,
+    ) else {
         let mend = "see `longitude deid --help`";
         return Err(Failure::new(Kind::Input, "nothing to de-identify was named", mend).into());
     };
@@ -80,12 +92,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let institution = institution.unlocked(arguments.passphrase_file.as_deref())?;
     let mut journal = Journal::open(&institution)?;
     let key = Key::from_bytes(institution.keys.deid_keys().current_key()?);
+    if arguments.dicom.is_some() {
+        let (account, receipt) = dicom::deidentify(&dicom::Work {
+            from,
+            to,
+            key,
+            policy: &policy,
+            authority: &arguments.authority,
+        })?;
+        journal.receipt(&receipt)?;
+        return show_images(&account, arguments.json);
+    }
     let old = arguments.rekey.as_deref();
-    let moved = old.map(|old| moved(old, meds, &institution, &key));
+    let moved = old.map(|old| moved(old, from, &institution, &key));
     let moved = moved.transpose()?;
-    let beside = meds.join(IDENTIFIERS);
+    let beside = from.join(IDENTIFIERS);
     let work = Work {
-        source: meds,
+        source: from,
         to,
         identifiers: arguments.identifiers.clone().unwrap_or(beside),
         key,
@@ -206,6 +229,13 @@ fn write_crosswalk(
         text.push_str(&format!("{old},{}\n", pseudonyms.subject(*subject)));
     }
     write_private(path, text.as_bytes())
+}
+
+fn show_images(account: &dicom::Account, json: bool) -> Result<()> {
+    if json {
+        return print(&format!("{}\n", serde_json::to_string_pretty(account)?));
+    }
+    print(&account.to_text())
 }
 
 fn show(done: &Done, to: &Path, json: bool) -> Result<()> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod calibrate;
 pub(crate) mod deid;
+pub(crate) mod dicom;
 pub(crate) mod evaluate;
 pub(crate) mod hospital;
 pub(crate) mod ingest;
