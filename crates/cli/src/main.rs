@@ -48,6 +48,8 @@ enum Command {
     Ingest(commands::ingest::Arguments),
     /// What came in, what did not, and why; writes nothing
     Inspect(commands::inspect::Arguments),
+    /// Mapping files for tables: the shipped ones, and the check of your own
+    Mapping(commands::mapping::Arguments),
     /// From an event back to the bytes of the source it was made from
     Trace(commands::trace::Arguments),
     /// What a data set is worth: counts, units, faults, population, and what changed between loads
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Ingest(arguments) => commands::ingest::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
+        Command::Mapping(arguments) => commands::mapping::run(&arguments),
         Command::Trace(arguments) => commands::trace::run(&arguments),
         Command::Quality(arguments) => commands::quality::run(&arguments),
         Command::Validate(arguments) => commands::validate::run(&arguments),

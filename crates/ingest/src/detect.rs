@@ -2,6 +2,7 @@
 //! says too little, the reader of the format looks at the first bytes.
 
 use crate::files::{self, Found, SourceFile, extension};
+use crate::mapped::{self, Mapping};
 use crate::read::Reader;
 use crate::{Error, hl7v2, omop};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,8 @@ pub enum Format {
     Hl7v2,
     /// A MEDS data set: a folder with Parquet files under `data/`. Read by `store`.
     Meds,
+    /// Tables that a mapping file maps.
+    Table,
 }
 
 impl Format {
@@ -34,6 +37,7 @@ impl Format {
             Self::Omop => "omop",
             Self::Hl7v2 => "hl7v2",
             Self::Meds => "meds",
+            Self::Table => "table",
         }
     }
 }
@@ -49,8 +53,9 @@ pub(crate) struct Sorted {
 }
 
 /// Gives each file to its format. Parquet under `data/` makes the whole a MEDS data set, whatever
-/// JSON stands in its metadata.
-pub(crate) fn sort(found: Found) -> Sorted {
+/// JSON stands in its metadata. What a given mapping names is its; a shipped mapping takes what no
+/// other format claims.
+pub(crate) fn sort(found: Found, given: &[Mapping]) -> Sorted {
     let mut sorted = Sorted {
         ignored: found.ignored,
         unreadable: found.unreadable,
@@ -64,19 +69,19 @@ pub(crate) fn sort(found: Found) -> Sorted {
     let is_omop = |file: &SourceFile| {
         omop::locate(&file.name).is_some_and(|(_, folder)| folders.contains(folder))
     };
-    if found
-        .files
-        .iter()
-        .any(|file| is_meds(file) && !is_omop(file))
-    {
+    let mapped = mapped::claims(given, &found.files);
+    let is_other = |file: &SourceFile| is_meds(file) && !is_omop(file);
+    if given.is_empty() && found.files.iter().any(is_other) {
         sorted.files.insert(Format::Meds, found.files);
         return sorted;
     }
-    for file in found.files {
-        let format = if is_omop(&file) {
+    for (file, is_mapped) in found.files.into_iter().zip(mapped) {
+        let format = if is_mapped && !given.is_empty() {
+            Some(Format::Table)
+        } else if is_omop(&file) {
             Some(Format::Omop)
         } else {
-            claim(&file)
+            claim(&file).or(is_mapped.then_some(Format::Table))
         };
         match format {
             Some(format) => sorted.files.entry(format).or_default().push(file),
@@ -120,7 +125,15 @@ fn by_start(file: &SourceFile, extension: &str) -> Option<Format> {
 /// # Errors
 /// When the path does not exist, cannot be read, holds no file, or holds no known format.
 pub fn detect(path: &Path) -> Result<BTreeSet<Format>, Error> {
-    let sorted = sort(files::find(path)?);
+    detect_with(path, &[])
+}
+
+/// Tells which formats `path` holds, with mappings at hand.
+///
+/// # Errors
+/// As [`detect`].
+pub fn detect_with(path: &Path, mappings: &[Mapping]) -> Result<BTreeSet<Format>, Error> {
+    let sorted = sort(files::find(path)?, mappings);
     check(&sorted, path)?;
     let mut formats: BTreeSet<Format> = sorted.files.keys().copied().collect();
     if formats.is_empty() {

@@ -31,7 +31,8 @@ pub enum Error {
     #[error(
         "{path} holds neither FHIR R4 (.ndjson, .jsonl or .json, plain or .gz), \
          nor OMOP (tables as .csv, .tsv or .parquet), nor HL7 v2 messages, \
-         nor MEDS (data/**/*.parquet)"
+         nor MEDS (data/**/*.parquet), nor tables that a mapping is shipped for; \
+         give --mapping FILE for other tables"
     )]
     Unrecognised {
         /// The path given.
@@ -48,6 +49,13 @@ pub enum Error {
     Units {
         /// What is the matter with it.
         source: longitude_units::Error,
+    },
+    /// A mapping file has faults, or names columns that the tables do not have.
+    #[error("the mapping cannot be used")]
+    Mapping {
+        /// The faults, with line and column.
+        #[from]
+        source: crate::MappingError,
     },
     /// The sink refused an event or an issue.
     #[error("the events could not be stored")]

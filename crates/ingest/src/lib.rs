@@ -25,6 +25,7 @@ mod files;
 mod hash;
 mod hl7v2;
 mod latest;
+mod mapped;
 mod names;
 mod omop;
 mod options;
@@ -41,8 +42,9 @@ mod trace;
 mod update;
 mod when;
 
-pub use detect::{Format, detect};
+pub use detect::{Format, detect, detect_with};
 pub use error::Error;
+pub use mapped::{Fault, Mapping, MappingError, MappingFile};
 pub use options::{EncounterEdge, Omop, Options, Prefer, Units};
 pub use person::{Link, LinkKind, Person, PersonAddress, PersonIdentifier, PersonName};
 pub use report::{FileReport, Finding, Report, by_kind};
@@ -71,7 +73,8 @@ pub fn ingest(
     stop: &AtomicBool,
     sink: &mut dyn Sink,
 ) -> Result<Report, Error> {
-    let sorted = detect::sort(files::find_all(paths)?);
+    let given = mapped::given(options)?;
+    let sorted = detect::sort(files::find_all(paths)?, &given);
     for path in paths.iter().take(1) {
         detect::check(&sorted, path)?;
     }
@@ -97,6 +100,7 @@ fn read(
         Format::Fhir => fhir::read(files, options, stop, account),
         Format::Omop => omop::read(files, options, stop, account),
         Format::Hl7v2 => hl7v2::read(files, options, stop, account),
+        Format::Table => mapped::read(files, options, stop, account),
         Format::Meds => {
             let path = files.first().map(|file| file.path.clone());
             Err(Error::Unrecognised {

@@ -1,6 +1,7 @@
 //! What a caller may choose about ingest. Every field changes the output or the memory; none is
 //! read from the environment.
 
+use crate::mapped::MappingFile;
 use serde::{Deserialize, Serialize};
 
 /// Options of [`crate::ingest`]. `threads` never changes the events; the other fields may.
@@ -36,6 +37,9 @@ pub struct Options {
     pub units: Units,
     /// How tables of OMOP are read.
     pub omop: Omop,
+    /// Mapping files for tables. With any given, the shipped ones are left aside.
+    #[serde(default)]
+    pub mappings: Vec<MappingFile>,
 }
 
 /// How tables of OMOP are read.
@@ -105,6 +109,7 @@ impl Options {
                 eras: false,
                 utc_offset_minutes: None,
             },
+            mappings: Vec::new(),
         }
     }
 }

@@ -72,7 +72,7 @@ impl Source {
     }
 
     fn of_found(found: Found, shown: &Path) -> Result<Self, Error> {
-        let sorted = detect::sort(found);
+        let sorted = detect::sort(found, &[]);
         detect::check(&sorted, shown)?;
         let listed = |(format, files): (Format, Vec<SourceFile>)| {
             files.into_iter().map(move |file| ListedFile {

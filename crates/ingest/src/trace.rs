@@ -43,7 +43,9 @@ pub fn source_row(paths: &[&Path], file: &str, row: u64) -> Result<SourceRow, Er
         let lines = Lines::new(reader, options.chunk_bytes_max, options.line_bytes_max);
         return Ok(row_of(lines.of(unit), unit, row));
     }
-    if source.shape == Shape::Table {
+    // A text that no format claims was read as a table by a mapping.
+    let by_mapping = claim.is_none() && files::extension(&source.name) == "txt";
+    if source.shape == Shape::Table || by_mapping {
         let bytes = table::row_of(&source, &options, row);
         let (digest, _) = reader.finish();
         return Ok(SourceRow { bytes, digest });

@@ -92,7 +92,7 @@ pub fn ingest_some(
 }
 
 fn sorted(paths: &[&Path]) -> Result<Sorted, Error> {
-    let sorted = detect::sort(files::find_all(paths)?);
+    let sorted = detect::sort(files::find_all(paths)?, &[]);
     for path in paths.iter().take(1) {
         detect::check(&sorted, path)?;
     }

@@ -19,6 +19,9 @@ pub(crate) struct Arguments {
     /// that reading everything would give
     #[arg(long)]
     update: bool,
+    /// A mapping file for tables; may be given several times
+    #[arg(long, value_name = "FILE")]
+    mapping: Vec<PathBuf>,
     /// Print the account as JSON
     #[arg(long)]
     json: bool,
@@ -34,11 +37,13 @@ in DIR/issues.jsonl with its file, row and mend; the whole account in DIR/ingest
 Examples:
   longitude ingest export/fhir --to identified                 # bulk NDJSON, bundles, gzip
   longitude ingest export/omop.zip notes/ccda --to identified  # several sources into one set
+  longitude ingest export/tables --mapping ours.toml --to identified
   longitude trace identified --subject 42                      # from an event to the source's bytes";
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let sources = Sources::new(arguments.paths.clone(), arguments.threads);
+    let sources = sources.with_mappings(&arguments.mapping)?;
     let account = if arguments.update {
         let (account, updated) = update(&sources, &arguments.to)?;
         eprintln!("{}", updated.told());

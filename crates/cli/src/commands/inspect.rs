@@ -11,6 +11,9 @@ pub(crate) struct Arguments {
     /// Folders or files of records; formats are told apart by themselves
     #[arg(required = true)]
     paths: Vec<PathBuf>,
+    /// A mapping file for tables; may be given several times
+    #[arg(long, value_name = "FILE")]
+    mapping: Vec<PathBuf>,
     /// Print the account as JSON
     #[arg(long)]
     json: bool,
@@ -21,6 +24,7 @@ pub(crate) struct Arguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let account = Sources::new(arguments.paths.clone(), arguments.threads).inspect()?;
+    let sources = Sources::new(arguments.paths.clone(), arguments.threads);
+    let account = sources.with_mappings(&arguments.mapping)?.inspect()?;
     print_account(&account, arguments.json)
 }

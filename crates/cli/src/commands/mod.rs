@@ -7,6 +7,7 @@ pub(crate) mod ingest;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod keys;
+pub(crate) mod mapping;
 pub(crate) mod quality;
 pub(crate) mod reidentify;
 pub(crate) mod run;

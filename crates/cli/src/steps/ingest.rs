@@ -8,7 +8,7 @@ mod update;
 
 pub(crate) use account::Account;
 pub(crate) use sink::{IDENTIFIERS, Known};
-pub(crate) use sources::{ACCOUNT, Sources, write_options};
+pub(crate) use sources::{ACCOUNT, Sources, mapping_failure, read_mapping, write_options};
 pub(crate) use update::update;
 
 use crate::failure::{Failure, Kind};

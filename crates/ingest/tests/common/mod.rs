@@ -32,6 +32,7 @@ impl Sink for Kept {
     }
 }
 
+#[allow(dead_code, reason = "each test file uses its own part")]
 pub(crate) fn ingest(path: &Path, options: &Options) -> Result<(Report, Kept), Error> {
     let mut kept = Kept::default();
     let report = longitude_ingest::ingest(&[path], options, &AtomicBool::new(false), &mut kept)?;

@@ -7,7 +7,7 @@ use crate::pipeline::{code_version, write_atomically};
 use crate::{interrupt, machine};
 use anyhow::{Context, Result};
 use longitude_core::{Digest, DigestWriter, Observation, SubjectId};
-use longitude_ingest::{FileReport, Format, Options, Report};
+use longitude_ingest::{FileReport, Format, Mapping, MappingFile, Options, Report};
 use longitude_store::{Dataset, WriteOptions, Writer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -32,6 +32,8 @@ pub(crate) struct Sources {
     pub(crate) spans: BTreeMap<SubjectId, Observation>,
     /// Whether the strings that identify are kept for the de-identifier.
     pub(crate) identifiers: bool,
+    /// The mapping files of the options, checked.
+    pub(crate) mappings: Vec<Mapping>,
 }
 
 impl Sources {
@@ -42,14 +44,26 @@ impl Sources {
             options: Options::standard(machine::threads(threads)),
             spans: BTreeMap::new(),
             identifiers: false,
+            mappings: Vec::new(),
         }
+    }
+
+    /// The same with mapping files for tables, each checked.
+    pub(crate) fn with_mappings(mut self, files: &[PathBuf]) -> Result<Self> {
+        for path in files {
+            let file = read_mapping(path)?;
+            self.mappings
+                .push(Mapping::parse(&file.file, &file.text).map_err(mapping_failure)?);
+            self.options.mappings.push(file);
+        }
+        Ok(self)
     }
 
     /// The paths of MEDS data sets, and those of all other records.
     pub(super) fn by_kind(&self) -> Result<(Vec<&Path>, Vec<&Path>)> {
         let (mut meds, mut records) = (Vec::new(), Vec::new());
         for path in &self.paths {
-            let of_kind = if detect(path)?.contains(&Format::Meds) {
+            let of_kind = if detect(path, &self.mappings)?.contains(&Format::Meds) {
                 &mut meds
             } else {
                 &mut records
@@ -134,15 +148,35 @@ impl Sources {
         if paths.is_empty() {
             return Ok(Report::default());
         }
-        let report = longitude_ingest::ingest(paths, &self.options, interrupt::flag(), sink)?;
+        let report = longitude_ingest::ingest(paths, &self.options, interrupt::flag(), sink);
+        let report = report.map_err(mapping_failure)?;
         interrupt::check()?;
         Ok(report)
     }
 }
 
+/// A mapping file with its name.
+pub(crate) fn read_mapping(path: &Path) -> Result<MappingFile> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file = path.display().to_string();
+    Ok(MappingFile { file, text })
+}
+
+/// The faults of a mapping as unusable input; any other error as it is.
+pub(crate) fn mapping_failure(error: impl Into<longitude_ingest::Error>) -> anyhow::Error {
+    let error = error.into();
+    let longitude_ingest::Error::Mapping { source } = &error else {
+        return error.into();
+    };
+    let message = format!("the mapping cannot be used\n{source}");
+    let mend = "correct the lines named above; docs/mapping.md teaches the language";
+    Failure::new(Kind::Input, message, mend).into()
+}
+
 /// Which formats a path holds, or a clear word why none.
-fn detect(from: &Path) -> Result<BTreeSet<Format>> {
-    longitude_ingest::detect(from).map_err(|error| {
+fn detect(from: &Path, mappings: &[Mapping]) -> Result<BTreeSet<Format>> {
+    longitude_ingest::detect_with(from, mappings).map_err(|error| {
         let io = std::error::Error::source(&error).and_then(|e| e.downcast_ref::<io::Error>());
         if io.is_some_and(|e| e.kind() == io::ErrorKind::PermissionDenied) {
             return anyhow::Error::new(error).context("the records cannot be read");

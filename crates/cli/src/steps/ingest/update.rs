@@ -49,7 +49,9 @@ pub(crate) fn update(sources: &Sources, to: &Path) -> Result<(Account, Updated)>
     let is_alike = before.sources == paths
         && before.code == code_version()
         && before.options == Some(sources.options_digest()?);
-    if !is_alike || !meds.is_empty() {
+    // Which files a given mapping reads is told when it reads them.
+    let is_mapped = !sources.mappings.is_empty();
+    if !is_alike || is_mapped || !meds.is_empty() {
         return Ok((sources.ingest_anew(to)?, Updated::Everything));
     }
     let changed = changed(&records, &before)?;
