@@ -5,37 +5,12 @@
 
 mod common;
 
-use common::{ingest, shared_data};
+use common::{shared_data, unpack};
 use longitude_core::{Event, Issue, IssueKind, Precision, SubjectId};
 use longitude_ingest::{Options, Report, Sink};
-use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
-use tempfile::TempDir;
-
-/// Unpacks `F.tar.zst` into a folder of its own, or says why not.
-fn unpack(archive: &Path) -> Option<TempDir> {
-    let folder = TempDir::new().unwrap();
-    let zstd = Command::new("zstd")
-        .args(["-d", "--long=27", "-q", "-c"])
-        .stdin(File::open(archive).ok()?)
-        .stdout(Stdio::piped())
-        .spawn();
-    let Ok(mut zstd) = zstd else {
-        eprintln!("LEFT OUT: 1 test needs the zstd program");
-        return None;
-    };
-    let tar = Command::new("tar")
-        .arg("x")
-        .arg("-C")
-        .arg(folder.path())
-        .stdin(zstd.stdout.take().unwrap())
-        .status();
-    assert!(zstd.wait().unwrap().success() && tar.unwrap().success());
-    Some(folder)
-}
 
 /// A running digest of everything that comes out, so that two runs can be compared in little
 /// memory.
@@ -132,23 +107,4 @@ fn synthea_bulk_and_bundles_are_accounted_for() {
     assert_eq!(issues_of(&report, IssueKind::DuplicateRecord), 0);
     let claims = report.by_type["Claim"].rows_with_issue;
     assert_eq!(claims, report.by_type["Claim"].rows_read);
-}
-
-#[test]
-fn official_and_malformed_examples_are_accounted_for() {
-    let Some(data) = shared_data(1) else { return };
-    let archives = [
-        ("fhir-r4-examples/hl7-r4-examples.tar.zst", 176),
-        ("fhir-edge-cases.tar.zst", 200),
-    ];
-    for (archive, files_min) in archives {
-        let Some(folder) = unpack(&data.join(archive)) else {
-            return;
-        };
-        let (report, kept) = ingest(folder.path(), &Options::standard(2)).unwrap();
-        assert!(report.files.len() >= files_min);
-        assert!(report.counts.rows_mapped > 50);
-        assert_eq!(report.file_issues, 0);
-        assert_eq!(kept.issues.len() as u64, report.counts.rows_with_issue);
-    }
 }

@@ -226,6 +226,10 @@ impl<'w> Mapper<'w> {
         if let Some(id) = id {
             self.here.key = hash64(kind, id).max(1);
             self.here.record = [kind, "/", id].concat().into();
+            if !is_id(id) {
+                let path = self.path("id");
+                self.warn(Note::at(IssueKind::InvalidField, path));
+            }
         } else {
             self.here.record = kind.into();
         }
@@ -392,6 +396,12 @@ impl Mapper<'_> {
         self.batch.events.push((self.here.subject, event));
         &mut self.batch.events[place].1
     }
+}
+
+/// Whether an identifier has the form that FHIR gives it: 1 to 64 letters, digits, `-` and `.`.
+fn is_id(id: &str) -> bool {
+    let is_lawful = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    (1..=64).contains(&id.len()) && id.bytes().all(is_lawful)
 }
 
 /// The name and version of the rule that maps a type. The version grows with every change of what

@@ -4,9 +4,12 @@ use longitude_core::{Event, Issue, Precision, SubjectId};
 use longitude_ingest::{Error, Options, Report, Sink};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
+use tempfile::TempDir;
 
 #[derive(Default)]
 pub(crate) struct Kept {
@@ -172,4 +175,27 @@ pub(crate) fn shared_data(tests: usize) -> Option<PathBuf> {
     }
     eprintln!("LEFT OUT: {tests} tests need shared/data");
     None
+}
+
+/// Unpacks `F.tar.zst` into a folder of its own, or says why not.
+#[allow(dead_code, reason = "each test file uses its own part")]
+pub(crate) fn unpack(archive: &Path) -> Option<TempDir> {
+    let folder = TempDir::new().unwrap();
+    let zstd = Command::new("zstd")
+        .args(["-d", "--long=27", "-q", "-c"])
+        .stdin(File::open(archive).ok()?)
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut zstd) = zstd else {
+        eprintln!("LEFT OUT: 1 test needs the zstd program");
+        return None;
+    };
+    let tar = Command::new("tar")
+        .arg("x")
+        .arg("-C")
+        .arg(folder.path())
+        .stdin(zstd.stdout.take().unwrap())
+        .status();
+    assert!(zstd.wait().unwrap().success() && tar.unwrap().success());
+    Some(folder)
 }
