@@ -69,6 +69,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("baseline", "speed"),
     ),
     (
+        "phi",
+        "recall and precision of the note scrubber by cross-validation ([--train] [--peer N=F]...)",
+        &example!("deid", "phi"),
+    ),
+    (
         "demo",
         "the main job at 20,000 patients, against the known truth (--to DIR)",
         &[

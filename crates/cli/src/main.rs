@@ -62,6 +62,8 @@ enum Command {
     Reidentify(commands::reidentify::Arguments),
     /// The keys of de-identification: epochs, passphrase, shares for custodians
     Keys(commands::keys::Arguments),
+    /// Find what identifies in notes, and write them without it
+    Scrub(commands::scrub::Arguments),
     /// Serve a run's console and API on this machine
     Serve(commands::serve::Arguments),
     /// Re-check a run's ledger, signature and digests offline
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
         Command::Deid(arguments) => commands::deid::run(&arguments),
         Command::Reidentify(arguments) => commands::reidentify::run(&arguments),
         Command::Keys(arguments) => commands::keys::run(&arguments),
+        Command::Scrub(arguments) => commands::scrub::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Init(arguments) => commands::init::run(&arguments),

@@ -50,14 +50,7 @@ impl Times {
         events: &[Event],
         observation: Observation,
     ) -> Self {
-        let shift_days_max = options.shift_days_max;
-        let max = i64::from(shift_days_max.max(1));
-        let drawn = number.rem_euclid(2 * max);
-        let days = if drawn < max {
-            drawn - max
-        } else {
-            drawn - max + 1
-        };
+        let days = shift_days(number, options.shift_days_max);
         let aggregate = days_of(options.ages_over.saturating_add(1));
         let floor = last(events, observation).map(|l| l.shifted(-aggregate * MICROS_PER_DAY));
         let born = events
@@ -102,6 +95,18 @@ impl Times {
             Self::Year { .. } => Precision::Year,
             Self::Shift { .. } => precision,
         }
+    }
+}
+
+/// The shift in days that a keyed number says: from the greatest back to the greatest forth, and
+/// never 0.
+pub(crate) fn shift_days(number: i64, shift_days_max: u32) -> i64 {
+    let max = i64::from(shift_days_max.max(1));
+    let drawn = number.rem_euclid(2 * max);
+    if drawn < max {
+        drawn - max
+    } else {
+        drawn - max + 1
     }
 }
 

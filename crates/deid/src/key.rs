@@ -77,6 +77,13 @@ impl fmt::Debug for Pseudonyms {
 #[derive(Clone)]
 pub(crate) struct Subkey(Hmac<Sha256>);
 
+/// Redacted.
+impl fmt::Debug for Subkey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Subkey(..)")
+    }
+}
+
 impl Subkey {
     /// The authentication code of some parts; the caller separates parts whose length varies.
     pub(crate) fn tag(&self, parts: &[&[u8]]) -> Digest {

@@ -6,8 +6,8 @@
 //! ("Long", "Head") is a name only where it does not stand in lower case, and so are the single
 //! words of longer strings: or a note would lose its clinical words with its names.
 
+use crate::labels::Label;
 use crate::names;
-use crate::policy::Identifier;
 use crate::text::Found;
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,6 +123,13 @@ impl Strings {
     }
 }
 
+/// The number of strings only.
+impl std::fmt::Debug for Strings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Strings({})", self.rules.len())
+    }
+}
+
 /// What is known about the subject of a timeline.
 pub(crate) struct Known<'a> {
     pub(crate) own: Strings,
@@ -160,7 +167,7 @@ const fn known(start: usize, end: usize) -> Found {
     Found {
         start,
         end,
-        identifier: Identifier::Known,
+        label: Label::Known,
     }
 }
 

@@ -24,6 +24,9 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
+/// The year in which a date without one is moved when nothing tells it; not a leap year.
+const YEAR_UNTOLD: i16 = 2021;
+
 /// What becomes of a date in a text.
 #[derive(Clone, Copy)]
 pub(crate) enum DatePlan {
@@ -70,7 +73,7 @@ pub(crate) fn moved_date(captures: &Captures<'_>, plan: DatePlan) -> Option<Stri
         return None;
     }
     let (year, month, day) = date.shifted(days * MICROS_PER_DAY).civil_date();
-    let whole = captures.get(0)?;
+    let whole = captures.name("x").or_else(|| captures.get(0))?;
     let mut pieces: Vec<(regex::Match<'_>, String)> = Vec::new();
     for (group, value) in [("m", month), ("d", day)] {
         if let Some(old) = captures.name(group) {
@@ -99,7 +102,7 @@ pub(crate) fn moved_date(captures: &Captures<'_>, plan: DatePlan) -> Option<Stri
     pieces.sort_by_key(|(old, _)| old.start());
     let (mut out, mut at) = (String::new(), whole.start());
     for (old, new) in pieces {
-        out.push_str(&captures.get(0)?.as_str()[at - whole.start()..old.start() - whole.start()]);
+        out.push_str(&whole.as_str()[at - whole.start()..old.start() - whole.start()]);
         out.push_str(&new);
         at = old.end();
     }
@@ -115,7 +118,7 @@ fn read_date(captures: &Captures<'_>, written: Option<Instant>) -> Option<Instan
     };
     let now = written.map(|written| written.civil_date().0);
     let year = match captures.name("y") {
-        None => now?,
+        None => now.unwrap_or(YEAR_UNTOLD),
         Some(two) if two.len() == 2 => {
             // The latest century that does not put the date far after the note: notes tell of
             // appointments, seldom of the next decade.

@@ -134,3 +134,61 @@ pub(crate) const EVERYDAY: &str = "\
     tender tidewater tiny town tremor valley van victor vein vessel violet wade walker wall ward \
     waters weary webb weeks weight wells west wheeler white wild wilder will willow winter wise \
     wolf wood woods worth young";
+
+/// Names of signs, diseases, tests and tools, lower case: persons' names that identify nobody.
+pub(crate) const EPONYMS: &str = "\
+    achilles addison adson allen alzheimer apgar apley ascher babinski baker barrett bartholin \
+    bartter behcet bell bennett bishop blalock bowman braden bragard brudzinski burkitt bruce \
+    charcot chagas charlson chiari child chvostek cobb colles cooper crohn cullen cushing \
+    dejerine denver dequervain doppler down duchenne dupuytren ebstein ehlers danlos epley \
+    epstein barr faber fabry fallot fanconi felty finkelstein foley fontan fowler galeazzi \
+    gaucher gilbert gleason glasgow goodpasture graves grey guillain hashimoto hawkins hegar \
+    henoch hirschsprung hodgkin hoffman hoffmann holter homan homans horner huntington jones \
+    kaposi kawasaki kegel kernig kerley killip klinefelter kocher korsakoff krukenberg \
+    kussmaul lachman lasegue ladd levine lewy lhermitte likert lisfranc lyme mallory marfan \
+    mcburney mcmurray meckel meniere mohs montgomery moro murphy neer nissen ober osgood \
+    schlatter osler paget pap parkinson patrick perthes peyronie phalen phren pick pott \
+    prinzmetal quincke raynaud ramsay reed reiter reye rinne romberg roux rovsing schober \
+    sengstaken sims sjogren sjögren snellen spurling still swan ganz tanner tay sachs thomas \
+    thompson tinel todd tourette trendelenburg trousseau turner valsalva virchow waldenstrom \
+    weber wegener wells wenckebach wernicke whipple white wilms wilson wolff parkinson yergason \
+    zenker zollinger ellison";
+
+/// Words after which, or beside which, an eponym stands.
+pub(crate) const EPONYM_HEADS: &str = "\
+    sign signs disease syndrome test testing maneuver manoeuvre palsy phenomenon catheter tube \
+    score scale criteria classification stage staging grade fracture lymphoma sarcoma tumor node \
+    nodes reflex procedure operation repair position body bodies dementia thyroiditis triad law \
+    chorea contracture cyst ulcer esophagus tendon monitor swab smear surgery bypass virus \
+    anomaly tetralogy block effect encephalopathy infarct grafting line technique pouch gland \
+    stain";
+
+/// Drugs with common and brand names, lower case.
+pub(crate) const DRUGS: &str = "\
+    acetaminophen acyclovir adderall advair albuterol aldactone alendronate allegra allopurinol \
+    alprazolam ambien amiodarone amitriptyline amlodipine amoxicillin apixaban aripiprazole \
+    aspirin atenolol ativan atorvastatin augmentin azithromycin bactrim benadryl benazepril \
+    bisoprolol botox bumetanide bupropion buspirone calcitriol captopril carbamazepine cardizem \
+    carvedilol cefazolin ceftriaxone celebrex celexa cephalexin cetirizine cialis cipro \
+    ciprofloxacin citalopram claritin clindamycin clonazepam clonidine clopidogrel coreg coumadin \
+    cozaar crestor cymbalta decadron depakote dexamethasone diazepam diclofenac digoxin dilantin \
+    dilaudid diltiazem diovan docusate donepezil doxycycline duloxetine effexor eliquis enalapril \
+    enoxaparin entresto epinephrine erythromycin escitalopram esomeprazole famotidine fentanyl \
+    ferrous finasteride flagyl flexeril flomax flonase fluconazole fluoxetine fluticasone \
+    furosemide gabapentin gemfibrozil glipizide glucophage glyburide haldol haloperidol heparin \
+    humalog humira hydralazine hydrochlorothiazide hydrocodone hydrocortisone hydroxyzine \
+    ibuprofen imdur imitrex insulin isosorbide januvia jardiance keflex keppra ketorolac klonopin \
+    labetalol lamictal lamotrigine lansoprazole lantus lasix levaquin levetiracetam levofloxacin \
+    levothyroxine lexapro lidocaine linezolid lipitor lisinopril lithium loratadine lorazepam \
+    losartan lovastatin lovenox lyrica macrobid meclizine medrol meloxicam metformin methadone \
+    methotrexate metoclopramide metoprolol metronidazole miralax mobic montelukast morphine motrin \
+    naproxen naloxone neurontin nexium nitrofurantoin nitroglycerin norco norvasc novolog \
+    olanzapine omeprazole ondansetron oxycodone ozempic pantoprazole paxil penicillin pepcid \
+    percocet phenytoin plaquenil plavix potassium pradaxa pravastatin prednisone pregabalin \
+    prilosec prinivil propranolol protonix prozac quetiapine ranitidine remeron risperidone \
+    ritalin rosuvastatin senna seroquel sertraline sildenafil simvastatin singulair \
+    spironolactone sumatriptan symbicort synthroid tamsulosin tegretol temazepam terazosin \
+    tizanidine topamax topiramate torsemide tramadol trazodone trulicity tylenol valium valtrex \
+    vancomycin venlafaxine ventolin verapamil viagra vicodin victoza vitamin voltaren warfarin \
+    wellbutrin xanax xarelto zantac zestril zetia zithromax zocor zofran zolpidem zoloft zosyn \
+    zyprexa zyrtec";

@@ -4,7 +4,7 @@
 //! They are written for recall: a number after the word `serial` is taken whatever it looks like.
 //! Formats follow North American habits for telephones, postal codes and social security numbers.
 
-use crate::policy::Identifier;
+use crate::labels::Label;
 
 /// A name of one to three words, perhaps with an initial.
 macro_rules! name {
@@ -37,21 +37,54 @@ macro_rules! phone {
     };
 }
 
-/// The patterns, the more telling first: where two find the same place, the earlier names it.
-pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
-    (Identifier::Email, r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+/// The words of an institution's name before the word that says what it is.
+macro_rules! institution {
+    () => {
+        concat!(
+            r"\b(?:\p{Lu}[\p{L}'’.&-]+[ \t]+){1,4}",
+            r"(?:of[ \t]+(?:the[ \t]+)?(?:\p{Lu}[\p{L}'’.-]+[ \t]+){1,2})?"
+        )
+    };
+}
+
+/// Patterns that are right too seldom to be believed: what they find, the tagger judges.
+pub(crate) const HINTS: &[(Label, &str)] = &[
     (
-        Identifier::Url,
+        Label::Date,
+        r"\b(?P<x>(?:0?[1-9]|1[0-2])[/-](?:0?[1-9]|[12]\d|3[01]))\b",
+    ),
+    (
+        Label::City,
+        r"\b(?P<city>\p{Lu}[\p{L}'’.-]+(?:[ \t]\p{Lu}[\p{L}'’.-]+){0,2}),[ \t]*(?P<state>\p{Lu}\p{L}+)\b",
+    ),
+    (Label::Zip, r"\b\d{5}(?:-\d{4})?\b"),
+    (Label::Phone, r"\b\d{3}[-. ]\d{4}\b"),
+    (
+        Label::Id,
+        r"\b[A-Za-z]{1,5}-?\d{3,}[\dA-Za-z-]*\b|\b\d{4,}\b",
+    ),
+    (
+        Label::Name,
+        r"\b\p{Lu}\p{Ll}+,[ \t]+\p{Lu}\p{Ll}+\b|\b\p{Lu}\.[ \t]?(?:\p{Lu}\.[ \t]?)?\p{Lu}\p{Ll}+",
+    ),
+    (
+        Label::Organization,
+        r"(?i:\b(?:at|for|by|from|with|to))[ \t]+(?P<x>\p{Lu}[\p{L}'’&-]+(?:[ \t]\p{Lu}[\p{L}'’&-]+){0,3})",
+    ),
+];
+
+/// The patterns, the more telling first: where two find the same place, the earlier names it.
+pub(crate) const PATTERNS: &[(Label, &str)] = &[
+    (Label::Email, r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+    (
+        Label::Url,
         r"(?i)\b(?:https?|ftp)://[^\s<>]+|\bwww\.[^\s<>]+",
     ),
-    (Identifier::Ip, r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b"),
+    (Label::Ip, r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b"),
+    (Label::Ip, r"\b(?:[0-9A-Fa-f]{1,4}:){4,7}[0-9A-Fa-f]{1,4}\b"),
+    (Label::Ssn, r"\b\d{3}-\d{2}-\d{4}\b"),
     (
-        Identifier::Ip,
-        r"\b(?:[0-9A-Fa-f]{1,4}:){4,7}[0-9A-Fa-f]{1,4}\b",
-    ),
-    (Identifier::Ssn, r"\b\d{3}-\d{2}-\d{4}\b"),
-    (
-        Identifier::Ssn,
+        Label::Ssn,
         concat!(
             r"(?i)\b(?:ssn|social security)",
             number_label!(),
@@ -59,7 +92,7 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         ),
     ),
     (
-        Identifier::Fax,
+        Label::Fax,
         concat!(
             r"(?i)\b(?:fax|facsimile)",
             number_label!(),
@@ -67,18 +100,18 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         ),
     ),
     (
-        Identifier::Phone,
+        Label::Phone,
         concat!(r"(?:\+\d{1,3}[-. ]?|\b(?:001|1)[-. ]?)?\(\d{3}\)", phone!()),
     ),
     (
-        Identifier::Phone,
+        Label::Phone,
         concat!(
             r"(?:\+\d{1,3}[-. ]?|\b(?:001|1)[-. ]?|\b)\d{3}[-. ]?",
             phone!()
         ),
     ),
     (
-        Identifier::Phone,
+        Label::Phone,
         concat!(
             r"(?i)\b(?:pager|beeper|phone|tel|telephone|mobile|cell|ext|extension|call)\.?",
             number_label!(),
@@ -86,7 +119,7 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         ),
     ),
     (
-        Identifier::Mrn,
+        Label::Mrn,
         concat!(
             concat!(
                 r"(?i)\b(?:mrn|medical record|patient id|patient number|patient no\.?|chart|",
@@ -97,7 +130,7 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         ),
     ),
     (
-        Identifier::HealthPlan,
+        Label::HealthPlan,
         concat!(
             concat!(
                 r"(?i)\b(?:member|subscriber|policy|group|insurance|beneficiary|medicare|",
@@ -108,7 +141,7 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         ),
     ),
     (
-        Identifier::Licence,
+        Label::Licence,
         concat!(
             concat!(
                 r"(?i)\b(?:driver'?s? licen[sc]e|licen[sc]e|certificate|certification|dea|npi|",
@@ -119,16 +152,16 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         ),
     ),
     (
-        Identifier::Vehicle,
+        Label::Vehicle,
         concat!(
             r"(?i)\b(?:licen[sc]e plate|plate|vin|vehicle|registration)",
             number_label!(),
             r"(?P<x>[A-Z0-9]{1,4}[- ]?\d[A-Z0-9-]{2,})"
         ),
     ),
-    (Identifier::Vehicle, r"\b[A-HJ-NPR-Z0-9]{11}\d{6}\b"),
+    (Label::Vehicle, r"\b[A-HJ-NPR-Z0-9]{11}\d{6}\b"),
     (
-        Identifier::Device,
+        Label::Device,
         concat!(
             r"(?i)\b(?:serial|s/n|device|udi|imei|lot|model)",
             number_label!(),
@@ -136,7 +169,7 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         ),
     ),
     (
-        Identifier::Account,
+        Label::Account,
         concat!(
             r"(?i)\b(?:account|acct\.?|invoice|claim|billing|encounter|visit|csn|har)",
             number_label!(),
@@ -144,54 +177,56 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         ),
     ),
     (
-        Identifier::Other,
+        Label::Accession,
         concat!(
-            concat!(
-                r"(?i)\b(?:accession|specimen|requisition|case|order|study|record|reference|",
-                r"ref\.?|confirmation)"
-            ),
+            r"(?i)\b(?:accession|specimen|requisition|case|order|study)",
             number_label!(),
             number!()
         ),
     ),
     (
-        Identifier::Phone,
+        Label::Id,
+        concat!(
+            r"(?i)\b(?:record|reference|ref\.?|confirmation)",
+            number_label!(),
+            number!()
+        ),
+    ),
+    (
+        Label::Phone,
         r"\+\d{1,3}[-. ]?(?:\(?\d{1,4}\)?[-. ]?){2,5}\d{2,4}\b",
     ),
     (
-        Identifier::Phone,
+        Label::Phone,
         r"(?:\b|\()0\d{1,4}\)?[-. ]\d{2,4}[- ]?\d{2,4}(?:[- ]?\d{2,4})?\b",
     ),
+    (Label::Phone, r"\b\d{2,4}-\d{2,4}-\d{3,4}(?:-\d{2,4})?\b"),
     (
-        Identifier::Phone,
-        r"\b\d{2,4}-\d{2,4}-\d{3,4}(?:-\d{2,4})?\b",
-    ),
-    (
-        Identifier::Account,
+        Label::Account,
         r"\b[A-Z]{2}\d{2}[ ]?(?:[A-Z0-9]{4}[ ]?){2,7}[A-Z0-9]{1,4}\b",
     ),
-    (Identifier::Other, r"\b[A-Z]{1,4}-?\d{6,}(?:-\d+)?\b"),
-    (Identifier::Other, r"\b\d{7,}\b"),
+    (Label::Id, r"\b[A-Z]{1,4}-?\d{6,}(?:-\d+)?\b"),
+    (Label::Id, r"\b\d{7,}\b"),
     (
-        Identifier::Age,
+        Label::Age,
         concat!(
             r"(?i)\b(?P<x>(?:9\d|1[0-4]\d))(?:[ \t-]*(?:years?|yrs?)\b|[ \t]*(?:y\.?o\.?|",
             r"y/o|yo)\b|[ \t]*[MF]\b)"
         ),
     ),
     (
-        Identifier::Age,
+        Label::Age,
         r"(?i)\b(?:aged?|turned|turns)[ \t]*:?[ \t]*(?P<x>(?:9\d|1[0-4]\d))\b",
     ),
     (
-        Identifier::Age,
+        Label::Age,
         concat!(
             r"(?i)\b(?P<x>(?:ninety|one hundred|a hundred)(?:[- ](?:and[- ])?(?:one|two|",
             r"three|four|five|six|seven|eight|nine|ten))?)[ -]years?[ -]old\b"
         ),
     ),
     (
-        Identifier::Address,
+        Label::Address,
         concat!(
             concat!(
                 r"\b\d{1,6}[A-Z]?[ \t]+(?:[NSEW]\.?[ \t]+)?(?:\p{Lu}[\p{L}'’.-]+[ \t]+|\d+(?:st|",
@@ -219,56 +254,58 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
             )
         ),
     ),
-    (Identifier::Address, r"(?i)\bP\.?[ ]?O\.?[ ]?Box[ ]+\d+"),
+    (Label::Address, r"(?i)\bP\.?[ ]?O\.?[ ]?Box[ ]+\d+"),
     (
-        Identifier::Address,
+        Label::Address,
         concat!(
             r"(?i)\b(?:lives|resides|residing|living|home|address)[ \t]*(?:at|is|",
             r":)[ \t]*(?P<x>\d[^,;\n]{3,60})"
         ),
     ),
     (
-        Identifier::Place,
+        Label::City,
         concat!(
-            r"(?P<x>\p{Lu}[\p{L}'’.-]+(?:[ \t]\p{Lu}[\p{L}'’.-]+){0,3},[ \t]*[A-Z]{2})[ \t]+",
-            r"\d{5}\b"
+            r"(?P<city>\p{Lu}[\p{L}'’.-]+(?:[ \t]\p{Lu}[\p{L}'’.-]+){0,3}),",
+            r"\s*(?P<state>[A-Z]{2})[ \t]+(?P<zip>\d{5}(?:-\d{4})?)\b"
         ),
     ),
     (
-        Identifier::Place,
+        Label::City,
         concat!(
             r"(?i:\b(?:lives in|living in|resides in|resident of|moved from|moved to|",
             r"born in|native of|grew up in|travell?ed (?:to|from)|",
-            r"visiting from))[ \t]+(?P<x>\p{Lu}[\p{L}'’.-]+(?:[ \t]\p{Lu}[\p{L}'’.-]+){0,2}(",
-            r"?:,[ \t]*\p{Lu}\p{L}+)?)"
+            r"visiting from))[ \t]+(?P<city>\p{Lu}[\p{L}'’.-]+(?:[ \t]\p{Lu}[\p{L}'’.-]+){0,2})(",
+            r"?:,[ \t]*(?P<state>\p{Lu}\p{L}+))?"
         ),
     ),
+    (Label::Zip, r"\b[A-Z]{2}[ \t]+(?P<x>\d{5}(?:-\d{4})?)\b"),
     (
-        Identifier::Zip,
-        r"\b[A-Z]{2}[ \t]+(?P<x>\d{5}(?:-\d{4})?)\b",
-    ),
-    (
-        Identifier::Zip,
+        Label::Zip,
         r"(?i)\b(?:zip|postal)(?:[ ]?code)?[: ]+(?P<x>\d{5}(?:-\d{4})?)\b",
     ),
     (
-        Identifier::Organization,
+        Label::Hospital,
         concat!(
-            concat!(
-                r"\b(?:\p{Lu}[\p{L}'’.&-]+[ \t]+){1,4}(?:of[ \t]+(?:\p{Lu}[\p{L}'’.-]+[ \t]+)",
-                r"{1,2})?"
-            ),
-            concat!(
-                r"(?:Medical Cent(?:er|re)|General Hospital|Memorial Hospital|",
-                r"Community Hospital|Community Clinic|Children's Hospital|Hospital|Clinic|",
-                r"Infirmary|Health System|Healthcare|Nursing Home|Hospice|",
-                r"Rehabilitation Cent(?:er|re)|University|College|High School|",
-                r"Elementary School)\b"
-            )
+            institution!(),
+            r"(?:(?:Regional |University |Veterans |VA )?Medical Cent(?:er|re)|Medical Group|",
+            r"(?:General |Memorial |Community |Regional |University |Children['’]s )?Hospital|",
+            r"(?:Community |Family |Medical |Pediatric |Walk-[Ii]n )?Clinic|Infirmary|",
+            r"Health System|Healthcare|Health Cent(?:er|re)|Cancer (?:Cent(?:er|re)|Institute)|",
+            r"Surgery Cent(?:er|re)|Heart (?:Institute|Cent(?:er|re))|Urgent Care|Nursing Home|",
+            r"Nursing (?:and Rehabilitation )?(?:Facility|Cent(?:er|re))|Hospice|",
+            r"Rehabilitation (?:Cent(?:er|re)|Hospital|Facility)|Rehab|Assisted Living|",
+            r"Dialysis(?: Cent(?:er|re))?|Care Cent(?:er|re)|Pharmacy)\b"
         ),
     ),
     (
-        Identifier::Organization,
+        Label::Organization,
+        concat!(
+            institution!(),
+            r"(?:University|College|High School|Middle School|Elementary School|Academy)\b"
+        ),
+    ),
+    (
+        Label::Organization,
         concat!(
             r"\b\p{Lu}[\p{L}'’-]+(?:(?:,[ \t]*|[ \t]+(?:and|&)[ \t]+|",
             r"[ \t]+)\p{Lu}[\p{L}'’-]+){0,3}[ \t]+(?:PLC|LLC|LLP|Ltd|Inc|Corp|Co|GmbH|Group|",
@@ -276,7 +313,7 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         ),
     ),
     (
-        Identifier::Organization,
+        Label::Organization,
         concat!(
             r"(?i:\b(?:work(?:s|ed|ing)?|employed|job|retired|driver|manager|teacher|",
             r"engineer|clerk)\b[^.;:\n]{0,40}?\b(?:for|at|by|",
@@ -285,7 +322,7 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         ),
     ),
     (
-        Identifier::Name,
+        Label::Name,
         concat!(
             r"(?im)^[ \t]*(?:patient(?:'s)?(?: name)?|name|pt(?: name)?|",
             r"attending(?: physician)?|provider|physician|surgeon|pcp|author|dictated by|",
@@ -294,7 +331,7 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         ),
     ),
     (
-        Identifier::Name,
+        Label::Name,
         concat!(
             concat!(
                 r"\b(?i:dr|mr|mrs|ms|miss|mx|prof|professor|doctor|nurse|sister|father|rev|sir|",
@@ -305,7 +342,7 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         ),
     ),
     (
-        Identifier::Name,
+        Label::Name,
         concat!(
             concat!(
                 r"\b(?i:electronically signed by|signed by|signed|dictated by|transcribed by|",
@@ -318,7 +355,7 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         ),
     ),
     (
-        Identifier::Name,
+        Label::Name,
         concat!(
             concat!(
                 r"\b(?i:spouse|wife|husband|partner|fianc[eé]e?|boyfriend|girlfriend|mother|mom|",
@@ -331,7 +368,7 @@ pub(crate) const PATTERNS: &[(Identifier, &str)] = &[
         ),
     ),
     (
-        Identifier::Name,
+        Label::Name,
         concat!(
             r"\b(?P<x>",
             name!(),
@@ -357,8 +394,8 @@ macro_rules! month {
 macro_rules! weekday {
     () => {
         concat!(
-            r"(?i)(?P<w>\b(?:mon|tues|wednes|thurs|fri|satur|",
-            r"sun)day,?[ \t]+(?:the[ \t]+)?)?\b"
+            r"(?i)(?P<w>\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?",
+            r"[ \t]+(?:the[ \t]+)?)?\b"
         )
     };
 }
@@ -407,7 +444,26 @@ pub(crate) const DATES: &[&str] = &[
         r"(?P<d>[0-3]?\d)(?P<o>st|nd|rd|th)?[ \t]+(?:of[ \t]+)?",
         month!()
     ),
-    r"\b(?P<m>0?[1-9]|1[0-2])/(?P<y>(?:19|20|21|22)\d{2})\b",
+    concat!(
+        r"(?i)(?P<w>\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?",
+        r"[ \t]+)(?P<m>0?[1-9]|1[0-2])/(?P<d>[0-3]?\d)\b"
+    ),
+    r"\b(?P<m>0?[1-9]|1[0-2])[/-](?P<y>(?:19|20|21|22)\d{2})\b",
+    concat!(
+        r"(?i)\b(?P<d>\d{1,2})(?P<mon>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)",
+        r"(?P<y>\d{4}|\d{2})\b"
+    ),
+    concat!(
+        r"\b(?:[Ii]n|[Ss]ince|[Ee]arly|[Ll]ate|[Mm]id|of|[Uu]ntil|[Dd]uring|[Ll]ast|",
+        r"[Tt]his|[Bb]y|[Tt]hrough|[Ff]rom)[ \t-]+(?P<x>(?P<mon>January|February|March|April|",
+        r"May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Jun|Jul|",
+        r"Aug|Sept|Sep|Oct|Nov|Dec))\b"
+    ),
+    concat!(
+        r"(?i)\b(?P<x>Christmas(?: Eve| Day)?|Thanksgiving(?: Day)?|New Year['’]?s(?: Eve| Day)?|",
+        r"Halloween|Independence Day|Memorial Day|Labor Day|Mother['’]?s Day|Father['’]?s Day|",
+        r"Valentine['’]?s Day|(?:Fourth|4th) of July)(?:\W|$)"
+    ),
     concat!(
         r"(?i)\b(?:on|since|dated?|from|until|before|after|by|",
         r"through)[ \t]+(?P<x>(?P<m>0?[1-9]|1[0-2])/(?P<d>[0-3]?\d))\b"

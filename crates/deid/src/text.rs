@@ -1,18 +1,25 @@
 //! The scrubber: finds identifiers in free text and replaces them.
 //!
-//! Rules only: patterns ([`crate::patterns`]), lists of names, strings that the caller knows
-//! ([`crate::known`]). A
+//! A hybrid: strings that the caller knows ([`crate::known`]), patterns ([`crate::patterns`]),
+//! lists of names, and the learned tagger ([`crate::tagger`]), which sees what the others found. A
 //! name found once is found everywhere in its text. It is measured on annotated notes by
-//! `tests/notes.rs`; no scrubber finds everything, which is why Safe Harbor blanks notes.
+//! `cargo xtask bench phi`; no scrubber finds everything, which is why Safe Harbor blanks notes.
 
 use crate::known::{Known, Strings};
+use crate::labels::Label;
 use crate::moved::{DatePlan, moved_date};
 use crate::names;
-use crate::patterns::{DATES, PATTERNS};
+use crate::patterns::{DATES, HINTS, PATTERNS};
 use crate::policy::Identifier;
+use crate::spans::{Span, bare, beside, matches, replace, resolved};
+use crate::tagger::{self, Lexicon, Weights, flag};
+use crate::words::{Word, is_capitalised, words};
 use regex::Regex;
 use std::collections::BTreeSet;
 use std::fmt;
+
+/// The weights that are shipped.
+const WEIGHTS: &[u8] = include_bytes!("../data/tagger.bin");
 
 /// An identifier in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,16 +29,21 @@ pub struct Found {
     /// The byte after the last.
     pub end: usize,
     /// What it is.
-    pub identifier: Identifier,
+    pub label: Label,
 }
 
 /// Finds and replaces identifiers in English text.
 pub struct Scrubber {
-    patterns: Vec<(Identifier, Regex)>,
+    patterns: Vec<(Label, Regex)>,
+    hints: Vec<(Label, Regex)>,
     dates: Vec<Regex>,
     given: BTreeSet<&'static str>,
     surnames: BTreeSet<&'static str>,
     common: BTreeSet<&'static str>,
+    eponyms: BTreeSet<&'static str>,
+    eponym_heads: BTreeSet<&'static str>,
+    lexicon: Lexicon,
+    weights: Option<Weights>,
 }
 
 impl Default for Scrubber {
@@ -41,26 +53,55 @@ impl Default for Scrubber {
 }
 
 impl Scrubber {
-    /// Compiles the patterns; make it once.
+    /// The scrubber with the shipped weights; make it once, for it compiles patterns and reads
+    /// lists.
+    ///
+    /// # Panics
+    /// Never in a build that passed its tests: patterns and weights are constants.
+    pub fn new() -> Self {
+        let weights = Weights::from_bytes(WEIGHTS);
+        assert!(weights.is_ok(), "the shipped weights cannot be read");
+        Self::with_weights(weights.ok())
+    }
+
+    /// The scrubber with other weights, or with rules alone.
     ///
     /// # Panics
     /// Never in a build that passed its tests: the patterns are constants.
-    pub fn new() -> Self {
+    pub fn with_weights(weights: Option<Weights>) -> Self {
         let compile = |pattern: &str| {
             let compiled = Regex::new(pattern);
             assert!(compiled.is_ok(), "a pattern does not compile: {pattern}");
             compiled.ok()
         };
-        let patterns = PATTERNS.iter();
+        let labelled = |list: &[(Label, &str)]| {
+            let list = list.iter();
+            list.filter_map(|(label, p)| Some((*label, compile(p)?)))
+                .collect()
+        };
+        let list = |list: &'static str| list.split_whitespace().collect();
         Self {
-            patterns: patterns
-                .filter_map(|(id, p)| Some((*id, compile(p)?)))
-                .collect(),
+            patterns: labelled(PATTERNS),
+            hints: labelled(HINTS),
             dates: DATES.iter().filter_map(|p| compile(p)).collect(),
-            given: names::GIVEN.split_whitespace().collect(),
-            surnames: names::SURNAMES.split_whitespace().collect(),
-            common: names::COMMON.split_whitespace().collect(),
+            given: list(names::GIVEN),
+            surnames: list(names::SURNAMES),
+            common: list(names::COMMON),
+            eponyms: list(names::EPONYMS),
+            eponym_heads: list(names::EPONYM_HEADS),
+            lexicon: Lexicon::new(),
+            weights,
         }
+    }
+
+    /// The SHA-256 of the shipped weights.
+    pub fn weights_digest() -> longitude_core::Digest {
+        longitude_core::Digest::of(WEIGHTS)
+    }
+
+    /// Puts other weights in the place of those it has.
+    pub fn set_weights(&mut self, weights: Option<Weights>) {
+        self.weights = weights;
     }
 
     /// The identifiers in a text, in order, not overlapping.
@@ -81,12 +122,42 @@ impl Scrubber {
         known: &Known<'_>,
     ) -> (String, Vec<Identifier>) {
         let spans = self.spans(text, known);
-        let moved = |span: &Span| {
-            let pattern = &self.dates[span.date?];
-            let captures = pattern.captures(&text[span.found.start..span.found.end])?;
-            moved_date(&captures, plan)
-        };
-        replace(text, &spans, moved)
+        let with = |span: &Span| self.moved(text, span, plan);
+        replace(text, &spans, with)
+    }
+
+    /// A date moved by a plan; `None` for any other span and where it cannot be.
+    pub(crate) fn moved(&self, text: &str, span: &Span, plan: DatePlan) -> Option<String> {
+        if span.found.label != Label::Date {
+            return None;
+        }
+        let patterns = 0..self.dates.len();
+        let mut tried = span.date.into_iter().chain(patterns);
+        tried.find_map(|number| self.moved_as(text, span, (number, plan)))
+    }
+
+    /// A date moved as one of the patterns reads it.
+    fn moved_as(
+        &self,
+        text: &str,
+        span: &Span,
+        (number, plan): (usize, DatePlan),
+    ) -> Option<String> {
+        /// What a pattern may look at before the date itself.
+        const BEFORE_BYTES: usize = 24;
+        let pattern = &self.dates[number];
+        let (start, end) = (span.found.start, span.found.end);
+        let from = text.floor_char_boundary(start.saturating_sub(BEFORE_BYTES));
+        let until = text.ceil_char_boundary((end + 2).min(text.len()));
+        for from in [from, start] {
+            for captures in pattern.captures_iter(&text[from..until]) {
+                let date = captures.name("x").or_else(|| captures.get(0))?;
+                if from + date.start() == start && from + date.end() == end {
+                    return moved_date(&captures, plan);
+                }
+            }
+        }
+        None
     }
 
     /// A term of a vocabulary without what cannot belong to one: known strings, dates, and numbers
@@ -99,46 +170,87 @@ impl Scrubber {
         let known = known.find_in_term(term).into_iter();
         let mut spans: Vec<_> = known.map(Span::plain).collect();
         if term.contains('@') || (term.contains(' ') && term.bytes().any(|b| b.is_ascii_digit())) {
-            let sure = [
-                Identifier::Email,
-                Identifier::Ssn,
-                Identifier::Phone,
-                Identifier::Mrn,
-            ];
+            let sure = [Label::Email, Label::Ssn, Label::Phone, Label::Mrn];
             let patterns = self.patterns.iter().filter(|(id, _)| sure.contains(id));
-            for (identifier, pattern) in patterns {
-                spans.extend(matches(pattern, term, *identifier).map(Span::plain));
+            for (label, pattern) in patterns {
+                spans.extend(matches(pattern, term, *label).map(Span::plain));
             }
             spans.extend(self.date_spans(term));
         }
-        let spans = resolved(spans);
+        let spans = resolved(term, spans);
         (!spans.is_empty()).then(|| replace(term, &spans, |_span| None))
     }
 
-    fn spans(&self, text: &str, known: &Known<'_>) -> Vec<Span> {
+    /// What dates and patterns find, without lists and tagger.
+    pub fn certain(&self, text: &str) -> Vec<Found> {
+        let dates = self.date_spans(text).into_iter();
+        let patterns = self.pattern_hits(text).map(Span::plain);
+        let spans = resolved(text, dates.chain(patterns).collect());
+        spans.into_iter().map(|span| span.found).collect()
+    }
+
+    pub(crate) fn lexicon(&self) -> &Lexicon {
+        &self.lexicon
+    }
+
+    /// What patterns and lists find, overlapping: the tagger learns how far to trust each.
+    pub(crate) fn hits(&self, text: &str) -> Vec<Found> {
+        let dates = self.date_spans(text).into_iter().map(|span| span.found);
+        let mut hits: Vec<_> = dates.chain(self.pattern_hits(text)).collect();
+        let hospitals = self
+            .patterns
+            .iter()
+            .filter(|(label, _)| *label == Label::Hospital);
+        for (label, pattern) in hospitals.chain(&self.hints) {
+            hits.extend(matches(pattern, text, *label));
+        }
+        // The lists' own bit, for a list knows less than a pattern.
+        let listed = self.listed_names(text).into_iter();
+        hits.extend(listed.map(|found| Found {
+            label: Label::Known,
+            ..found
+        }));
+        hits
+    }
+
+    pub(crate) fn spans(&self, text: &str, known: &Known<'_>) -> Vec<Span> {
         let known = known.find(text).into_iter();
         let mut spans: Vec<_> = known.map(Span::plain).collect();
         spans.extend(self.date_spans(text));
-        for (identifier, pattern) in &self.patterns {
-            let found = matches(pattern, text, *identifier).map(|found| self.trimmed(text, found));
-            spans.extend(found.flatten().map(Span::plain));
+        spans.extend(self.pattern_hits(text).map(Span::plain));
+        let listed = self.listed_names(text).into_iter();
+        spans.extend(listed.map(Span::plain));
+        if let Some(weights) = &self.weights {
+            let hits = self.hits(text);
+            let tagged = tagger::tag(text, &self.lexicon, weights, &hits).into_iter();
+            let tagged: Vec<_> = tagged.map(|found| bare(text, found)).collect();
+            spans = beside(text, &resolved(text, spans), &tagged);
         }
-        spans.extend(self.listed_names(text).into_iter().map(Span::plain));
         let everywhere = self.names_again(text, &spans);
         spans.extend(everywhere.into_iter().map(Span::plain));
-        let mut spans = resolved(spans);
+        let mut spans = resolved(text, spans);
         let names = spans.iter_mut().map(|span| &mut span.found);
-        for name in names.filter(|found| found.identifier == Identifier::Name) {
-            name.start = start_with_title(&text[..name.start]);
+        for name in names.filter(|found| found.label == Label::Name) {
+            // `Dr. Ann Lee` goes whole; of `Dr. Lee` the title is kept.
+            if text[name.start..name.end].contains(' ') {
+                name.start = start_with_title(&text[..name.start]);
+            }
             name.end += suffix_bytes(&text[name.end..]);
         }
-        resolved(spans)
+        resolved(text, spans)
+    }
+
+    fn pattern_hits<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Found> + 'a {
+        self.patterns.iter().flat_map(move |(label, pattern)| {
+            let found = matches(pattern, text, *label).map(|found| self.trimmed(text, found));
+            found.flatten()
+        })
     }
 
     fn date_spans(&self, text: &str) -> Vec<Span> {
         let patterns = self.dates.iter().enumerate();
         let spans = patterns.flat_map(|(number, pattern)| {
-            matches(pattern, text, Identifier::Date).map(move |found| Span {
+            matches(pattern, text, Label::Date).map(move |found| Span {
                 found,
                 date: Some(number),
             })
@@ -148,18 +260,38 @@ impl Scrubber {
 
     /// A name without the common words around it: `Mr. Prior film` names nobody.
     fn trimmed(&self, text: &str, found: Found) -> Option<Found> {
-        if found.identifier != Identifier::Name {
+        let words = words(&text[found.start..found.end]);
+        if found.label == Label::Hospital {
+            let first = words
+                .iter()
+                .position(|word| !self.is_common(word.as_str()))?;
+            // `The General Hospital` names none, and what `Pain Clinic` names the tagger judges.
+            let mut named = words[first..].iter().take(words.len() - 1 - first);
+            return named
+                .any(|word| self.is_proper(word.as_str()))
+                .then(|| Found {
+                    start: found.start + words[first].start(),
+                    ..found
+                });
+        }
+        if found.label != Label::Name {
             return Some(found);
         }
-        let words = words(&text[found.start..found.end]);
         let is_name = |word: &Word<'_>| !self.is_common(word.as_str());
         let first = words.first().filter(|word| is_name(word))?;
         let last = words.iter().take_while(|word| is_name(word)).last()?;
         Some(Found {
             start: found.start + first.start(),
             end: found.start + last.end(),
-            identifier: found.identifier,
+            label: found.label,
         })
+    }
+
+    /// Whether a word is more than an English word.
+    fn is_proper(&self, word: &str) -> bool {
+        let flags = self.lexicon.flags(&word.to_lowercase());
+        let proper = flag::PLACE | flag::PLACE_PART | flag::STATE | flag::SURNAME_TOP;
+        flags & proper != 0 && flags & flag::HOSPITAL == 0 || flags & flag::ENGLISH == 0
     }
 
     fn is_common(&self, word: &str) -> bool {
@@ -176,7 +308,7 @@ impl Scrubber {
             }
             let lower = word.as_str().to_lowercase();
             let given = self.given.contains(&*lower);
-            if !given && !self.surnames.contains(&*lower) {
+            if !given && !self.surnames.contains(&*lower) || self.is_eponym(text, &words, at) {
                 continue;
             }
             let next = words.get(at + 1).filter(|next| {
@@ -190,10 +322,22 @@ impl Scrubber {
             found.push(Found {
                 start: word.start(),
                 end: next.map_or(word.end(), Word::end),
-                identifier: Identifier::Name,
+                label: Label::Name,
             });
         }
         found
+    }
+
+    /// Whether a word names a sign, a disease or a tool: `Wilson's disease`, `a Foley catheter`.
+    fn is_eponym(&self, text: &str, words: &[Word<'_>], at: usize) -> bool {
+        let word = &words[at];
+        let heads = words[at + 1..].iter().take(2);
+        let heads = heads.filter(|next| next.start() - word.end() < 14);
+        let mut heads =
+            heads.filter(|next| self.eponym_heads.contains(&*next.as_str().to_lowercase()));
+        let before = at.checked_sub(1).map(|before| &words[before]);
+        let titled = before.is_some_and(|b| start_with_title(&text[..word.start()]) <= b.start());
+        self.eponyms.contains(&*word.as_str().to_lowercase()) && !titled && heads.next().is_some()
     }
 
     /// Every word of the names that were found, wherever else it stands capitalised or beside
@@ -201,7 +345,7 @@ impl Scrubber {
     fn names_again(&self, text: &str, spans: &[Span]) -> Vec<Found> {
         let mut known = BTreeSet::new();
         for Span { found, .. } in spans {
-            if found.identifier == Identifier::Name {
+            if found.label == Label::Name {
                 let words = words(&text[found.start..found.end]);
                 let words = words.iter().map(|word| word.as_str().to_lowercase());
                 known.extend(words.filter(|w| w.len() >= 3 && !self.common.contains(&**w)));
@@ -215,11 +359,12 @@ impl Scrubber {
                 .checked_sub(1)
                 .is_some_and(|before| is_known(&words[before]));
             let beside = before || words.get(at + 1).is_some_and(is_known);
-            if is_capitalised(word.as_str()) || beside {
+            let capital = is_capitalised(word.as_str());
+            if (capital || beside) && !self.is_eponym(text, &words, at) {
                 found.push(Found {
                     start: word.start(),
                     end: word.end(),
-                    identifier: Identifier::Name,
+                    label: Label::Name,
                 });
             }
         }
@@ -248,141 +393,25 @@ fn start_with_title(before: &str) -> usize {
     title.map_or(before.len(), |title| bare.len() - title.len())
 }
 
-/// The bytes of a suffix or degree after a name.
+/// The bytes of what belongs to a name after it: a suffix, or a degree that no comma parts.
 fn suffix_bytes(after: &str) -> usize {
-    let bare = after.trim_start_matches([' ', ',']);
-    let suffixes = [
-        "Jr.", "Jr", "Sr.", "Sr", "III", "II", "MD", "DO", "RN", "NP", "PhD", "DDS", "DVM",
-    ];
-    let suffix = suffixes.iter().find(|suffix| {
-        let rest = bare.strip_prefix(**suffix);
-        bare.len() < after.len()
-            && rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
-    });
-    suffix.map_or(0, |suffix| after.len() - bare.len() + suffix.len())
-}
-
-/// A word in a text.
-struct Word<'a> {
-    start: usize,
-    text: &'a str,
-}
-
-impl<'a> Word<'a> {
-    fn start(&self) -> usize {
-        self.start
+    let suffix = |after: &str, suffixes: &[&str]| {
+        let suffix = suffixes.iter().find(|suffix| {
+            let rest = after.strip_prefix(**suffix);
+            rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+        });
+        suffix.map(|suffix| suffix.len())
+    };
+    let bare = after.trim_start_matches([' ', '\t']);
+    let bare_bytes = after.len() - bare.len();
+    let apart = bare.strip_prefix(',').unwrap_or(bare);
+    let apart = apart.trim_start_matches(' ');
+    if bare_bytes == 0 && !bare.starts_with(',') {
+        return 0;
     }
-
-    fn end(&self) -> usize {
-        self.start + self.text.len()
-    }
-
-    fn as_str(&self) -> &'a str {
-        self.text
-    }
-}
-
-/// The words of a text: letters, joined by hyphens, and by apostrophes before a capital, so that
-/// O'Brien is one word and the genitive's ending is apart.
-fn words(text: &str) -> Vec<Word<'_>> {
-    let mut words: Vec<Word<'_>> = Vec::new();
-    let mut start = None;
-    let mut letters = text.char_indices().peekable();
-    while let Some((at, letter)) = letters.next() {
-        let next = letters.peek().map(|(_, next)| *next);
-        let joins = match letter {
-            '-' => next.is_some_and(char::is_alphabetic),
-            '\'' | '’' => next.is_some_and(char::is_uppercase),
-            _ => letter.is_alphabetic(),
-        };
-        match (start, joins) {
-            (None, true) if letter.is_alphabetic() => start = Some(at),
-            (Some(from), false) => {
-                words.push(Word {
-                    start: from,
-                    text: &text[from..at],
-                });
-                start = None;
-            }
-            _ => {}
-        }
-    }
-    words.extend(start.map(|start| Word {
-        start,
-        text: &text[start..],
-    }));
-    words
-}
-
-fn is_capitalised(word: &str) -> bool {
-    word.chars().next().is_some_and(char::is_uppercase)
-}
-
-/// A place to replace; for a date, the number of the pattern that reads it.
-struct Span {
-    found: Found,
-    date: Option<usize>,
-}
-
-impl Span {
-    const fn plain(found: Found) -> Self {
-        Self { found, date: None }
-    }
-}
-
-fn matches<'a>(
-    pattern: &'a Regex,
-    text: &'a str,
-    identifier: Identifier,
-) -> impl Iterator<Item = Found> + 'a {
-    pattern.captures_iter(text).filter_map(move |captures| {
-        let found = captures.name("x").or_else(|| captures.get(0))?;
-        let end = found.start() + found.as_str().trim_end().len();
-        Some(Found {
-            start: found.start(),
-            end,
-            identifier,
-        })
-    })
-}
-
-/// Spans in order without overlap: overlapping ones become one, named by the one that starts first
-/// and, of those, the longest, and, of those, the first found. A date stays readable only whole.
-fn resolved(mut spans: Vec<Span>) -> Vec<Span> {
-    spans.sort_by_key(|span| (span.found.start, usize::MAX - span.found.end));
-    let mut resolved: Vec<Span> = Vec::new();
-    for span in spans {
-        match resolved.last_mut() {
-            Some(last) if span.found.start < last.found.end => {
-                if span.found.end > last.found.end {
-                    last.found.end = span.found.end;
-                    last.date = None;
-                }
-            }
-            _ => resolved.push(span),
-        }
-    }
-    resolved
-}
-
-fn replace(
-    text: &str,
-    spans: &[Span],
-    moved: impl Fn(&Span) -> Option<String>,
-) -> (String, Vec<Identifier>) {
-    let mut out = String::with_capacity(text.len());
-    let mut at = 0;
-    for span in spans {
-        out.push_str(&text[at..span.found.start]);
-        match moved(span) {
-            Some(date) => out.push_str(&date),
-            None => out.push_str(span.found.identifier.tag()),
-        }
-        at = span.found.end;
-    }
-    out.push_str(&text[at..]);
-    (
-        out,
-        spans.iter().map(|span| span.found.identifier).collect(),
-    )
+    let degrees = ["MD", "DO", "RN", "NP", "PA", "PhD", "DDS", "DVM"];
+    let degree = suffix(bare, &degrees).map(|bytes| bare_bytes + bytes);
+    let junior = suffix(apart, &["Jr.", "Jr", "Sr.", "Sr", "III", "II", "IV"]);
+    let junior = junior.map(|bytes| after.len() - apart.len() + bytes);
+    junior.or(degree).unwrap_or(0)
 }

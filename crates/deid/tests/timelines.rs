@@ -159,7 +159,7 @@ fn a_note_is_scrubbed() {
         MRN: [MRN]
         SSN: [SSN]
         Seen on [DATE] and [DATE].
-         [NAME] can be reached at [PHONE] or [EMAIL]. [NAME] creatinine was 1.4 mg/dL.
+         [NAME] can be reached at [PHONE] or [EMAIL]. Mr. [NAME] creatinine was 1.4 mg/dL.
     "#]]
     .assert_eq(&note(scrubbed_safe_harbor()));
     expect_test::expect![[r#"
@@ -167,7 +167,7 @@ fn a_note_is_scrubbed() {
         MRN: [MRN]
         SSN: [SSN]
         Seen on February 22nd, 2019 and 04/07/24.
-         [NAME] can be reached at [PHONE] or [EMAIL]. [NAME] creatinine was 1.4 mg/dL.
+         [NAME] can be reached at [PHONE] or [EMAIL]. Mr. [NAME] creatinine was 1.4 mg/dL.
     "#]]
     .assert_eq(&note(Options::expert_determination(30)));
 }

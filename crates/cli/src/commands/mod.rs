@@ -11,6 +11,7 @@ pub(crate) mod mapping;
 pub(crate) mod quality;
 pub(crate) mod reidentify;
 pub(crate) mod run;
+pub(crate) mod scrub;
 pub(crate) mod serve;
 pub(crate) mod trace;
 pub(crate) mod validate;

@@ -8,6 +8,7 @@ pub(crate) mod hospital;
 pub(crate) mod ingest;
 pub(crate) mod predict;
 pub(crate) mod questions;
+pub(crate) mod scrub;
 pub(crate) mod sign;
 pub(crate) mod train;
 pub(crate) mod vocabulary;
