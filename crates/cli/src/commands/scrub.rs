@@ -64,6 +64,9 @@ pub(crate) struct Arguments {
     /// The institution's folder of keys [default: ~/.longitude/institution]
     #[arg(long)]
     institution: Option<PathBuf>,
+    /// The file with the passphrase of locked keys
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
     /// Print the account as JSON
     #[arg(long)]
     json: bool,
@@ -117,8 +120,9 @@ fn scrubber(arguments: &Arguments) -> Result<NoteScrubber> {
     if !arguments.surrogates {
         return Ok(scrubber);
     }
-    let keys = institution::open(arguments.institution.as_deref())?.keys;
-    let key = Key::from_bytes(*keys.deid_key());
+    let institution = institution::open(arguments.institution.as_deref())?;
+    let institution = institution.unlocked(arguments.passphrase_file.as_deref())?;
+    let key = Key::from_bytes(institution.keys.deid_keys().current_key()?);
     Ok(scrubber.with_surrogates(&key, arguments.shift_days_max))
 }
 
