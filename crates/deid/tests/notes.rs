@@ -31,7 +31,7 @@ const FLOORS: &[(&str, f64)] = &[
     ("ZIP", 1.0),
     ("NAME", 0.997),
 ];
-/// Much of what is taken beside the annotations identifies indeed: dates by their month, clinicians.
+/// Much of what is taken beside the annotations identifies indeed: months, clinicians' names.
 const PRECISION_FLOOR: f64 = 0.95;
 
 #[test]
