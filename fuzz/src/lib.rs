@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use longitude_core::{Event, Issue, SubjectId};
-use longitude_ingest::{Link, Options, Person, Report, Sink, ingest};
+use longitude_ingest::{Link, MappingFile, Options, Person, Report, Sink, ingest};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::{env, fs, io, process};
@@ -45,11 +45,26 @@ impl Sink for Checked {
 /// # Panics
 /// When an assertion fails, which is a defect of the parser under test.
 pub fn ingest_bytes(name: &str, bytes: &[u8]) -> Option<Report> {
+    ingest_with(name, bytes, Vec::new())
+}
+
+/// The same for a table and a mapping file, which must be without fault.
+///
+/// # Panics
+/// As [`ingest_bytes`].
+pub fn ingest_mapped(name: &str, bytes: &[u8], mapping: &str) -> Option<Report> {
+    let file = "m.toml".to_owned();
+    let text = mapping.to_owned();
+    ingest_with(name, bytes, vec![MappingFile { file, text }])
+}
+
+fn ingest_with(name: &str, bytes: &[u8], mappings: Vec<MappingFile>) -> Option<Report> {
     let folder = folder();
     fs::create_dir_all(&folder).ok()?;
     let path = folder.join(name);
     fs::write(&path, bytes).ok()?;
     let mut options = Options::standard(1);
+    options.mappings = mappings;
     // Small pieces, so that the joints between them are met.
     options.chunk_bytes_max = 64;
     options.line_bytes_max = 1 << 16;

@@ -29,6 +29,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("ingest", "throughput"),
     ),
     (
+        "tables",
+        "rows of a mapped MIMIC-IV table a core-second ([ROWS] [THREADS] [plain|gzip])",
+        &example!("ingest", "tables"),
+    ),
+    (
         "hospital",
         "synthetic patients a CPU-second (20000 [THREADS])",
         &example!("hospital", "throughput"),

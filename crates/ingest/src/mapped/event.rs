@@ -67,7 +67,9 @@ impl<'a, R: Cells> Line<'a, R> {
         match self.fill(&rule.code) {
             Ok(text) => {
                 let (system, value) = match text.split_once("//") {
-                    Some((system, value)) if !system.is_empty() => (system, value),
+                    Some((system, value)) if !system.is_empty() && !value.is_empty() => {
+                        (system, value)
+                    }
                     _ => ("", &*text),
                 };
                 let names = &mut self.memory.names;

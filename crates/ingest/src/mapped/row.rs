@@ -2,13 +2,13 @@
 //! but the mapping, the lookups and the row.
 
 use super::language::{
-    Condition, IdKind, Language, Piece, Source, Step, TableRule, Template, Value,
+    Condition, EventRule, IdKind, Language, Piece, Source, Step, TableRule, Template, Value,
 };
 use super::lookup::{Loaded, join_key};
 use crate::batch::{Batch, Note, Outcome};
 use crate::hash::hash64;
 use crate::names::Names;
-use longitude_core::{EncounterId, IssueKind, SubjectId};
+use longitude_core::{EncounterId, Event, IssueKind, SubjectId};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -154,27 +154,20 @@ impl<'a, R: Cells> Line<'a, R> {
         let encounter = self.encounter();
         let mut failures = Vec::new();
         let start = batch.events.len();
+        let mut take = |made: Result<Option<Event>, Note>| match made {
+            Ok(Some(event)) => batch.events.push((subject, event)),
+            Ok(None) => {}
+            Err(note) => failures.push(note),
+        };
         for rule in &table.events {
-            let once = [None];
-            let many: Vec<Option<usize>>;
-            let columns = if rule.each.is_empty() {
-                &once[..]
-            } else {
-                many = rule.each.iter().copied().map(Some).collect();
-                &many[..]
-            };
-            for each in columns {
-                self.each = *each;
-                if each.is_some_and(|column| self.cell(column).is_none()) {
-                    continue;
-                }
-                if !self.holds(&rule.condition) {
-                    continue;
-                }
-                match self.event(rule, (row, encounter)) {
-                    Ok(Some(event)) => batch.events.push((subject, event)),
-                    Ok(None) => {}
-                    Err(note) => failures.push(note),
+            if rule.each.is_empty() {
+                self.each = None;
+                take(self.apply(rule, (row, encounter)));
+            }
+            for column in &rule.each {
+                self.each = Some(*column);
+                if self.cell(*column).is_some() {
+                    take(self.apply(rule, (row, encounter)));
                 }
             }
         }
@@ -187,6 +180,19 @@ impl<'a, R: Cells> Line<'a, R> {
             Note::new(IssueKind::NotSupported, "", detail)
         };
         Err(failures.into_iter().next().unwrap_or_else(none))
+    }
+
+    /// The event of a rule, if the rule applies.
+    fn apply(
+        &mut self,
+        rule: &'a EventRule,
+        place: (u64, Option<EncounterId>),
+    ) -> Result<Option<Event>, Note> {
+        if self.holds(&rule.condition) {
+            self.event(rule, place)
+        } else {
+            Ok(None)
+        }
     }
 
     /// A note about a column of this table.
