@@ -1,4 +1,5 @@
-//! Automation of the project, in its own language: `cargo xtask ci | test | tidy | bless | bench`.
+//! Automation of the project, in its own language:
+//! `cargo xtask ci | test | cluster | tidy | bless | bench`.
 //!
 //! The laptop and CI run the same commands; nothing here is needed to build or use Longitude.
 #![forbid(unsafe_code)]
@@ -14,6 +15,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
   ci            formatting, lints, tidy, documentation and the whole test suite
   test [ARGS]   the whole test suite (ARGS go to `cargo test`)
+  cluster       the ingest on a cluster, which has a workspace of its own: its tests
   tidy          the rules of STYLE.md that a program can check
   bless         regenerate golden files and inline snapshots; review the diff
   bench [NAME]  measure; without a name, the list of benchmarks";
@@ -34,6 +36,7 @@ fn run(arguments: &[String]) -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("ci") => ci(),
         Some("test") => test(rest),
+        Some("cluster") => cluster(rest),
         Some("tidy") => tidy::run(&root()),
         Some("bless") => bless(),
         Some("bench") => bench::run(&root(), rest),
@@ -63,7 +66,25 @@ fn ci() -> Result<()> {
     } else {
         eprintln!("LEFT OUT: cargo-deny is not installed (tidy has checked the licences)");
     }
-    test(&[])
+    test(&[])?;
+    cluster(&[])
+}
+
+/// Format and tests of `cluster/`, which start a scheduler and executors as processes. The program
+/// `longitude`, where it stands built, is one of the things it is compared with.
+fn cluster(arguments: &[String]) -> Result<()> {
+    let manifest = "--manifest-path=cluster/Cargo.toml";
+    cargo(&["fmt", manifest, "--check"])?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
+    let target = std::path::absolute(target)?;
+    let folder = target.to_string_lossy();
+    let program = target.join("debug").join("longitude");
+    let program = program.is_file().then(|| program.to_string_lossy());
+    let mut variables = vec![("CARGO_TARGET_DIR", &*folder)];
+    variables.extend(program.as_deref().map(|program| ("LONGITUDE", program)));
+    let mut command = vec!["test", manifest, "--locked"];
+    command.extend(arguments.iter().map(String::as_str));
+    cargo_with(&command, &variables)
 }
 
 fn test(arguments: &[String]) -> Result<()> {
