@@ -14,7 +14,7 @@ use crate::store::Place;
 use crate::submit::Cluster;
 use anyhow::{Context as _, Result, bail, ensure};
 use longitude_core::{Split, SubjectId};
-use longitude_ingest::parts::{Part, Source, Survey};
+use longitude_ingest::parts::{self, Part, Source, Survey};
 use longitude_ingest::{Format, Options};
 use longitude_store::WriteOptions;
 use longitude_store::assembly::ShardPlan;
@@ -141,6 +141,9 @@ async fn describe(arguments: &Arguments) -> Result<(Place, Description)> {
             arguments.source
         );
     }
+    if let Some(name) = listing.archive() {
+        bail!("{name} is packed in an archive; unpack it first: a cluster reads files");
+    }
     let standard = WriteOptions::standard("identified").shard_events_max;
     #[expect(
         clippy::cast_possible_truncation,
@@ -184,13 +187,21 @@ fn local(path: &Path) -> Result<Listed> {
 
 async fn remote(place: Place) -> Result<Listed> {
     let objects = place.list().await?;
-    let names = objects
-        .iter()
-        .map(|object| (object.name.clone(), object.bytes));
+    let folder = tempfile::tempdir()?;
+    let mut names = Vec::new();
+    for (number, object) in objects.iter().enumerate() {
+        let mut start = PathBuf::new();
+        if !parts::told_by_name(&object.name) && object.bytes > 0 {
+            start = folder.path().join(number.to_string());
+            let range = 0..object.bytes.min(parts::START_BYTES);
+            place.download(&object.name, Some(range), &start).await?;
+        }
+        names.push((object.name.clone(), object.bytes, start));
+    }
     let listing = Source::of_names(names, Path::new(place.url()))?;
     let version = |name: &str| {
-        let object = objects.iter().find(|object| object.name == name);
-        object.map_or_else(String::new, |object| object.version.clone())
+        let place = objects.binary_search_by(|object| object.name.as_str().cmp(name));
+        place.map_or_else(|_| String::new(), |place| objects[place].version.clone())
     };
     let files = listing.files().iter();
     let versions = files.map(|file| version(&file.name)).collect();
@@ -290,7 +301,7 @@ impl Ingest {
         let mut plan = ShardPlan::new(self.description.shard_events);
         let (mut ranges, mut subjects) = (Vec::<ShardRange>::new(), Vec::new());
         let mut last = std::collections::BTreeMap::new();
-        let take = |subject: i64, events: usize| {
+        for (subject, events) in self.cluster.subjects(parts).await? {
             let first = SubjectId(subject);
             let split = Split::of(first);
             let number = plan.place(split);
@@ -303,9 +314,7 @@ impl Ingest {
                 });
             }
             subjects.push((first, split));
-            Ok(())
-        };
-        self.cluster.subjects(parts, take).await?;
+        }
         self.put_json(SHARDS, &ranges).await?;
         Ok((ranges, subjects))
     }

@@ -21,11 +21,7 @@ impl Log for Stderr {
 
 /// Takes log lines down to information, or down to `quiet`.
 pub(crate) fn install(verbose: bool, quiet: LevelFilter) {
-    let level = if verbose {
-        LevelFilter::Info
-    } else {
-        quiet
-    };
+    let level = if verbose { LevelFilter::Info } else { quiet };
     // A second logger is refused, and there is none.
     if log::set_logger(&Stderr).is_ok() {
         log::set_max_level(level);

@@ -29,6 +29,9 @@ use std::sync::Arc;
 /// Bytes that a task holds before its part of a shuffle goes to the disk.
 const SHUFFLE_BYTES: usize = 64 << 20;
 
+/// Runs of one plan, where executors are gone with its results.
+const RUNS_MAX: usize = 3;
+
 /// A scheduler, and a job that it is asked to do.
 pub(crate) struct Cluster {
     /// Such as `http://127.0.0.1:50050`.
@@ -50,7 +53,10 @@ impl Cluster {
             )
     }
 
-    async fn run(&self, plan: Arc<dyn ExecutionPlan>) -> Result<SendableRecordBatchStream> {
+    async fn run(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+    ) -> Result<SendableRecordBatchStream, DataFusionError> {
         let session = format!("longitude-{}", uuid::Uuid::new_v4());
         let (ballista, codec) = (BallistaConfig::default(), Codec::default());
         let stream = execute_physical_plan::<PhysicalPlanNode>(
@@ -61,7 +67,7 @@ impl Cluster {
             session,
             self.config(),
         );
-        stream.await.map_err(told)
+        stream.await
     }
 
     /// A step over items, divided into tasks: every task has items from all over, for neighbours
@@ -99,8 +105,7 @@ impl Cluster {
         plan: Arc<dyn ExecutionPlan>,
     ) -> Result<BTreeMap<u32, T>> {
         let mut answers = BTreeMap::new();
-        let mut batches = self.run(plan).await?;
-        while let Some(batch) = batches.try_next().await.map_err(told)? {
+        for batch in self.batches(plan).await? {
             let items = batch.column(0).as_primitive::<UInt32Type>();
             let texts = batch.column(1).as_string::<i32>();
             for (item, text) in items.values().iter().zip(texts) {
@@ -111,14 +116,27 @@ impl Cluster {
         Ok(answers)
     }
 
-    /// Every subject with a kept event, in order, with the number of its events.
-    pub(crate) async fn subjects(
-        &self,
-        parts: &[u32],
-        mut take: impl FnMut(i64, usize) -> Result<()>,
-    ) -> Result<()> {
+    /// Runs a plan and holds what it gives. The results of a job stand on the executors that made
+    /// them: where one is gone before they were fetched, the job is done again. Steps leave what
+    /// they make in the job's folder, so little of it is work.
+    async fn batches(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Vec<RecordBatch>> {
+        let mut tries = 1;
+        loop {
+            let batches = match self.run(Arc::clone(&plan)).await {
+                Ok(stream) => stream.try_collect().await,
+                Err(error) => Err(error),
+            };
+            match batches {
+                Err(error) if is_lost(&error) && tries < RUNS_MAX => tries += 1,
+                done => return done.map_err(|error| told(&error)),
+            }
+        }
+    }
+
+    /// Every subject with a kept event, in order, with the number of its events: 16 bytes each.
+    pub(crate) async fn subjects(&self, parts: &[u32]) -> Result<Vec<(i64, usize)>> {
         if parts.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let context = SessionContext::new_with_config(self.config());
         let table = StepTable {
@@ -128,15 +146,15 @@ impl Cluster {
         let query = "SELECT subject_id, count(*) AS events FROM events \
                      GROUP BY subject_id ORDER BY subject_id";
         let plan = context.sql(query).await?.create_physical_plan().await?;
-        let mut batches = self.run(plan).await?;
-        while let Some(batch) = batches.try_next().await.map_err(told)? {
+        let mut counted = Vec::new();
+        for batch in self.batches(plan).await? {
             let subjects = batch.column(0).as_primitive::<Int64Type>();
             let counts = batch.column(1).as_primitive::<Int64Type>();
             for (subject, count) in subjects.values().iter().zip(counts.values()) {
-                take(*subject, usize::try_from(*count)?)?;
+                counted.push((*subject, usize::try_from(*count)?));
             }
         }
-        Ok(())
+        Ok(counted)
     }
 
     /// Divides the kept events of all parts by shard, sorts them and writes the shards.
@@ -162,8 +180,15 @@ impl Cluster {
     }
 }
 
+/// Whether a node could not be reached: another than the one of a job that failed.
+fn is_lost(error: &DataFusionError) -> bool {
+    let text = error.to_string();
+    let is_failed_job = text.contains("Job ") && text.contains(" failed: ");
+    !is_failed_job && (text.contains("GrpcConnectionError") || text.contains("transport"))
+}
+
 /// What a task said of its failure, out of the debugging text that Ballista wraps it in.
-fn told(error: DataFusionError) -> anyhow::Error {
+fn told(error: &DataFusionError) -> anyhow::Error {
     const BEFORE: &str = "kind: Other, error: ";
     let text = error.to_string().replace("\\\"", "\"");
     let after = text.split_once(BEFORE).map(|(_, after)| after);
@@ -214,9 +239,12 @@ mod tests {
     #[test]
     fn a_failure_is_told_in_the_words_of_the_task() {
         let debugging = r#"Job 1 failed: stage 1: "Task failed due to IO error: DataFusionError(IoError(Custom { kind: Other, error: \"s3://b/x could not be read: cut\" }))""#;
-        let error = told(DataFusionError::Execution(debugging.to_owned()));
-        assert_eq!(error.to_string(), "a task was tried in vain: s3://b/x could not be read: cut");
-        let other = told(DataFusionError::Execution("no scheduler".to_owned()));
+        let error = told(&DataFusionError::Execution(debugging.to_owned()));
+        assert_eq!(
+            error.to_string(),
+            "a task was tried in vain: s3://b/x could not be read: cut"
+        );
+        let other = told(&DataFusionError::Execution("no scheduler".to_owned()));
         assert_eq!(other.to_string(), "Execution error: no scheduler");
     }
 }

@@ -78,6 +78,10 @@ fn answer(item: u32, text: String) -> Result<RecordBatch> {
 /// A failure that another try may mend.
 fn failed(error: anyhow::Error) -> DataFusionError {
     let (what, why) = (error.to_string(), error.root_cause().to_string());
-    let text = if what == why { what } else { format!("{what}: {why}") };
+    let text = if what == why {
+        what
+    } else {
+        format!("{what}: {why}")
+    };
     DataFusionError::IoError(std::io::Error::other(text))
 }

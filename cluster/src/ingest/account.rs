@@ -5,16 +5,18 @@
 use super::Ingest;
 use crate::job;
 use anyhow::{Context as _, Result, ensure};
-use longitude_core::Issue;
+use longitude_core::{Issue, Observation, SubjectId};
 use longitude_ingest::parts::{PartsAccount, Told as ToldOfPart};
 use longitude_ingest::{Report, Sink};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Issues in their order, as a file beside the target.
+/// Issues in their order, as a file beside the target; and the spans that the source states.
 pub(super) struct Issues {
     path: PathBuf,
+    pub(super) spans: BTreeMap<SubjectId, Observation>,
     out: BufWriter<File>,
 }
 
@@ -32,6 +34,7 @@ impl Issues {
             File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self {
             path,
+            spans: BTreeMap::new(),
             out: BufWriter::new(file),
         })
     }
@@ -44,11 +47,15 @@ impl Issues {
 }
 
 impl Sink for Issues {
-    fn event(
-        &mut self,
-        _subject: longitude_core::SubjectId,
-        _event: longitude_core::Event,
-    ) -> io::Result<()> {
+    fn event(&mut self, _subject: SubjectId, _event: longitude_core::Event) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn span(&mut self, subject: SubjectId, span: Observation) -> io::Result<()> {
+        let whole = self.spans.entry(subject).or_insert(span);
+        // A timeline has one span; a gap between two of the source's lies within it.
+        whole.start = whole.start.min(span.start);
+        whole.end = whole.end.max(span.end);
         Ok(())
     }
 

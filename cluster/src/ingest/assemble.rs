@@ -48,8 +48,11 @@ pub(super) async fn put(
         ingest.folder.download(&range.object(), None, &path).await?;
         std::fs::File::open(&path)?.sync_all()?;
     }
-    let span = Observation::until_export(report.export_time);
-    let observations = shards.subjects.iter().map(|(subject, _)| (*subject, span));
+    let export = Observation::until_export(report.export_time);
+    let observations = shards.subjects.iter().map(|(subject, _)| {
+        let stated = issues.spans.get(subject).copied();
+        (*subject, stated.unwrap_or(export))
+    });
     let mut contents = Contents {
         observations: observations.collect(),
         splits: shards.subjects,

@@ -1,7 +1,7 @@
 //! A store that speaks enough of S3 for `object_store`, on the loopback interface: objects in
 //! memory, whole and in parts, listings, ranges. It can break every body off in its middle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -76,6 +76,19 @@ impl Store {
         }
     }
 
+    /// Writes the objects under a prefix into a folder.
+    pub(crate) fn copy_to(&self, prefix: &str, folder: &Path) {
+        let state = self.state.lock().unwrap();
+        for (name, bytes) in &state.objects {
+            let Some(name) = name.strip_prefix(&format!("{prefix}/")) else {
+                continue;
+            };
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+    }
+
     /// The objects under a prefix.
     pub(crate) fn names(&self, prefix: &str) -> Vec<String> {
         let state = self.state.lock().unwrap();
@@ -101,23 +114,9 @@ impl Store {
         state.countdown = None;
     }
 
-    /// How many objects were written under such names so far.
-    pub(crate) fn writes(&self, name: &str) -> usize {
-        let state = self.state.lock().unwrap();
-        state
-            .writes
-            .iter()
-            .filter(|written| written.contains(name))
-            .count()
-    }
-}
-
-impl Store {
-    /// How many different objects were written under such names.
-    pub(crate) fn written(&self, name: &str) -> usize {
-        let state = self.state.lock().unwrap();
-        let names = state.writes.iter().filter(|written| written.contains(name));
-        names.collect::<BTreeSet<_>>().len()
+    /// The objects written so far, in order.
+    pub(crate) fn writes(&self) -> Vec<String> {
+        self.state.lock().unwrap().writes.clone()
     }
 }
 

@@ -263,6 +263,15 @@ impl<'s> Account<'s> {
     }
 
     fn file_issue(&mut self, file: &Arc<str>, row: u64, note: Note) -> Result<(), Error> {
+        if let Some(recorder) = &mut self.recorder {
+            let file = SourceFile::named(file);
+            let file_issues = vec![(row, note)];
+            let batch = Batch {
+                file_issues,
+                ..Batch::default()
+            };
+            return recorder(&file, batch);
+        }
         self.file(file).report.file_issues += 1;
         self.issue(file, row, note)
     }

@@ -60,6 +60,19 @@ pub(crate) struct Member {
     pub(crate) packing: Packing,
 }
 
+impl SourceFile {
+    /// One of which nothing but the name is known here.
+    pub(crate) fn named(name: &Arc<str>) -> Self {
+        Self {
+            path: PathBuf::new(),
+            name: Arc::clone(name),
+            shape: Shape::Document,
+            bytes: 0,
+            member: None,
+        }
+    }
+}
+
 /// What a path holds.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -132,11 +145,12 @@ pub(crate) fn find_all(roots: &[&Path]) -> Result<Found, Error> {
 }
 
 impl Found {
-    /// What a store holds, from the names and sizes of its objects.
-    pub(crate) fn of_names(names: impl IntoIterator<Item = (String, u64)>) -> Self {
+    /// What a store holds, from the names and sizes of its objects, each with a file that holds
+    /// its start, or an empty path.
+    pub(crate) fn of_names(names: impl IntoIterator<Item = (String, u64, PathBuf)>) -> Self {
         let mut found = Self::default();
-        for (name, bytes) in names {
-            add_file(Path::new(&name), &name, bytes, &mut found);
+        for (name, bytes, path) in names {
+            add_file(&path, &name, bytes, &mut found);
         }
         found.sort();
         found

@@ -17,10 +17,11 @@ use crate::account::{Account, Events};
 use crate::batch::{Batch, Note, Outcome};
 use crate::detect::{self, Format};
 use crate::fhir::{self, Entry, Index};
-use crate::files::{self, Found, Shape, SourceFile};
+use crate::files::{self, Found, SourceFile};
+use crate::person;
 use crate::standardise::Standardiser;
 use crate::{Error, Options, Report, Sink};
-use longitude_core::{Digest, Event, Instant, Issue, SubjectId};
+use longitude_core::{Digest, Event, Instant, Issue, Observation, SubjectId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -59,13 +60,14 @@ impl Source {
         Self::of_found(files::find(path)?, path)
     }
 
-    /// What a store holds, from the names (relative, with `/`) and sizes of its objects; `shown`
-    /// names the store in errors.
+    /// What a store holds, from the names (relative, with `/`) and sizes of its objects, each with
+    /// a file that holds its first [`START_BYTES`] or, for one that is [`told_by_name`], an empty
+    /// path; `shown` names the store in errors.
     ///
     /// # Errors
     /// When nothing is there, or nothing of a known format.
     pub fn of_names(
-        names: impl IntoIterator<Item = (String, u64)>,
+        names: impl IntoIterator<Item = (String, u64, PathBuf)>,
         shown: &Path,
     ) -> Result<Self, Error> {
         Self::of_found(Found::of_names(names), shown)
@@ -93,6 +95,16 @@ impl Source {
         &self.files
     }
 
+    /// The name of an archive, or of a file in one, if there is any: parts are of files as they are
+    /// stored.
+    pub fn archive(&self) -> Option<&str> {
+        let files = self.files.iter().map(|file| &file.name);
+        let mut names = files.chain(&self.ignored).chain(&self.unreadable);
+        let is_archive = |part: &str| part.to_ascii_lowercase().ends_with(".zip");
+        let found = names.find(|name| name.split('/').any(is_archive));
+        found.map(String::as_str)
+    }
+
     /// The parts, in order, from the survey of each file. Only files of FHIR are cut; the files of
     /// another format are one part, for its reader sees them together.
     pub fn parts(&self, surveys: &[Survey]) -> Vec<Part> {
@@ -112,6 +124,17 @@ impl Source {
         }
         parts
     }
+}
+
+/// Bytes of a file's start that tell its format, where its name does not.
+pub const START_BYTES: u64 = 64 << 10;
+
+/// Whether the name of a file alone says which format it is of, if any.
+pub fn told_by_name(name: &str) -> bool {
+    let by_name = [
+        "ndjson", "jsonl", "json", "parquet", "csv", "tsv", "psv", "zip",
+    ];
+    by_name.contains(&files::extension(name).as_str())
 }
 
 fn of_file(number: usize, file: &ListedFile, survey: &Survey, is_indexed: bool) -> Vec<Part> {
@@ -291,6 +314,8 @@ pub struct Told {
     other_releases: BTreeMap<Cow<'static, str>, u64>,
     #[serde(default)]
     conversions: BTreeMap<String, u64>,
+    /// Spans of observation, each with the place in `rows` of the row that states it.
+    spans: Vec<(usize, SubjectId, Observation)>,
 }
 
 impl Mapped {
@@ -299,7 +324,12 @@ impl Mapped {
         for row in &mut batch.rows {
             row.identifiers = 0;
         }
+        let spans = batch.told.into_iter().filter_map(|(row, told)| match told {
+            person::Told::Span(subject, span) => Some((row, subject, span)),
+            person::Told::Person(..) | person::Told::Link(_) => None,
+        });
         let told = Told {
+            spans: spans.collect(),
             file: Arc::clone(&file.name),
             format,
             rows: batch.rows,
@@ -381,7 +411,7 @@ pub struct PartsAccount<'s> {
 }
 
 impl<'s> PartsAccount<'s> {
-    /// Starts it. `sink` gets issues and warnings in order, and no event.
+    /// Starts it. `sink` gets issues, warnings and spans in order; no event, person or link.
     ///
     /// # Errors
     /// What the sink says.
@@ -400,13 +430,7 @@ impl<'s> PartsAccount<'s> {
     /// # Errors
     /// What the sink says.
     pub fn take(&mut self, told: Told, tell: &mut dyn FnMut(usize, bool)) -> Result<(), Error> {
-        let file = SourceFile {
-            path: PathBuf::new(),
-            name: told.file,
-            shape: Shape::Document,
-            bytes: 0,
-            member: None,
-        };
+        let file = SourceFile::named(&told.file);
         let batch = Batch {
             rows: told.rows,
             warnings: told.warnings,
@@ -415,6 +439,11 @@ impl<'s> PartsAccount<'s> {
             export_time: told.export_time,
             other_releases: told.other_releases,
             conversions: told.conversions,
+            told: told
+                .spans
+                .into_iter()
+                .map(|(row, subject, span)| (row, person::Told::Span(subject, span)))
+                .collect(),
             ..Batch::default()
         };
         self.account.format(told.format);
