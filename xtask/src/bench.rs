@@ -44,6 +44,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("hospital", "outcomes"),
     ),
     (
+        "deid",
+        "events de-identified a CPU-second, with and without notes, and the report ([SUBJECTS])",
+        &example!("deid", "speed"),
+    ),
+    (
         "store",
         "MEDS events written, read and validated a CPU-second ([MEDS_DIR])",
         &example!("store", "speed"),

@@ -22,7 +22,13 @@ impl Place {
             _keep: keep,
         };
         place.ok(&["hospital", "--patients", "60", "--to", "source"]);
-        place.ok(&["ingest", "source/fhir", "--to", "identified"]);
+        place.ok(&[
+            "ingest",
+            "source/fhir",
+            "--to",
+            "identified",
+            "--identifiers",
+        ]);
         let example = place.ok(&["deid", "--example", "expert_determination"]);
         fs::write(place.at("policy.toml"), example).unwrap();
         place
@@ -80,6 +86,8 @@ fn subjects(path: &Path) -> Vec<i64> {
 fn a_data_set_is_deidentified_and_rekeyed() {
     let place = Place::new();
     let report = place.deid("shared", &[]);
+    let known = report["changes"]["counts"]["known"].as_u64();
+    assert!(known.unwrap() > 0, "names of the record are found in notes");
     assert_eq!(report["mode"], "expert_determination");
     assert_eq!(report["risk"]["k"], 11);
     assert_eq!(report["risk"]["rare_codes"], 0, "rare codes were treated");

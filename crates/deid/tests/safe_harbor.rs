@@ -23,6 +23,8 @@ enum Place {
     WrittenCode(&'static str),
     /// In unit, source unit, flag and conversion.
     Units,
+    /// In a foreign column of a MEDS source.
+    Foreign,
     /// In file, record and element of the origin.
     Origin,
     /// As the number by which subject and encounter are known.
@@ -31,7 +33,9 @@ enum Place {
     Times,
 }
 
-use Place::{CodeOf, Ids, Note, NumberOf, Origin as InOrigin, TextOf, Times, Units, WrittenCode};
+use Place::{
+    CodeOf, Foreign, Ids, Note, NumberOf, Origin as InOrigin, TextOf, Times, Units, WrittenCode,
+};
 
 /// The identifiers, in the order of the rule: its letter, the string planted, whether the caller
 /// knows it from the patient's record, and the places.
@@ -304,6 +308,7 @@ const TABLE: &[(&str, &str, bool, &[Place])] = &[
             TextOf("PASSPORT"),
             TextOf("LOCAL//1"),
             InOrigin,
+            Foreign,
         ],
     ),
 ];
@@ -347,6 +352,11 @@ fn planted(what: &str, place: Place) -> Event {
             written.unit = Some(format!("per {what}").into());
             written.flag = Some(what.into());
             written.conversion = Some(format!("from {what}").into());
+            event
+        }
+        Foreign => {
+            let mut event = base("LAB//1");
+            event.as_written_mut().extension = Some(format!("{{\"ward\":\"{what}\"}}").into());
             event
         }
         InOrigin => {
@@ -405,8 +415,8 @@ fn shown(timeline: &Timeline, place: Place) -> String {
         if let Some(w) = &e.as_written {
             let code = w.code.as_ref().map(|code| code.to_meds().into_owned());
             out.push_str(&format!(
-                "{code:?}|{:?}|{:?}|{:?}|{:?}\n",
-                w.numeric_value, w.unit, w.flag, w.conversion
+                "{code:?}|{:?}|{:?}|{:?}|{:?}|{:?}\n",
+                w.numeric_value, w.unit, w.flag, w.conversion, w.extension
             ));
         }
         if matches!(place, Times) {

@@ -40,7 +40,8 @@ pub(crate) struct Arguments {
     /// Print a policy with comments and end: safe_harbor or expert_determination
     #[arg(long, value_name = "MODE")]
     example: Option<String>,
-    /// Names and numbers known from the structured records, as `longitude run` keeps them
+    /// Names and numbers known from the structured records, as `longitude ingest --identifiers`
+    /// keeps them
     /// [default: identifiers.jsonl in the data set's folder, where there is one]
     #[arg(long, value_name = "FILE")]
     identifiers: Option<PathBuf>,

@@ -22,6 +22,10 @@ pub(crate) struct Arguments {
     /// A mapping file for tables; may be given several times
     #[arg(long, value_name = "FILE")]
     mapping: Vec<PathBuf>,
+    /// Keep names and numbers of persons in DIR/identifiers.jsonl, readable by their owner only, so
+    /// that `longitude deid` finds them in notes
+    #[arg(long, conflicts_with = "update")]
+    identifiers: bool,
     /// Print the account as JSON
     #[arg(long)]
     json: bool,
@@ -42,7 +46,10 @@ Examples:
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let sources = Sources::new(arguments.paths.clone(), arguments.threads);
+    let sources = Sources {
+        identifiers: arguments.identifiers,
+        ..Sources::new(arguments.paths.clone(), arguments.threads)
+    };
     let sources = sources.with_mappings(&arguments.mapping)?;
     let account = if arguments.update {
         let (account, updated) = update(&sources, &arguments.to)?;
