@@ -283,7 +283,7 @@ fn remains(policy: &Policy, risk: &RiskReport, measured: bool) -> Vec<String> {
     });
     if risk.texts > 0 && policy.options.notes == TextPolicy::Scrub {
         let how = if measured {
-            "the measured misses are below"
+            "the recall that was measured stands in this report"
         } else {
             "what it misses was not measured on these notes"
         };

@@ -10,8 +10,8 @@ use crate::steps::ingest::{IDENTIFIERS, Known, write_options};
 use anyhow::{Context, Result};
 use longitude_core::{Digest, NamedDigest, Receipt, SubjectId, Timeline};
 use longitude_deid::{
-    Changes, CodeCensus, Deidentifier, Digests, Key, Mode, Options, Policy, RareCodes, Reopened,
-    Report, RiskCollector,
+    Changes, CodeCensus, Deidentifier, Digests, Key, Measured, Mode, Options, Policy, RareCodes,
+    Reopened, Report, RiskCollector, TextPolicy,
 };
 use longitude_govern::{Keyring, Layout};
 use longitude_store::{Dataset, Summary, Writer};
@@ -172,7 +172,11 @@ pub(crate) fn deidentify(work: &Work<'_>) -> Result<Done> {
         input: source.digest()?,
         output: summary.digest,
     };
-    let text = work.text_risk.clone();
+    let text = match &work.text_risk {
+        None if work.policy.options.notes == TextPolicy::Blank => None,
+        None => Some(serde_json::to_value(Measured::shipped()?)?),
+        given => given.clone(),
+    };
     Ok(Done {
         receipt: receipt(work, digests)?,
         report: Report::new(work.policy, digests, changes, risk.report(), text)?,
