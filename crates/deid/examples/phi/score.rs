@@ -9,9 +9,9 @@ use std::io::{self, Write};
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Class {
     pub(crate) spans: u64,
-    /// Every character covered.
+    /// Every letter and digit covered. Marks are not counted, for some systems leave them on purpose.
     pub(crate) caught: u64,
-    /// Some character covered.
+    /// Some letter or digit covered.
     pub(crate) touched: u64,
 }
 
@@ -19,7 +19,7 @@ pub(crate) struct Class {
 #[derive(Clone, Default)]
 pub(crate) struct Score {
     pub(crate) classes: BTreeMap<&'static str, Class>,
-    /// Characters covered, and those of them that identify; white space is not counted.
+    /// Letters and digits covered, and those of them that identify.
     pub(crate) covered: u64,
     pub(crate) right: u64,
     pub(crate) misses: Vec<String>,
@@ -40,7 +40,7 @@ impl Score {
             class.spans += 1;
             let letters = note.text[span.start..span.end].char_indices();
             let letters: Vec<bool> = letters
-                .filter(|(_, c)| !c.is_whitespace())
+                .filter(|(_, c)| c.is_alphanumeric())
                 .map(|(at, _)| hidden[span.start + at])
                 .collect();
             let all = letters.iter().all(|&hidden| hidden);
@@ -54,7 +54,7 @@ impl Score {
             let mut right = 0;
             let mut covered = 0;
             for (at, c) in note.text[span.start..span.end].char_indices() {
-                if !c.is_whitespace() {
+                if c.is_alphanumeric() {
                     covered += 1;
                     right += u64::from(true_places[span.start + at]);
                 }

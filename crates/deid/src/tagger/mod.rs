@@ -24,8 +24,49 @@ use reading::Reading;
 /// A tag: 0 is outside, the others are a label's number and one.
 const TAGS: usize = TAGGED.len() + 1;
 
+/// What is read at once: a longer text is read in parts, so that memory is bounded.
+const PART_BYTES: usize = 64 << 10;
+
 /// What the tagger finds in a text; `hits` are what the patterns found there.
 pub(crate) fn tag(text: &str, lexicon: &Lexicon, weights: &Weights, hits: &[Found]) -> Vec<Found> {
+    let mut hits = hits.to_vec();
+    hits.sort_by_key(|hit| hit.start);
+    let (mut found, mut at) = (Vec::new(), 0);
+    while at < text.len() {
+        let end = part_end(text, at);
+        let first = hits.partition_point(|hit| hit.start < at);
+        let after = hits.partition_point(|hit| hit.start < end);
+        let inside = hits[first..after].iter().map(|hit| Found {
+            start: hit.start - at,
+            end: hit.end.min(end) - at,
+            label: hit.label,
+        });
+        let part = &text[at..end];
+        let tagged = tag_part(part, lexicon, weights, &inside.collect::<Vec<_>>());
+        found.extend(tagged.into_iter().map(|part| Found {
+            start: part.start + at,
+            end: part.end + at,
+            label: part.label,
+        }));
+        at = end;
+    }
+    found
+}
+
+/// Where a part ends: after an empty line, else after a line, else after a word, else anywhere.
+fn part_end(text: &str, at: usize) -> usize {
+    if text.len() - at <= PART_BYTES {
+        return text.len();
+    }
+    let most = text.floor_char_boundary(at + PART_BYTES);
+    let least = text.floor_char_boundary(at + PART_BYTES / 2);
+    let late = &text[least..most];
+    let ends = ["\n\n", "\n", " "].into_iter();
+    let mut ends = ends.filter_map(|end| Some(late.rfind(end)? + end.len()));
+    ends.next().map_or(most, |end| least + end)
+}
+
+fn tag_part(text: &str, lexicon: &Lexicon, weights: &Weights, hits: &[Found]) -> Vec<Found> {
     let reading = Reading::of(text, lexicon, hits);
     let mut scores = vec![[0_i32; TAGS]; reading.tokens.len()];
     let mut buckets = Vec::with_capacity(128);
@@ -62,4 +103,25 @@ fn spans(reading: &Reading, tags: &[u8]) -> Vec<Found> {
 fn tag_of(label: Label) -> Option<u8> {
     let at = TAGGED.iter().position(|one| *one == label)?;
     u8::try_from(at + 1).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_its_paragraphs() {
+        let paragraph = format!("{}é\n\n", "word ".repeat(2_000));
+        let text = paragraph.repeat(20);
+        let (mut at, mut parts) = (0, 0);
+        while at < text.len() {
+            let end = part_end(&text, at);
+            assert!(end > at && end - at <= PART_BYTES);
+            assert!(text[..end].ends_with("é\n\n"));
+            (at, parts) = (end, parts + 1);
+        }
+        assert!(parts > 3);
+        let letters = "é".repeat(PART_BYTES);
+        assert!(letters.is_char_boundary(part_end(&letters, 0)));
+    }
 }
