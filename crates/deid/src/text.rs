@@ -196,19 +196,22 @@ impl Scrubber {
     /// What patterns and lists find, overlapping: the tagger learns how far to trust each.
     pub(crate) fn hits(&self, text: &str) -> Vec<Found> {
         let dates = self.date_spans(text).into_iter().map(|span| span.found);
-        let mut hits: Vec<_> = dates.chain(self.pattern_hits(text)).collect();
-        let hospitals = self
-            .patterns
-            .iter()
-            .filter(|(label, _)| *label == Label::Hospital);
+        let sure: Vec<_> = dates.chain(self.pattern_hits(text)).collect();
+        self.hits_beside(text, sure, &self.listed_names(text))
+    }
+
+    /// The same, when dates and patterns, and the lists, were asked already.
+    fn hits_beside(&self, text: &str, sure: Vec<Found>, listed: &[Found]) -> Vec<Found> {
+        let mut hits = sure;
+        let hospitals = self.patterns.iter();
+        let hospitals = hospitals.filter(|(label, _)| *label == Label::Hospital);
         for (label, pattern) in hospitals.chain(&self.hints) {
             hits.extend(matches(pattern, text, *label));
         }
         // The lists' own bit, for a list knows less than a pattern.
-        let listed = self.listed_names(text).into_iter();
-        hits.extend(listed.map(|found| Found {
+        hits.extend(listed.iter().map(|found| Found {
             label: Label::Known,
-            ..found
+            ..*found
         }));
         hits
     }
@@ -216,12 +219,14 @@ impl Scrubber {
     pub(crate) fn spans(&self, text: &str, known: &Known<'_>) -> Vec<Span> {
         let known = known.find(text).into_iter();
         let mut spans: Vec<_> = known.map(Span::plain).collect();
+        let first = spans.len();
         spans.extend(self.date_spans(text));
         spans.extend(self.pattern_hits(text).map(Span::plain));
-        let listed = self.listed_names(text).into_iter();
-        spans.extend(listed.map(Span::plain));
+        let sure: Vec<_> = spans[first..].iter().map(|span| span.found).collect();
+        let listed = self.listed_names(text);
+        spans.extend(listed.iter().copied().map(Span::plain));
         if let Some(weights) = &self.weights {
-            let hits = self.hits(text);
+            let hits = self.hits_beside(text, sure, &listed);
             let tagged = tagger::tag(text, &self.lexicon, weights, &hits).into_iter();
             let tagged: Vec<_> = tagged.map(|found| bare(text, found)).collect();
             spans = beside(text, &resolved(text, spans), &tagged);
