@@ -9,7 +9,7 @@ use std::io::{self, Write};
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Class {
     pub(crate) spans: u64,
-    /// Every letter and digit covered. Marks are not counted, for some systems leave them on purpose.
+    /// Every letter and digit covered; marks are left on purpose by some systems.
     pub(crate) caught: u64,
     /// Some letter or digit covered.
     pub(crate) touched: u64,
