@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use longitude_core::{Event, Issue, SubjectId};
-use longitude_ingest::{Link, MappingFile, Options, Person, Report, Sink, ingest};
+use longitude_ingest::{Error, Link, MappingFile, Options, Person, Report, Sink, ingest};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::{env, fs, io, process};
@@ -70,7 +70,9 @@ fn ingest_with(name: &str, bytes: &[u8], mappings: Vec<MappingFile>) -> Option<R
     options.line_bytes_max = 1 << 16;
     options.bundle_bytes_max = 1 << 16;
     let mut sink = Checked::default();
-    let report = ingest(&[&path], &options, &AtomicBool::new(false), &mut sink).ok()?;
+    let read = ingest(&[&path], &options, &AtomicBool::new(false), &mut sink);
+    assert!(!matches!(read, Err(Error::Defect { .. })), "a mapping panicked");
+    let report = read.ok()?;
     assert!(report.balanced());
     assert_eq!(sink.events, report.counts.events);
     assert_eq!(

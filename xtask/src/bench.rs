@@ -34,6 +34,16 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("ingest", "tables"),
     ),
     (
+        "ingest-memory",
+        "cost and peak memory of 10^4 to 10^7 FHIR resources ([RESOURCES_MAX] [KEEP_DIR])",
+        &example!("ingest", "memory"),
+    ),
+    (
+        "ingest-fhir2meds",
+        "FHIR beside fhir2meds, in turn (LONGITUDE FHIR2MEDS_PYTHON FHIR_DIR [ROUNDS])",
+        &["python3", "cases/comparisons/compare_fhir2meds.py"],
+    ),
+    (
         "hospital",
         "synthetic patients a CPU-second (20000 [THREADS])",
         &example!("hospital", "throughput"),
@@ -110,7 +120,7 @@ const LIST: &[(&str, &str, &[&str])] = &[
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let Some(name) = arguments.first() else {
         for (name, what, _) in LIST {
-            eprintln!("  {name:<12} {what}");
+            eprintln!("  {name:<16} {what}");
         }
         return Ok(());
     };
