@@ -232,3 +232,24 @@ fn the_same_record_in_two_files_counts_once() {
     assert_eq!((report.counts.rows_read, report.counts.rows_mapped), (3, 1));
     assert_eq!(kinds(&kept), [IssueKind::DuplicateRecord; 2]);
 }
+
+/// Found by fuzzing: a gender of no letters once made a code of none.
+#[test]
+fn an_empty_code_is_no_code() {
+    let race = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race";
+    let text = [
+        format!(
+            r#"{{"resourceType":"Patient","id":"p","gender":" ","extension":[{{"url":"{race}","extension":[{{"url":"ombCategory","valueCoding":{{"code":""}}}},{{"url":"text","valueString":" "}}]}}]}}"#
+        ),
+        r#"{"resourceType":"Encounter","id":"e","class":{"code":""},"subject":{"reference":"Patient/p"},"period":{"start":"2020"},"location":[{"location":{"reference":"Location/l"}}]}"#.to_owned(),
+        r#"{"resourceType":"Location","id":"l","name":" ","physicalType":{"coding":[{"code":"wa"}]}}"#.to_owned(),
+        r#"{"resourceType":"DeviceUseStatement","id":"d","subject":{"reference":"Patient/p"},"timingDateTime":"2020","device":{"display":" "}}"#.to_owned(),
+        r#"{"resourceType":"Flag","id":"f","code":{"coding":[{"code":" "}],"text":""},"subject":{"reference":"Patient/p"},"period":{"start":"2020"}}"#.to_owned(),
+    ];
+    let (report, kept) = lines(&text.join("\n"));
+    assert_eq!(
+        codes(&kept),
+        ["ENCOUNTER UNKNOWN//START", "LOCATION LOCAL//wa"]
+    );
+    assert_eq!(report.counts.rows_with_issue, 2);
+}

@@ -125,7 +125,8 @@ pub(crate) fn bare_code(value: &RawValue) -> Option<Cow<'_, str>> {
         |inner| (inner.coding, inner.text),
     );
     let code = concept.0.into_iter().find_map(|coding| coding.code);
-    code.or(concept.1).map(Text::into_cow)
+    let code = code.or(concept.1).map(Text::into_cow);
+    code.filter(|code| !code.trim().is_empty())
 }
 
 #[cfg(test)]

@@ -289,7 +289,8 @@ impl Thing<'_> {
         let named = || {
             form.filter(|form| form.has_code(WITHIN_A_BUILDING))?;
             let name: Text<'_> = serde_json::from_str(self.name?.get()).ok()?;
-            Some(Code::new(codes::TEXT, codes::text_code(name.as_str())?))
+            let name = codes::text_code(name.as_str()).filter(|name| !name.is_empty());
+            Some(Code::new(codes::TEXT, name?))
         };
         kind.or_else(named).or_else(|| form.and_then(code_of))
     }

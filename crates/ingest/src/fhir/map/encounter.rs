@@ -61,7 +61,12 @@ struct Class<'a> {
 impl Class<'_> {
     fn code(&self) -> Option<&str> {
         let inner = self.coding.iter().find_map(|coding| coding.code.as_ref());
-        self.code.as_ref().or(inner).map(Text::as_str)
+        let code = self
+            .code
+            .as_ref()
+            .or(inner)
+            .map(|code| code.as_str().trim());
+        code.filter(|code| !code.is_empty())
     }
 }
 

@@ -78,8 +78,8 @@ fn map(patient: &Patient<'_>, mapper: &mut Mapper<'_>, id: Option<&str>) -> Resu
         return Err(Note::at(IssueKind::MissingSubject, "Patient.id"));
     };
     mapper.set_subject(id);
-    if let Some(gender) = &patient.gender {
-        let code = mapper.code("GENDER", gender.as_str());
+    if let Some(gender) = filled(patient.gender.as_ref()) {
+        let code = mapper.code("GENDER", gender);
         mapper.event(code, None, "Patient.gender");
     }
     groups(patient, mapper);
@@ -157,19 +157,25 @@ fn groups(patient: &Patient<'_>, mapper: &mut Mapper<'_>) {
             .filter(|part| is(part, "ombCategory"))
         {
             let coding = part.value_coding.as_ref();
-            if let Some(code) = coding.and_then(|coding| coding.code.as_ref()) {
-                let code = mapper.code(system, code.as_str());
+            if let Some(code) = filled(coding.and_then(|coding| coding.code.as_ref())) {
+                let code = mapper.code(system, code);
                 mapper.event(code, None, element);
                 is_coded = true;
             }
         }
         let text = extension.extension.iter().find(|part| is(part, "text"));
-        let text = text.and_then(|part| part.value_string.as_ref());
-        if let (false, Some(text)) = (is_coded, text.and_then(|t| codes::text_code(t.as_str()))) {
+        let text = filled(text.and_then(|part| part.value_string.as_ref()));
+        if let (false, Some(text)) = (is_coded, text.and_then(codes::text_code)) {
             let code = mapper.code(system, &text);
             mapper.event(code, None, element);
         }
     }
+}
+
+/// A text that is more than white space.
+fn filled<'t>(text: Option<&'t Text<'_>>) -> Option<&'t str> {
+    let text = text.map(|text| text.as_str().trim());
+    text.filter(|text| !text.is_empty())
 }
 
 /// A fact without a time, by its code alone.

@@ -146,7 +146,8 @@ impl Mapper<'_> {
         if text.is_some() {
             self.warn(Note::at(IssueKind::MissingReference, element));
         }
-        let display = codes::text_code(reference.display.as_ref()?.as_str())?;
+        let display = codes::text_code(reference.display.as_ref()?.as_str());
+        let display = display.filter(|display| !display.is_empty())?;
         Some(self.code(codes::TEXT, &display))
     }
 
