@@ -4,7 +4,7 @@
 use crate::files::{self, Found, SourceFile, extension};
 use crate::mapped::{self, Mapping};
 use crate::read::Reader;
-use crate::{Error, hl7v2, omop};
+use crate::{Error, ccda, hl7v2, omop};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -21,6 +21,8 @@ pub enum Format {
     Fhir,
     /// OMOP CDM 5.3 or 5.4: CSV, TSV or Parquet, one or more files a table.
     Omop,
+    /// C-CDA R2.1: one document a file.
+    Ccda,
     /// HL7 v2 messages in pipes and hats, whatever the file's extension.
     Hl7v2,
     /// A MEDS data set: a folder with Parquet files under `data/`. Read by `store`.
@@ -35,6 +37,7 @@ impl Format {
         match self {
             Self::Fhir => "fhir",
             Self::Omop => "omop",
+            Self::Ccda => "ccda",
             Self::Hl7v2 => "hl7v2",
             Self::Meds => "meds",
             Self::Table => "table",
@@ -112,9 +115,11 @@ fn by_start(file: &SourceFile, extension: &str) -> Option<Format> {
     let mut start = Vec::new();
     let read = Reader::open(file).map(|mut reader| reader.fill(&mut start, START_BYTES));
     match read {
-        Ok(Ok(_)) => hl7v2::is_start(&start).then_some(Format::Hl7v2),
+        Ok(Ok(_)) if hl7v2::is_start(&start) => Some(Format::Hl7v2),
+        Ok(Ok(_)) => ccda::is_start(&start).then_some(Format::Ccda),
         Ok(Err(_)) | Err(_) => match extension {
             "hl7" | "er7" => Some(Format::Hl7v2),
+            "xml" => Some(Format::Ccda),
             _ => None,
         },
     }

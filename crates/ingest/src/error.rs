@@ -30,8 +30,9 @@ pub enum Error {
     /// Files, but none of a kind that is read.
     #[error(
         "{path} holds neither FHIR R4 (.ndjson, .jsonl or .json, plain or .gz), \
-         nor OMOP (tables as .csv, .tsv or .parquet), nor HL7 v2 messages, \
-         nor MEDS (data/**/*.parquet), nor tables that a mapping is shipped for; \
+         nor OMOP (tables as .csv, .tsv or .parquet), nor C-CDA documents, \
+         nor HL7 v2 messages, nor MEDS (data/**/*.parquet), \
+         nor tables that a mapping is shipped for; \
          give --mapping FILE for other tables"
     )]
     Unrecognised {

@@ -16,6 +16,7 @@
 
 mod account;
 mod batch;
+mod ccda;
 mod cut;
 mod detect;
 mod document;
@@ -99,6 +100,7 @@ fn read(
     match format {
         Format::Fhir => fhir::read(files, options, stop, account),
         Format::Omop => omop::read(files, options, stop, account),
+        Format::Ccda => ccda::read(files, options, stop, account),
         Format::Hl7v2 => hl7v2::read(files, options, stop, account),
         Format::Table => mapped::read(files, options, stop, account),
         Format::Meds => {
