@@ -44,6 +44,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &["python3", "cases/comparisons/compare_fhir2meds.py"],
     ),
     (
+        "omop",
+        "OMOP into MEDS beside meds_etl, in turn (--source DIR --program BIN --peer BIN)",
+        &["python3", "cases/comparisons/bench_omop.py"],
+    ),
+    (
         "hospital",
         "synthetic patients a CPU-second (20000 [THREADS])",
         &example!("hospital", "throughput"),

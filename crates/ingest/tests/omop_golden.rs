@@ -2,8 +2,8 @@
 //! translated to their conventions are compared as multisets, exactly.
 //!
 //! What differs by choice, and is translated here: they join a code by `/` (`meds_etl`), time sex
-//! and race at birth, and have one event a visit where we have its start, its kind and its end. What
-//! they lose is stated as an assertion of its own.
+//! and race at birth, and have one event a visit where we have its start, its kind and its end.
+//! What they lose is stated as an assertion of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -264,7 +264,7 @@ fn equal_to_meds_etl() {
     }
 }
 
-/// What is compared with OMOP_MEDS, which drops exact duplicates: subject, time, code, value, visit.
+/// What is compared with OMOP_MEDS, which drops duplicates: subject, time, code, value, visit.
 type Short = (i64, Option<i64>, String, String, String);
 
 /// Our events as OMOP_MEDS 0.3.0 would have written them, but for sex, which it loses on this
