@@ -49,6 +49,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &["python3", "cases/comparisons/bench_omop.py"],
     ),
     (
+        "linkage",
+        "precision, recall and time of linking a register whose true pairs are known ([PERSONS])",
+        &example!("ingest", "linkage"),
+    ),
+    (
         "hospital",
         "synthetic patients a CPU-second (20000 [THREADS])",
         &example!("hospital", "throughput"),

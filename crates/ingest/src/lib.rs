@@ -26,6 +26,7 @@ mod files;
 mod hash;
 mod hl7v2;
 mod latest;
+mod linkage;
 mod mapped;
 mod names;
 mod omop;
@@ -45,6 +46,7 @@ mod when;
 
 pub use detect::{Format, detect, detect_with};
 pub use error::Error;
+pub use linkage::{Decision, Field, LinkOptions, Linkage, Outcome, Reason, Statement, link};
 pub use mapped::{Fault, Mapping, MappingError, MappingFile};
 pub use options::{EncounterEdge, Omop, Options, Prefer, Units};
 pub use person::{Link, LinkKind, Person, PersonAddress, PersonIdentifier, PersonName};
