@@ -1,7 +1,7 @@
 //! Which records of persons are of one person: what the institution states, what the sources state,
-//! exact identifiers, and last the probabilistic rule of Fellegi and Sunter (J. Am. Stat. Assoc. 64,
-//! 1969), each decision with its reason. It maps subjects to subjects and changes no record, so a
-//! merge is undone by stating that the two are different and linking again.
+//! exact identifiers, and last the probabilistic rule of Fellegi and Sunter (J. Am. Stat. Assoc.
+//! 64, 1969), each decision with its reason. It maps subjects to subjects and changes no record, so
+//! a merge is undone by stating that the two are different and linking again.
 //!
 //! ```text
 //! Person, Link, statements -> Decision { pair, reason, outcome } -> clusters -> subject to subject
@@ -28,6 +28,8 @@ const IDENTIFIER_HOLDERS_MAX: usize = 4;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkOptions {
+    /// Whether one number of one authority makes two records one person.
+    pub identifiers: bool,
     /// Whether pairs are sought by names, birth, sex, address and telephone at all.
     pub probabilistic: bool,
     /// The probability of a match from which two records are linked without a look. A wrong merge
@@ -42,6 +44,7 @@ impl LinkOptions {
     /// nothing kept from review that is as likely a match as not.
     pub fn standard() -> Self {
         Self {
+            identifiers: true,
             probabilistic: true,
             link_probability: 0.999,
             review_probability: 0.5,
@@ -148,7 +151,8 @@ pub fn link(
         let outcome = clusters.try_join(a, b);
         decisions.push(decision((a, b), Reason::Source, outcome));
     }
-    for (a, b) in by_identifier(&profiles) {
+    let numbered = options.identifiers.then(|| by_identifier(&profiles));
+    for (a, b) in numbered.into_iter().flatten() {
         let agrees = compare::may_be_one(&profiles[&a], &profiles[&b]);
         let outcome = if agrees {
             clusters.try_join(a, b)

@@ -1,8 +1,9 @@
 //! `longitude ingest`: records into an identified MEDS data set, with the origin of every event.
 
 use crate::progress::print;
-use crate::steps::ingest::{Account, Sources, update};
+use crate::steps::ingest::{Account, Linking, Sources, read_id_map, update};
 use anyhow::Result;
+use longitude_ingest::LinkOptions;
 use std::path::PathBuf;
 
 /// What `longitude ingest` takes.
@@ -26,6 +27,16 @@ pub(crate) struct Arguments {
     /// that `longitude deid` finds them in notes
     #[arg(long, conflicts_with = "update")]
     identifiers: bool,
+    /// Find records of one person by shared numbers and by names, birth, sex, address and
+    /// telephone; without it only what the sources state is merged
+    #[arg(long)]
+    link: bool,
+    /// Who is who, as the institution states it: lines `a,b,same` or `a,b,different`
+    #[arg(long, value_name = "CSV")]
+    id_map: Option<PathBuf>,
+    /// The probability from which two records are merged without a look
+    #[arg(long, value_name = "P", default_value_t = 0.999)]
+    link_probability: f64,
     /// Print the account as JSON
     #[arg(long)]
     json: bool,
@@ -38,16 +49,22 @@ const AFTER_HELP: &str = "\
 Every row is accounted for: rows read = rows mapped + rows with an issue. What made no event stands
 in DIR/issues.jsonl with its file, row and mend; the whole account in DIR/ingest.json.
 
+Merges are decided by the id map, then the sources' own statements, then (--link) shared numbers,
+then probability. Each decision stands in DIR/linkage.jsonl; pairs to be looked at in
+DIR/linkage-review.csv, which becomes an id map once `same` or `different` is written behind each.
+To undo a merge, state `different` and ingest again: events keep the subject id of their record.
+
 Examples:
   longitude ingest export/fhir --to identified                 # bulk NDJSON, bundles, gzip
   longitude ingest export/omop.zip notes/ccda --to identified  # several sources into one set
   longitude ingest export/tables --mapping ours.toml --to identified
-  longitude trace identified --subject 42                      # from an event to the source's bytes";
+  longitude trace identified --subject 42                      # from an event to the source";
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let sources = Sources {
         identifiers: arguments.identifiers,
+        linking: linking(arguments)?,
         ..Sources::new(arguments.paths.clone(), arguments.threads)
     };
     let sources = sources.with_mappings(&arguments.mapping)?;
@@ -59,6 +76,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         sources.ingest(&arguments.to)?
     };
     print_account(&account, arguments.json)
+}
+
+fn linking(arguments: &Arguments) -> Result<Linking> {
+    let mut linking = Linking::stated();
+    if arguments.link {
+        linking.options = LinkOptions::standard();
+        linking.options.link_probability = arguments.link_probability;
+    }
+    if let Some(path) = &arguments.id_map {
+        linking.statements = read_id_map(path)?;
+    }
+    Ok(linking)
 }
 
 /// Prints an account for a person or as JSON.

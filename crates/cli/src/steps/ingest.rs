@@ -2,11 +2,13 @@
 //! must balance, or the program is at fault and says so.
 
 mod account;
+mod linkage;
 mod sink;
 mod sources;
 mod update;
 
 pub(crate) use account::Account;
+pub(crate) use linkage::{Linking, read_id_map};
 pub(crate) use sink::{IDENTIFIERS, Known};
 pub(crate) use sources::{ACCOUNT, Sources, mapping_failure, read_mapping, write_options};
 pub(crate) use update::update;

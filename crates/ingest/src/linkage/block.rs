@@ -1,5 +1,5 @@
-//! Which pairs are compared at all. Each pass groups subjects by a key; a pair that agrees in one of
-//! the keys is a candidate.
+//! Which pairs are compared at all. Each pass groups subjects by a key; a pair that agrees in one
+//! of the keys is a candidate.
 
 use super::compare::Profile;
 use longitude_core::SubjectId;

@@ -1,6 +1,6 @@
 //! How much each agreement weighs: the m and u probabilities of Fellegi and Sunter, u from pairs
-//! taken at random, m by expectation and maximisation over blocked pairs (as Splink does; Linacre et
-//! al., Int. J. Popul. Data Sci. 7, 2022), with agreement on a rare name weighing more than on a
+//! taken at random, m by expectation and maximisation over blocked pairs (as Splink does; Linacre
+//! et al., Int. J. Popul. Data Sci. 7, 2022), with agreement on a rare name weighing more than on a
 //! common one (Winkler, 1989).
 
 use super::block::{self, Pair};

@@ -1,6 +1,7 @@
 //! The account of an ingest as the program tells it: what came in, what did not, and why, in total
 //! and file by file.
 
+use super::linkage::LinkageAccount;
 use anyhow::{Result, ensure};
 use longitude_core::{Digest, Issue, IssueKind, RowCounts};
 use longitude_ingest::{FileReport, Finding, Report, by_kind};
@@ -40,6 +41,9 @@ pub(crate) struct Account {
     /// The digest of the reader's options.
     #[serde(default)]
     pub(crate) options: Option<Digest>,
+    /// Who was found to be who, where there was anything to decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) linkage: Option<LinkageAccount>,
     /// The paths that were read.
     pub(crate) sources: Vec<PathBuf>,
     /// The reader's whole report: findings with their details and first places.
@@ -104,6 +108,7 @@ impl Account {
             files: details.files.iter().map(FileAccount::from).collect(),
             code: String::new(),
             options: None,
+            linkage: None,
             sources: Vec::new(),
             details,
             columns_not_kept: BTreeMap::new(),
@@ -184,6 +189,20 @@ impl Account {
             &self.details.issues,
         );
         listed(&mut text, "mapped with a remark", &self.details.warnings);
+        if let Some(linkage) = &self.linkage {
+            push(
+                &mut text,
+                format_args!("\n{} records of persons merged\n", linkage.merged),
+            );
+            for (reason, outcomes) in &linkage.decisions {
+                let told: Vec<_> = outcomes
+                    .iter()
+                    .map(|(o, count)| format!("{count} {o:?}"))
+                    .collect();
+                let told = told.join(", ").to_lowercase();
+                push(&mut text, format_args!("{:>10}  by {reason:?}\n", told));
+            }
+        }
         let ignored = self.details.files_ignored.len();
         if ignored > 0 {
             let first = &self.details.files_ignored[0];

@@ -1,11 +1,11 @@
 //! Where the readers' output goes: events to the writer of the data set, issues to their file,
 //! strings that identify to the de-identifier's list.
 
-use crate::pipeline::write_atomically;
+use crate::pipeline::write_private;
 use crate::progress::Counter;
 use anyhow::{Context, Result};
-use longitude_core::{Event, Issue, Observation, SubjectId};
-use longitude_ingest::Sink;
+use longitude_core::{Code, Event, Issue, Observation, SubjectId};
+use longitude_ingest::{Link, Linkage, Person, Sink};
 use longitude_store::{Summary, Writer};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,14 @@ pub(crate) struct IntoMeds {
     issues: BufWriter<File>,
     issues_path: PathBuf,
     known: Option<BTreeSet<Known>>,
+    /// What linkage decides by; persons only where it asks for them.
+    pub(crate) persons: Vec<(SubjectId, Person)>,
+    pub(crate) links: Vec<Link>,
+    keeps_persons: bool,
+    linkage: Linkage,
+    /// Subjects whose birth is told: that of a record merged into one of them differs from it or
+    /// says the same.
+    pub(crate) born: BTreeSet<SubjectId>,
     counter: Counter,
 }
 
@@ -55,8 +63,41 @@ impl IntoMeds {
             issues: BufWriter::new(issues),
             issues_path,
             known: identifiers.then(BTreeSet::new),
+            persons: Vec::new(),
+            links: Vec::new(),
+            keeps_persons: false,
+            linkage: Linkage::default(),
+            born: BTreeSet::new(),
             counter: Counter::start(),
         })
+    }
+
+    /// Keeps the facts of persons for linkage.
+    pub(crate) fn keep_persons(&mut self) {
+        self.keeps_persons = true;
+    }
+
+    /// Puts what comes under the subjects that linkage has decided on. `born` are those of them
+    /// whose own records tell their birth.
+    pub(crate) fn merge(&mut self, linkage: Linkage, born: BTreeSet<SubjectId>) {
+        (self.linkage, self.born) = (linkage, born);
+    }
+
+    /// The subject under which events of a record stand.
+    pub(crate) fn subject(&self, of: SubjectId) -> SubjectId {
+        self.linkage.of(of)
+    }
+
+    /// An event of a record that goes on under another subject: it tells of which record it was,
+    /// and its birth stands beside the other's under a code of its own.
+    fn merged(&mut self, from: SubjectId, into: SubjectId, event: &mut Event) {
+        let written = event.as_written_mut();
+        if written.extension.is_none() {
+            written.extension = Some(format!("{{\"linked_subject_id\":{from}}}").into());
+        }
+        if event.code.is_birth() && !self.born.insert(into) {
+            event.code = Code::new("LINKAGE", "MEDS_BIRTH");
+        }
     }
 
     /// Puts the data set at its place and beside it what belongs to it.
@@ -65,7 +106,7 @@ impl IntoMeds {
         issues.sync_all().context(ISSUES)?;
         let summary = self.writer.finish()?;
         if let Some(known) = &self.known {
-            write_known(&to.join(IDENTIFIERS), known)?;
+            write_private_lines(&to.join(IDENTIFIERS), known.iter())?;
         }
         fs::rename(&self.issues_path, to.join(ISSUES)).context(ISSUES)?;
         Ok(summary)
@@ -75,6 +116,14 @@ impl IntoMeds {
 impl Sink for IntoMeds {
     fn event(&mut self, subject: SubjectId, event: Event) -> io::Result<()> {
         self.counter.add(1);
+        let mut event = event;
+        let into = self.subject(subject);
+        if into != subject {
+            self.merged(subject, into, &mut event);
+        } else if event.code.is_birth() {
+            self.born.insert(subject);
+        }
+        let subject = into;
         self.subjects.insert(subject);
         self.writer.push(subject, event).map_err(io::Error::other)
     }
@@ -85,12 +134,26 @@ impl Sink for IntoMeds {
             && text.chars().count() >= IDENTIFIER_LETTERS_MIN
         {
             let text = text.to_owned();
+            let subject = subject.map(|subject| self.linkage.of(subject));
             known.insert(Known { subject, text });
         }
         Ok(())
     }
 
+    fn person(&mut self, subject: SubjectId, person: Person) -> io::Result<()> {
+        if self.keeps_persons || person.active == Some(false) {
+            self.persons.push((subject, person));
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, link: Link) -> io::Result<()> {
+        self.links.push(link);
+        Ok(())
+    }
+
     fn span(&mut self, subject: SubjectId, span: Observation) -> io::Result<()> {
+        let subject = self.subject(subject);
         let whole = self.spans.entry(subject).or_insert(span);
         // A timeline has one span; a gap between two of the source's lies within it.
         whole.start = whole.start.min(span.start);
@@ -104,17 +167,17 @@ impl Sink for IntoMeds {
     }
 }
 
-/// Only the owner may read the strings, wherever the data set was put.
-fn write_known(path: &Path, known: &BTreeSet<Known>) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
+/// A line of JSON each; only the owner may read them, wherever the data set was put.
+pub(super) fn write_private_lines<T: Serialize>(
+    path: &Path,
+    ones: impl Iterator<Item = T>,
+) -> Result<()> {
     let mut lines = Vec::new();
-    for one in known {
-        serde_json::to_writer(&mut lines, one)?;
+    for one in ones {
+        serde_json::to_writer(&mut lines, &one)?;
         lines.push(b'\n');
     }
-    write_atomically(path, &lines)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    Ok(())
+    write_private(path, &lines)
 }
 
 /// Counts subjects and keeps nothing.

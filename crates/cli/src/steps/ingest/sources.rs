@@ -1,6 +1,7 @@
 //! Sources of any known format, several at once, into one identified MEDS data set.
 
 use super::account::{Account, of_meds};
+use super::linkage::{self, Linking};
 use super::sink::{CountOnly, IntoMeds};
 use crate::failure::{Failure, Kind};
 use crate::pipeline::{code_version, write_atomically};
@@ -34,6 +35,8 @@ pub(crate) struct Sources {
     pub(crate) identifiers: bool,
     /// The mapping files of the options, checked.
     pub(crate) mappings: Vec<Mapping>,
+    /// How records of one person are found.
+    pub(crate) linking: Linking,
 }
 
 impl Sources {
@@ -45,6 +48,7 @@ impl Sources {
             spans: BTreeMap::new(),
             identifiers: false,
             mappings: Vec::new(),
+            linking: Linking::stated(),
         }
     }
 
@@ -99,24 +103,40 @@ impl Sources {
             let mend = "name a new folder with --to, or bring this one up to date with --update";
             return Err(Failure::new(Kind::Busy, message, mend).into());
         }
-        self.ingest_into(to, Writer::create(to, write_options("identified"))?)
+        self.ingest_into(to, &|| Ok(Writer::create(to, write_options("identified"))?))
     }
 
     /// The same in the place of what stands at `to`, which stays until the new one is whole.
     pub(super) fn ingest_anew(&self, to: &Path) -> Result<Account> {
-        self.ingest_into(to, Writer::replace(to, write_options("identified"))?)
+        self.ingest_into(to, &|| {
+            Ok(Writer::replace(to, write_options("identified"))?)
+        })
     }
 
-    fn ingest_into(&self, to: &Path, writer: Writer) -> Result<Account> {
+    fn ingest_into(&self, to: &Path, writer: &dyn Fn() -> Result<Writer>) -> Result<Account> {
         let (meds, records) = self.by_kind()?;
         let parent = to
             .parent()
             .filter(|p| !p.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
         fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
-        let mut sink = IntoMeds::new(writer, to, self.identifiers)?;
+        let mut sink = IntoMeds::new(writer()?, to, self.identifiers)?;
+        if self.linking.needs_persons() {
+            sink.keep_persons();
+        }
         let mut report = self.records(&records, &mut sink)?;
         interrupt::check()?;
+        let linkage = self.linking.decide(&sink.persons, &sink.links);
+        if !linkage.merged_into.is_empty() {
+            // Events were written under the subjects of their records: once more, under the merged.
+            let born = sink.born.iter().copied();
+            let born = born.filter(|subject| linkage.of(*subject) == *subject);
+            let born = born.collect();
+            drop(sink);
+            sink = IntoMeds::new(writer()?, to, self.identifiers)?;
+            sink.merge(linkage.clone(), born);
+            report = self.records(&records, &mut sink)?;
+        }
         for subject in &sink.subjects {
             let span = self.spans.get(subject).or(sink.spans.get(subject)).copied();
             let span = span.unwrap_or_else(|| Observation::until_export(report.export_time));
@@ -129,7 +149,9 @@ impl Sources {
         }
         whole.add_to(&mut report);
         let summary = sink.finish(to)?;
+        linkage::write(&linkage, to)?;
         let mut account = whole.account(report, summary.subjects, &self.paths)?;
+        account.linkage = linkage::account(&linkage);
         account.options = Some(self.options_digest()?);
         write_atomically(&to.join(ACCOUNT), &serde_json::to_vec_pretty(&account)?)?;
         Ok(account)
@@ -198,8 +220,15 @@ fn copy_meds(path: &Path, sink: &mut IntoMeds) -> Result<()> {
     for timeline in source.timelines(None) {
         interrupt::check()?;
         let timeline = timeline.context("the data set cannot be read")?;
-        sink.subjects.insert(timeline.subject());
-        sink.writer.push_timeline(timeline)?;
+        let subject = timeline.subject();
+        if sink.subject(subject) == subject {
+            sink.subjects.insert(subject);
+            sink.writer.push_timeline(timeline)?;
+            continue;
+        }
+        for event in timeline.into_parts().1 {
+            longitude_ingest::Sink::event(sink, subject, event)?;
+        }
     }
     Ok(())
 }

@@ -48,7 +48,10 @@ pub(crate) fn update(sources: &Sources, to: &Path) -> Result<(Account, Updated)>
     let paths: Vec<_> = sources.paths.iter().map(absolute).collect();
     let is_alike = before.sources == paths
         && before.code == code_version()
-        && before.options == Some(sources.options_digest()?);
+        && before.options == Some(sources.options_digest()?)
+        && before.linkage.is_none()
+        && !sources.linking.needs_persons()
+        && sources.linking.statements.is_empty();
     // Which files a given mapping reads is told when it reads them.
     let is_mapped = !sources.mappings.is_empty();
     if !is_alike || is_mapped || !meds.is_empty() {
@@ -139,6 +142,10 @@ impl Update<'_> {
         interrupt::check()?;
         for (subject, span) in &sink.spans {
             sink.writer.observe(*subject, *span)?;
+        }
+        if !sink.links.is_empty() {
+            // Who is who may have changed with them.
+            return Ok(None);
         }
         sink.finish(&fresh)?;
         let report = self.merged_report(report);
