@@ -9,6 +9,10 @@ use std::path::PathBuf;
 /// What `longitude ingest` takes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Arguments {
     /// Folders or files of records; formats are told apart by themselves
     #[arg(required = true)]

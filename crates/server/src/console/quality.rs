@@ -61,7 +61,7 @@ impl Page {
             (self.notice(report))
             @if let Some((_, comparison)) = against { (self.changes(comparison)) }
             (self.findings(report))
-            (self.mixups(report))
+            (Self::mixups(report))
             (self.population(report, against.map(|(before, _)| before)))
             (self.years(report))
             (self.faults(report))
@@ -81,7 +81,7 @@ impl Page {
         let digits = count.to_string();
         let mut text = String::new();
         for (at, digit) in digits.chars().enumerate() {
-            if at > 0 && (digits.len() - at) % 3 == 0 {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
                 text.push(',');
             }
             text.push(digit);

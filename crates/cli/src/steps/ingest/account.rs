@@ -200,7 +200,7 @@ impl Account {
                     .map(|(o, count)| format!("{count} {o:?}"))
                     .collect();
                 let told = told.join(", ").to_lowercase();
-                push(&mut text, format_args!("{:>10}  by {reason:?}\n", told));
+                push(&mut text, format_args!("{told:>10}  by {reason:?}\n"));
             }
         }
         let ignored = self.details.files_ignored.len();

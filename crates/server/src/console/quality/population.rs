@@ -5,9 +5,12 @@ use longitude_quality::{Distribution, Report, psi, total_variation};
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 
+/// A part of the population.
+type Part = fn(&Report) -> &Distribution;
+
 impl Page {
     pub(super) fn population(&self, report: &Report, before: Option<&Report>) -> Markup {
-        let parts: [(&str, fn(&Report) -> &Distribution); 4] = [
+        let parts: [(&str, Part); 4] = [
             ("Age", |r| &r.population.age),
             ("Sex", |r| &r.population.sex),
             ("Race", |r| &r.population.race),

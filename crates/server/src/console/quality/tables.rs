@@ -8,7 +8,7 @@ use maud::{Markup, PreEscaped, html};
 const ROWS_MAX: usize = 150;
 
 impl Page {
-    pub(super) fn mixups(&self, report: &Report) -> Markup {
+    pub(super) fn mixups(report: &Report) -> Markup {
         html! {
             @if !report.mixups.is_empty() {
                 h2 { "Units mixed up" }
@@ -221,7 +221,7 @@ impl Page {
         // The extremes of few values are some person's.
         let shown = row
             .quantiles
-            .filter(|_| self.count(row.count) == self.whole(row.count));
+            .filter(|_| self.count(row.count) == Self::whole(row.count));
         html! {
             tr {
                 th scope="row" { code { (row.code) } br; span.quiet { (row.analyte.as_deref().unwrap_or("")) } }
@@ -241,7 +241,7 @@ impl Page {
     }
 
     /// A count as it is where nothing is hidden.
-    fn whole(&self, count: u64) -> String {
+    fn whole(count: u64) -> String {
         Self {
             cells: super::SmallCells::Shown,
         }
@@ -303,18 +303,15 @@ fn strip(q: &[f64; 7]) -> Markup {
 fn spark(counts: &[u64]) -> Markup {
     let most = counts.iter().copied().max().unwrap_or(1).max(1) as f64;
     let width = (120.0 / counts.len().max(1) as f64).min(8.0);
-    let columns: String = counts
-        .iter()
-        .enumerate()
-        .map(|(at, count)| {
-            let height = 14.0 * *count as f64 / most;
-            format!(
-                r#"<rect class="s1" stroke="none" x="{:.1}" y="{:.1}" width="{:.1}" height="{height:.1}"/>"#,
-                at as f64 * width,
-                14.0 - height,
-                (width * 0.85).max(0.5)
-            )
-        })
-        .collect();
+    let mut columns = String::new();
+    for (at, count) in counts.iter().enumerate() {
+        let height = 14.0 * *count as f64 / most;
+        columns.push_str(&format!(
+            r#"<rect class="s1" stroke="none" x="{:.1}" y="{:.1}" width="{:.1}" height="{height:.1}"/>"#,
+            at as f64 * width,
+            14.0 - height,
+            (width * 0.85).max(0.5)
+        ));
+    }
     html! { svg width="120" height="14" viewBox="0 0 120 14" aria-hidden="true" { (PreEscaped(columns)) } }
 }
