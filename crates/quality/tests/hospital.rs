@@ -1,7 +1,5 @@
 //! The report on the synthetic hospital: clean, messed with, and compared.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use longitude_core::{Code, Event, Instant, Label, Observation, Origin, SubjectId, Timeline};
 use longitude_hospital::{Options as HospitalOptions, patient, timeline};
 use longitude_quality::{
@@ -30,7 +28,9 @@ fn report(timelines: &[Timeline]) -> Report {
 
 fn report_with(timelines: &[Timeline], options: Options) -> Report {
     let mut collector = Collector::new(options, Analytes::shipped().clone());
-    timelines.iter().for_each(|one| collector.observe(one));
+    for one in &timelines {
+        collector.observe(one);
+    }
     collector.finish("test", BTreeMap::new(), &BTreeMap::new())
 }
 
