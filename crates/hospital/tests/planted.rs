@@ -8,7 +8,7 @@ use longitude_deid::{Deidentifier, Key, Options as DeidOptions};
 use longitude_hospital::{
     IdentifierKind, NoteTruth, Options, PlantedIdentifier, truth, write_fhir,
 };
-use longitude_ingest::{Options as IngestOptions, Sink, fhir};
+use longitude_ingest::{Options as IngestOptions, Sink, ingest};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::AtomicBool;
@@ -51,7 +51,13 @@ fn ingested() -> Kept {
     let stop = AtomicBool::new(false);
     write_fhir(folder.path(), &options(), 2, &stop).unwrap();
     let mut kept = Kept::default();
-    fhir(folder.path(), &IngestOptions::standard(2), &stop, &mut kept).unwrap();
+    ingest(
+        &[folder.path()],
+        &IngestOptions::standard(2),
+        &stop,
+        &mut kept,
+    )
+    .unwrap();
     kept
 }
 

@@ -1,11 +1,7 @@
 //! Precision, recall and time of linkage on a made-up register: `linkage [PERSONS]`. A third of the
 //! persons are registered twice, the second time with slips, former names, moves and wrong dates.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::cast_possible_truncation,
-    reason = "a measurement may panic; made-up dates are small"
-)]
+#![expect(clippy::unwrap_used, reason = "made-up dates exist")]
 
 #[path = "../tests/common/people.rs"]
 mod people;

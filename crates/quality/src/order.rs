@@ -119,9 +119,13 @@ pub(crate) fn repeats(
 
 #[cfg(test)]
 mod tests {
+    use super::Fault::{
+        AfterDeath, AfterExport, BeforeBirth, EndsBeforeStart, RecordedBefore, RecordedLate,
+    };
     use super::*;
     use longitude_core::{Code, Days, Origin, SubjectId};
 
+    #[expect(clippy::unnecessary_wraps, reason = "the fields it fills are optional")]
     fn at(days: i64) -> Option<Instant> {
         Some(Instant(days * DAY_MICROS + DAY_MICROS / 2))
     }
@@ -161,9 +165,6 @@ mod tests {
             life.faults(event, |fault| found.push(fault));
         }
         found.sort_unstable();
-        use Fault::{
-            AfterDeath, AfterExport, BeforeBirth, EndsBeforeStart, RecordedBefore, RecordedLate,
-        };
         let expected = [
             BeforeBirth,
             AfterDeath,

@@ -28,7 +28,7 @@ fn report(timelines: &[Timeline]) -> Report {
 
 fn report_with(timelines: &[Timeline], options: Options) -> Report {
     let mut collector = Collector::new(options, Analytes::shipped().clone());
-    for one in &timelines {
+    for one in timelines {
         collector.observe(one);
     }
     collector.finish("test", BTreeMap::new(), &BTreeMap::new())

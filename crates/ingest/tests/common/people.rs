@@ -80,8 +80,8 @@ fn person(random: &mut Random) -> Person {
     let suffixes = ["", "s", "son", "er", "ley", "man", "ton", "field"];
     let family = [FAMILIES[common], suffixes[random.below(8)]].concat();
     let given = GIVEN[random.below(24)].to_owned();
-    let (year, month) = (1930 + random.below(80), 1 + random.below(12));
-    let date = (year as i16, month as i8, 1 + random.below(28) as i8);
+    let mut part = |end: usize| i8::try_from(random.below(end)).unwrap();
+    let date = (1930 + i16::from(part(80)), 1 + part(12), 1 + part(28));
     let birth = Instant::from_civil(date, (0, 0, 0, 0), 0).unwrap();
     Person {
         names: vec![PersonName {
@@ -112,7 +112,7 @@ fn registered_again(person: &Person, random: &mut Random) -> Person {
         letters.swap(at, next);
         name.family = letters.into_iter().collect();
     } else if random.happens(6) {
-        name.family = FAMILIES[random.below(40)].to_owned();
+        FAMILIES[random.below(40)].clone_into(&mut name.family);
     }
     if random.happens(8) {
         name.given[0].truncate(3);
@@ -142,11 +142,12 @@ fn registered_again(person: &Person, random: &mut Random) -> Person {
     again
 }
 
+/// Records of persons, and the pairs of them that are of one person.
+pub(crate) type Persons = Vec<(SubjectId, Person)>;
+pub(crate) type Pairs = Vec<(SubjectId, SubjectId)>;
+
 /// A register of `count` persons, a third of them at both desks, and the true pairs.
-pub(crate) fn register(
-    count: usize,
-    seed: u64,
-) -> (Vec<(SubjectId, Person)>, Vec<(SubjectId, SubjectId)>) {
+pub(crate) fn register(count: usize, seed: u64) -> (Persons, Pairs) {
     let mut random = Random(seed);
     let (mut persons, mut pairs) = (Vec::new(), Vec::new());
     for number in 0..count {
