@@ -34,6 +34,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("ingest", "tables"),
     ),
     (
+        "documents",
+        "HL7 v2 messages or C-CDA documents a core-second (hl7v2|ccda [COUNT] [THREADS])",
+        &example!("ingest", "clinical_documents"),
+    ),
+    (
         "ingest-memory",
         "cost and peak memory of 10^4 to 10^7 FHIR resources ([RESOURCES_MAX] [KEEP_DIR])",
         &example!("ingest", "memory"),
