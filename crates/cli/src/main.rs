@@ -52,6 +52,8 @@ enum Command {
     Mapping(commands::mapping::Arguments),
     /// From an event back to the bytes of the source it was made from
     Trace(commands::trace::Arguments),
+    /// A MEDS data set in the form of another standard, and what that cannot hold
+    Export(commands::export::Arguments),
     /// What a data set is worth: counts, units, faults, population, and what changed between loads
     Quality(commands::quality::Arguments),
     /// Check a MEDS data set against every rule of the standard
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Mapping(arguments) => commands::mapping::run(&arguments),
         Command::Trace(arguments) => commands::trace::run(&arguments),
+        Command::Export(arguments) => commands::export::run(&arguments),
         Command::Quality(arguments) => commands::quality::run(&arguments),
         Command::Validate(arguments) => commands::validate::run(&arguments),
         Command::Deid(arguments) => commands::deid::run(&arguments),

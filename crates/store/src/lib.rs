@@ -21,6 +21,7 @@ mod dataset;
 mod decode;
 mod encode;
 mod error;
+pub mod export;
 mod files;
 mod foreign;
 mod info;

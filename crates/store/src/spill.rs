@@ -31,6 +31,24 @@ pub(crate) fn key((subject, event): &Row) -> Key {
     (*subject, event.time, rank(event))
 }
 
+/// Sorts rows by [`key`]; ties keep their order. Rows are large, so their places are sorted and
+/// each row is then moved once, along the cycles of the permutation.
+pub(crate) fn sort(rows: &mut [Row]) {
+    let mut order: Vec<(Key, usize)> = rows.iter().map(key).zip(0..).collect();
+    order.sort_unstable();
+    for start in 0..rows.len() {
+        let mut place = start;
+        loop {
+            let from = std::mem::replace(&mut order[place].1, place);
+            if from == start {
+                break;
+            }
+            rows.swap(place, from);
+            place = from;
+        }
+    }
+}
+
 /// Inside a tie: birth, the rest, death.
 pub(crate) fn rank(event: &Event) -> u8 {
     if event.code.is_birth() {
@@ -427,5 +445,33 @@ impl Iterator for Merge {
         let row = self.heads[run].take()?;
         self.advance(run);
         Some(Ok(row))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use longitude_core::{Code, Origin};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn rows_are_sorted_and_ties_keep_their_order(
+            given in prop::collection::vec((0_i64..3, prop::option::of(0_i64..4)), 0..60),
+        ) {
+            let row = |(place, (subject, time)): (u64, (i64, Option<i64>))| {
+                let origin = Origin {
+                    row: place,
+                    ..Origin::derived("test")
+                };
+                let event = Event::new(Code::new("a", "b"), time.map(Instant), origin);
+                (SubjectId(subject), event)
+            };
+            let mut rows: Vec<Row> = (0..).zip(given).map(row).collect();
+            let mut expected = rows.clone();
+            expected.sort_by_key(key);
+            sort(&mut rows);
+            prop_assert!(rows == expected);
+        }
     }
 }

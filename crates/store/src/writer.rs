@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 /// Runs that are merged at once: each has a file open and a buffer.
 const MERGED_RUNS_MAX: usize = 64;
 
+/// Memory that is asked for at once.
+const ROOM_BYTES_MAX: usize = 1 << 30;
+
 /// How a data set is written.
 #[derive(Clone, Debug)]
 pub struct WriteOptions {
@@ -95,10 +98,13 @@ impl Writer {
     }
 
     fn start(dir: &Path, options: WriteOptions, replace: bool) -> Result<Self> {
+        // Room for what is held before it is spilled: growing would copy it over and over, and room
+        // that is not written to takes no memory.
+        let rows = options.memory_bytes_max.min(ROOM_BYTES_MAX) / size_of::<Row>();
         Ok(Self {
             partial: Partial::create(dir, replace)?,
             options,
-            rows: Vec::new(),
+            rows: Vec::with_capacity(rows),
             bytes: 0,
             runs: Vec::new(),
             runs_made: 0,
@@ -164,7 +170,7 @@ impl Writer {
         let spills = self.partial.path().join("spill");
         let written = if self.runs.is_empty() {
             let mut rows = std::mem::take(&mut self.rows);
-            rows.sort_by_key(spill::key);
+            spill::sort(&mut rows);
             self.write_shards(rows.into_iter().map(Ok))?
         } else {
             self.spill()?;
@@ -192,7 +198,7 @@ impl Writer {
         if rows.is_empty() {
             return Ok(());
         }
-        rows.sort_by_key(spill::key);
+        spill::sort(&mut rows);
         let path = self.run_path();
         self.runs.push(spill::write(path, rows.drain(..).map(Ok))?);
         self.rows = rows;

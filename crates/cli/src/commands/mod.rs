@@ -2,6 +2,7 @@
 
 pub(crate) mod deid;
 pub(crate) mod demo;
+pub(crate) mod export;
 pub(crate) mod hospital;
 pub(crate) mod ingest;
 pub(crate) mod init;
