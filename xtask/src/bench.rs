@@ -79,6 +79,16 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("store", "speed"),
     ),
     (
+        "quality",
+        "events a CPU-second and peak memory of a quality report (MEDS_DIR [REPORT.json])",
+        &example!("cli", "quality_throughput"),
+    ),
+    (
+        "mixups",
+        "mixed-up units found, and false alarms, in synthetic hospitals ([SEEDS] [PATIENTS])",
+        &example!("quality", "mixups"),
+    ),
+    (
         "model",
         "training steps and sampling of shapes A and D, one thread and two",
         &example!("model", "bench_step"),

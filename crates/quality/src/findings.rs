@@ -108,6 +108,8 @@ fn share(count: u64, of: u64) -> f64 {
 
 fn severity(count: u64, of: u64) -> Severity {
     match share(count, of) {
+        // Of a handful of events no share says anything.
+        _ if of < EVENTS_MIN => Severity::Note,
         part if part >= MEND => Severity::Mend,
         part if part >= LOOK => Severity::Look,
         _ => Severity::Note,

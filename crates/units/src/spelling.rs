@@ -43,6 +43,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("IU", "[IU]"),
     ("IU/L", "[IU]/L"),
     ("IU/mL", "[IU]/mL"),
+    ("Inch", "[in_i]"),
     ("K/cumm", "10*3/mm3"),
     ("K/mcL", "10*3/uL"),
     ("K/uL", "10*3/uL"),

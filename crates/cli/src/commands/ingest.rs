@@ -1,10 +1,13 @@
 //! `longitude ingest`: records into an identified MEDS data set, with the origin of every event.
 
+use crate::failure::{Failure, Kind};
 use crate::progress::print;
 use crate::steps::ingest::{Account, Linking, Sources, read_id_map, update};
-use anyhow::Result;
-use longitude_ingest::LinkOptions;
-use std::path::PathBuf;
+use anyhow::{Context, Result};
+use longitude_ingest::{LinkOptions, Units};
+use longitude_units::Analytes;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// What `longitude ingest` takes.
 #[derive(Debug, clap::Args)]
@@ -41,6 +44,10 @@ pub(crate) struct Arguments {
     /// The probability from which two records are merged without a look
     #[arg(long, value_name = "P", default_value_t = 0.999)]
     link_probability: f64,
+    /// The site's own table of analytes (TOML, see docs/units.md) beside the shipped one; or
+    /// `as-written`, to convert no unit and flag no value
+    #[arg(long, value_name = "FILE")]
+    units: Option<PathBuf>,
     /// Print the account as JSON
     #[arg(long)]
     json: bool,
@@ -71,7 +78,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         linking: linking(arguments)?,
         ..Sources::new(arguments.paths.clone(), arguments.threads)
     };
-    let sources = sources.with_mappings(&arguments.mapping)?;
+    let mut sources = sources.with_mappings(&arguments.mapping)?;
+    if let Some(path) = &arguments.units {
+        sources.options.units = units(path)?;
+    }
     let account = if arguments.update {
         let (account, updated) = update(&sources, &arguments.to)?;
         eprintln!("{}", updated.told());
@@ -92,6 +102,30 @@ fn linking(arguments: &Arguments) -> Result<Linking> {
         linking.statements = read_id_map(path)?;
     }
     Ok(linking)
+}
+
+/// What `--units` asks for. The table is checked here, so that a fault is told before any work.
+fn units(path: &Path) -> Result<Units> {
+    if path == Path::new("as-written") {
+        return Ok(Units::AsWritten);
+    }
+    Ok(Units::CanonicalWith(site_table(path)?.1))
+}
+
+/// The shipped table of analytes with a site's beside it, and the text of the site's.
+pub(crate) fn site_table(path: &Path) -> Result<(Analytes, String)> {
+    let text = fs::read_to_string(path).with_context(|| format!("--units {}", path.display()))?;
+    let table = Analytes::shipped().extended(&text).map_err(|error| {
+        let message = format!("--units {}: {}", path.display(), chain(&error));
+        Failure::new(Kind::Input, message, "see docs/units.md for its form")
+    })?;
+    Ok((table, text))
+}
+
+/// An error with what caused it: the line of a TOML file stands in the cause.
+fn chain(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}"));
+    format!("{error}{}", cause.unwrap_or_default())
 }
 
 /// Prints an account for a person or as JSON.

@@ -1,6 +1,7 @@
 //! `longitude quality`: what a data set is worth before anybody trains on it, and what changed
 //! since another load.
 
+use super::ingest::site_table;
 use crate::failure::{Failure, Kind};
 use crate::pipeline::{code_version, write_atomically};
 use crate::progress::print;
@@ -184,19 +185,10 @@ fn end_of_day(date: &str) -> Option<Instant> {
 }
 
 fn analytes(arguments: &Arguments) -> Result<Analytes> {
-    let Some(path) = &arguments.units else {
-        return Ok(Analytes::shipped().clone());
-    };
-    let text = fs::read_to_string(path).with_context(|| format!("--units {}", path.display()))?;
-    Analytes::shipped().extended(&text).map_err(|error| {
-        let message = format!("{}: {error}", path.display());
-        let error = anyhow::Error::new(error);
-        error.context(Failure::new(
-            Kind::Input,
-            message,
-            "see docs/units.md for its form",
-        ))
-    })
+    match &arguments.units {
+        None => Ok(Analytes::shipped().clone()),
+        Some(path) => Ok(site_table(path)?.0),
+    }
 }
 
 /// Counts the labels of the tasks that would be asked by default, one prediction time a subject.

@@ -13,6 +13,9 @@ use crate::analyte::Analyte;
 const BETWEEN: f64 = 0.25;
 /// After the slip is undone the median must lie this near to the centre, in standard deviations.
 const NEAR: f64 = 2.0;
+/// The factor must exceed this many spreads of the group's own values: in analytes that span orders
+/// of magnitude (C reactive protein, natriuretic peptides) a ward's median moves by ten.
+const TOLD: f64 = 2.5;
 /// The shape of the group must be that of the others: spreads within this ratio.
 const SHAPE: f64 = 2.5;
 /// What a group whose values are all impossible, and all possible once the slip is undone, adds to
@@ -83,7 +86,8 @@ pub(super) fn whole(
     for slip in slips {
         let undone = slip.undo(middle.exp());
         // A factor that values of one group span by themselves is no sign of anything.
-        if undone.is_nan() || undone <= 0.0 || slip.factor.ln().abs() < own {
+        let is_told = slip.factor.ln().abs() >= TOLD * own;
+        if undone.is_nan() || undone <= 0.0 || !is_told {
             continue;
         }
         let mut evidence = f64::NEG_INFINITY;
@@ -101,7 +105,7 @@ pub(super) fn whole(
             // The two tests share the median: their evidence does not add up.
             evidence = evidence.max(gain);
         }
-        evidence += IMPOSSIBLE * impossible(values, analyte, slip);
+        evidence += IMPOSSIBLE * impossible(values, analyte, slip) - slip.odds;
         let enough = evidence >= options.shift_evidence_min && !signs.is_empty() && !refuted;
         if enough && best.as_ref().is_none_or(|(most, ..)| evidence > *most) {
             best = Some((evidence, slip, signs));

@@ -14,6 +14,8 @@ pub struct Slip {
     pub factor: f64,
     /// From the canonical unit into the other.
     conversion: Conversion,
+    /// How much less likely it is than a slip between two units, as a natural logarithm.
+    pub(super) odds: f64,
 }
 
 impl Slip {
@@ -51,6 +53,10 @@ const DECIMAL: [(&str, f64); 4] = [
     ("a thousandth", 0.001),
 ];
 
+/// Typing errors are of single values; a whole source off by ten is a seventh as likely as one in
+/// another unit.
+const DECIMAL_ODDS: f64 = 2.0;
+
 /// The slips of an analyte, with factors that differ.
 pub fn slips(analyte: &Analyte) -> Vec<Slip> {
     let middle = analyte
@@ -69,6 +75,7 @@ pub fn slips(analyte: &Analyte) -> Vec<Slip> {
                 unit: (*unit).to_owned(),
                 factor,
                 conversion,
+                odds: 0.0,
             });
         }
     }
@@ -80,6 +87,7 @@ pub fn slips(analyte: &Analyte) -> Vec<Slip> {
                 unit: name.to_owned(),
                 factor,
                 conversion,
+                odds: DECIMAL_ODDS,
             });
         }
     }
@@ -114,6 +122,7 @@ pub fn generic_slips() -> Vec<Slip> {
                 unit: format!("{name}{turned}"),
                 factor,
                 conversion,
+                odds: 0.0,
             }
         })
     };
