@@ -8,7 +8,7 @@ use crate::collect::Collector;
 use crate::groups::{Part, Samples};
 use crate::report::MixUp;
 use longitude_units::mixup::{
-    Certainty, Finding, Reference, Sample, Slip, examine, generic_slips, reference, slips,
+    Certainty, Finding, Reference, Sample, Slip, examine, generic_slips, reference, slips_under,
 };
 use std::collections::BTreeMap;
 
@@ -52,7 +52,10 @@ pub(crate) fn mixups(collector: &Collector) -> Vec<MixUp> {
         let one = One {
             collector,
             at,
-            slips: pair.analyte.as_ref().map_or_else(|| generic.clone(), slips),
+            slips: pair.analyte.as_ref().map_or_else(
+                || generic.clone(),
+                |analyte| slips_under(analyte, pair.unit.as_deref().unwrap_or(&analyte.unit)),
+            ),
         };
         found.extend(one.mixups(&wholes));
     }

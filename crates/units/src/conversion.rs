@@ -131,6 +131,18 @@ impl Conversion {
         self.multiply / self.divide
     }
 
+    /// This conversion and then another one, of numbers; the names of the units are the outer ones.
+    pub(crate) fn then(&self, next: &Self) -> Self {
+        Self {
+            from: self.from.clone(),
+            to: next.to.clone(),
+            multiply: self.multiply * next.multiply,
+            divide: self.divide * next.divide,
+            add: self.add * next.factor() + next.add,
+            basis: String::new(),
+        }
+    }
+
     /// The factor as a fraction of ninths: a degree Fahrenheit is five ninths of a kelvin.
     fn in_ninths(&mut self) {
         let ninths = (self.factor() * 9.0 * 1e6).round() / 1e6;

@@ -22,7 +22,7 @@ mod shift;
 mod slips;
 
 pub use shift::{Reference, reference};
-pub use slips::{Slip, generic_slips, slips};
+pub use slips::{Slip, generic_slips, slips, slips_under};
 
 use crate::analyte::Analyte;
 

@@ -71,6 +71,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("breaths/minute", "/min"),
     ("capsule", "{cap}"),
     ("cc", "mL"),
+    ("cells/nL", "/nL"),
     ("cells/uL", "/uL"),
     ("cmH20", "cm[H2O]"),
     ("cmH2O", "cm[H2O]"),

@@ -75,7 +75,8 @@ pub(super) fn whole(
     let usual = analyte.and_then(|analyte| {
         let (low, high) = analyte.usual.filter(|(low, _)| *low > 0.0)?;
         let half = (high / low).ln() / 2.0;
-        let spread = half.hypot(BETWEEN);
+        // What the body holds within narrow bounds differs little between hospitals as well.
+        let spread = half.hypot(BETWEEN.min(half / 2.0));
         Some((low.ln() + half, spread, Sign::ShiftFromUsual))
     });
     let others = reference.filter(|r| alike(own, r.within)).map(|r| {

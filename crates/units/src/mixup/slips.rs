@@ -57,16 +57,27 @@ const DECIMAL: [(&str, f64); 4] = [
 /// another unit.
 const DECIMAL_ODDS: f64 = 2.0;
 
-/// The slips of an analyte, with factors that differ.
+/// The slips of an analyte whose label says the canonical unit.
 pub fn slips(analyte: &Analyte) -> Vec<Slip> {
+    slips_under(analyte, &analyte.unit)
+}
+
+/// The slips of an analyte whose label says `stated`, with factors that differ: a value written in
+/// another unit is read as one in `stated` and brought into the canonical unit. None where the
+/// stated unit is no unit of the analyte.
+pub fn slips_under(analyte: &Analyte, stated: &str) -> Vec<Slip> {
+    let Ok(read) = analyte.conversion(stated) else {
+        return Vec::new();
+    };
     let middle = analyte
         .usual
         .map_or(1.0, |(low, high)| f64::midpoint(low, high));
     let mut found: Vec<Slip> = Vec::new();
     for unit in REPORTED {
-        let Ok(conversion) = analyte.conversion_between(&analyte.unit, unit) else {
+        let Ok(written) = analyte.conversion_between(&analyte.unit, unit) else {
             continue;
         };
+        let conversion = written.then(&read);
         let factor = conversion.apply(middle) / middle;
         let far = factor.is_finite() && factor.ln().abs() > FACTOR_MIN.ln();
         let known = found.iter().any(|s| (s.factor / factor).ln().abs() < SAME);

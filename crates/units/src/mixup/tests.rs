@@ -258,6 +258,44 @@ fn a_code_of_no_known_analyte_is_compared_with_its_other_groups() {
 }
 
 #[test]
+fn the_right_unit_under_a_wrong_label_is_found() {
+    // PhysioNet's Challenge 2012 states magnesium in mmol/L; its values are in mg/dL.
+    let magnesium = Analytes::shipped().named("magnesium").unwrap();
+    let label = magnesium.conversion("mmol/L").unwrap();
+    let model = Model {
+        name: "magnesium",
+        middle: 2.0,
+        between: 0.15,
+        within: 0.1,
+        decimals: 1,
+    };
+    let values: Vec<f64> = group(&model, 1, None)
+        .0
+        .iter()
+        .map(|v| label.apply(*v))
+        .collect();
+    let sample = Sample {
+        values: &values,
+        steps: &[],
+    };
+    let all = slips_under(magnesium, "mmol/L");
+    let finding = examine(sample, Some(magnesium), &all, None, &Options::standard()).unwrap();
+    assert_eq!(
+        (finding.slip.unit.as_str(), finding.share.to_string()),
+        ("mg/dL", "1".into())
+    );
+    let fahrenheit = slips_under(
+        Analytes::shipped().named("body temperature").unwrap(),
+        "[degF]",
+    );
+    let celsius = fahrenheit.iter().find(|slip| slip.unit == "Cel").unwrap();
+    assert!((celsius.undo(celsius.make(37.0)) - 37.0).abs() < 1e-9);
+    // 37 read as Fahrenheit is 2.8 degrees Celsius.
+    assert!((celsius.make(37.0) - 25.0 / 9.0).abs() < 1e-9);
+    assert!(slips_under(magnesium, "mm[Hg]").is_empty());
+}
+
+#[test]
 fn empty_and_odd_groups_say_nothing() {
     let analyte = Analytes::shipped().named("creatinine").unwrap();
     let all = slips(analyte);
