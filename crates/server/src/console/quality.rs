@@ -227,7 +227,7 @@ impl Page {
 fn bar(share: f64, class: &str) -> Markup {
     let width = 80.0 * share.clamp(0.0, 1.0);
     html! {
-        svg width="80" height="10" viewBox="0 0 80 10" style="display:inline-block" aria-hidden="true" {
+        svg width="80" height="10" viewBox="0 0 80 10" style="display:inline-block;max-width:none" aria-hidden="true" {
             rect class="frame" x="0" y="0" width="80" height="10" {}
             rect class=(class) x="0" y="1" width=(format!("{width:.1}")) height="8" stroke="none" {}
         }
