@@ -220,8 +220,8 @@ impl ExecutionPlan for WorkExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let input = self.input.execute(partition, Arc::clone(&context))?;
-        work::stream(self.work.clone(), input, context)
+        let input = self.input.execute(partition, context)?;
+        Ok(work::stream(self.work.clone(), input))
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Tries of one request beyond the first. The cluster tries the whole task again on top.
 const RETRIES_MAX: usize = 4;
-const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
+const RETRY_TIMEOUT: Duration = Duration::from_mins(1);
 /// Bytes of a part of a large upload; S3 takes none smaller than 5 MiB.
 const PART_BYTES: usize = 8 << 20;
 
@@ -110,7 +110,7 @@ impl Place {
 
     fn key(&self, name: &str) -> Key {
         let parts = name.split('/').filter(|part| !part.is_empty());
-        parts.fold(self.root.clone(), |key, part| key.join(part))
+        parts.fold(self.root.clone(), Key::join)
     }
 
     fn failed(&self, verb: &str, name: &str) -> String {

@@ -180,11 +180,17 @@ impl Cluster {
     }
 }
 
-/// Whether a node could not be reached: another than the one of a job that failed.
+/// Whether an executor went while somebody read from it. Ballista does a task again whose input
+/// was gone before it started; one whose input broke off in the middle fails as if the plan were
+/// at fault, and takes the job with it. What our own steps meet is an error of input and output.
 fn is_lost(error: &DataFusionError) -> bool {
     let text = error.to_string();
-    let is_failed_job = text.contains("Job ") && text.contains(" failed: ");
-    !is_failed_job && (text.contains("GrpcConnectionError") || text.contains("transport"))
+    let signs = [
+        "GrpcConnectionError",
+        "transport",
+        "runtime execution error",
+    ];
+    signs.iter().any(|sign| text.contains(sign))
 }
 
 /// What a task said of its failure, out of the debugging text that Ballista wraps it in.
@@ -244,6 +250,9 @@ mod tests {
             error.to_string(),
             "a task was tried in vain: s3://b/x could not be read: cut"
         );
+        assert!(!is_lost(&DataFusionError::Execution(debugging.to_owned())));
+        let cut = "Job 1 failed: Task failed due to runtime execution error: IpcError(h2)";
+        assert!(is_lost(&DataFusionError::Execution(cut.to_owned())));
         let other = told(&DataFusionError::Execution("no scheduler".to_owned()));
         assert_eq!(other.to_string(), "Execution error: no scheduler");
     }

@@ -13,24 +13,20 @@ use datafusion::arrow::array::AsArray as _;
 use datafusion::arrow::array::{Array as _, RecordBatch, StringArray, UInt32Array};
 use datafusion::arrow::datatypes::UInt32Type;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use std::sync::Arc;
 
 /// The output of a step for one partition of its input.
-pub(crate) fn stream(
-    work: Work,
-    input: SendableRecordBatchStream,
-    _context: Arc<TaskContext>,
-) -> Result<SendableRecordBatchStream> {
+pub(crate) fn stream(work: Work, input: SendableRecordBatchStream) -> SendableRecordBatchStream {
     let schema = work.step.schema();
     let batches = match work.step {
         Step::Survey | Step::Index | Step::Map => answers(work, input).boxed(),
         Step::Subjects | Step::Events => events::kept(work, input).boxed(),
         Step::Shards => shards::written(work, input).boxed(),
     };
-    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
 
 /// The numbers of the items of a partition, one after the other.
@@ -56,7 +52,9 @@ fn answers(
                 match work.step {
                     Step::Survey => survey::survey(&job, number).await,
                     Step::Index => map::index(&job, number).await,
-                    _ => map::map(&job, number).await,
+                    Step::Map | Step::Subjects | Step::Events | Step::Shards => {
+                        map::map(&job, number).await
+                    }
                 }
             };
             answer(item, done.await.map_err(failed)?)
@@ -76,6 +74,7 @@ fn answer(item: u32, text: String) -> Result<RecordBatch> {
 }
 
 /// A failure that another try may mend.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn failed(error: anyhow::Error) -> DataFusionError {
     let (what, why) = (error.to_string(), error.root_cause().to_string());
     let text = if what == why {

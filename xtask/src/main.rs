@@ -15,7 +15,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
   ci            formatting, lints, tidy, documentation and the whole test suite
   test [ARGS]   the whole test suite (ARGS go to `cargo test`)
-  cluster       the ingest on a cluster, which has a workspace of its own: its tests
+  cluster       the ingest on a cluster, which has a workspace of its own
   tidy          the rules of STYLE.md that a program can check
   bless         regenerate golden files and inline snapshots; review the diff
   bench [NAME]  measure; without a name, the list of benchmarks";
@@ -36,7 +36,7 @@ fn run(arguments: &[String]) -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("ci") => ci(),
         Some("test") => test(rest),
-        Some("cluster") => cluster(rest),
+        Some("cluster") => cluster(rest, false),
         Some("tidy") => tidy::run(&root()),
         Some("bless") => bless(),
         Some("bench") => bench::run(&root(), rest),
@@ -67,21 +67,31 @@ fn ci() -> Result<()> {
         eprintln!("LEFT OUT: cargo-deny is not installed (tidy has checked the licences)");
     }
     test(&[])?;
-    cluster(&[])
+    cluster(&[], true)
 }
 
-/// Format and tests of `cluster/`, which start a scheduler and executors as processes. The program
-/// `longitude`, where it stands built, is one of the things it is compared with.
-fn cluster(arguments: &[String]) -> Result<()> {
+/// Format, lints and tests of `cluster/`, which start a scheduler and executors as processes. The
+/// program `longitude`, where it has just been built, is one of the things it is compared with.
+fn cluster(arguments: &[String], is_built: bool) -> Result<()> {
     let manifest = "--manifest-path=cluster/Cargo.toml";
     cargo(&["fmt", manifest, "--check"])?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
     let target = std::path::absolute(target)?;
     let folder = target.to_string_lossy();
     let program = target.join("debug").join("longitude");
-    let program = program.is_file().then(|| program.to_string_lossy());
+    let program = (is_built && program.is_file()).then(|| program.to_string_lossy());
     let mut variables = vec![("CARGO_TARGET_DIR", &*folder)];
     variables.extend(program.as_deref().map(|program| ("LONGITUDE", program)));
+    let lint = [
+        "clippy",
+        manifest,
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    cargo_with(&lint, &variables)?;
     let mut command = vec!["test", manifest, "--locked"];
     command.extend(arguments.iter().map(String::as_str));
     cargo_with(&command, &variables)

@@ -111,12 +111,11 @@ async fn batches(folder: &Place, name: &str) -> Result<BoxStream<'static, Result
                 if let Some(batch) = decoded.with_context(|| shown.clone())? {
                     return Ok(Some((batch, state)));
                 }
-                match state.bytes.try_next().await? {
-                    Some(bytes) => state.buffer = Buffer::from(bytes),
-                    None => {
-                        state.decoder.finish().with_context(|| shown.clone())?;
-                        return Ok(None);
-                    }
+                if let Some(bytes) = state.bytes.try_next().await? {
+                    state.buffer = Buffer::from(bytes);
+                } else {
+                    state.decoder.finish().with_context(|| shown.clone())?;
+                    return Ok(None);
                 }
             }
         }

@@ -54,10 +54,8 @@ pub(super) fn written(
                     continue;
                 };
                 for (shard, rows) in runs(&batch) {
-                    if open.as_ref().is_some_and(|open| open.shard != shard) {
-                        if let Some(full) = open.take() {
-                            ready.push(full.close().await?);
-                        }
+                    if let Some(full) = open.take_if(|open| open.shard != shard) {
+                        ready.push(full.close().await?);
                     }
                     if open.is_none() {
                         open = Some(Open::new(&work, shard).await.map_err(failed)?);

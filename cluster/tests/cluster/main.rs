@@ -3,6 +3,8 @@
 //!
 //! Everything is on the loopback interface; the hospital is synthetic.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
 mod nodes;
 mod s3;
 mod source;

@@ -57,6 +57,7 @@ impl Store {
         owned.to_vec()
     }
 
+    #[expect(clippy::unused_self, reason = "each store has a URL")]
     pub(crate) fn url(&self, prefix: &str) -> String {
         format!("s3://{BUCKET}/{prefix}")
     }
