@@ -128,6 +128,9 @@ fn written(event: &Event) -> String {
         parts.push(format!("{low}..{high}"));
     }
     parts.extend(written.flag.iter().map(|flag| format!("flag {flag}")));
+    if parts.is_empty() {
+        return String::new();
+    }
     format!(" ({})", parts.join(", "))
 }
 
