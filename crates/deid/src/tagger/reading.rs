@@ -106,7 +106,7 @@ fn alone(text: &str, token: &Token, lexicon: &Lexicon) -> Noticed {
             noticed.ends = ends(&lower);
         }
         Kind::Number => noticed.word = hash(&size(shown)),
-        Kind::Mark => noticed.word = hash(&shown[..shown.len().min(4)]),
+        Kind::Mark => noticed.word = hash(&shown[..shown.floor_char_boundary(4)]),
     }
     noticed
 }
