@@ -6,6 +6,12 @@ use crate::journal::JOURNAL;
 use crate::{Error, Log, Recovery, verify_log};
 use std::fs;
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+
+/// A process that is being started holds the files that are open here until it runs its own
+/// program, and with them their locks. A test that closes and opens a log keeps others from
+/// starting one meanwhile.
+static STARTING: RwLock<()> = RwLock::new(());
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -45,6 +51,7 @@ fn check_goes_on(dir: &Path, acknowledged: u64, tried: u64) {
 
 #[test]
 fn a_torn_append_is_taken_off_at_every_byte() {
+    let _none_starts = STARTING.read().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     let mut log = log_of(dir.path(), 3);
     log.append(&entry(3)).unwrap();
@@ -71,6 +78,7 @@ fn a_torn_append_is_taken_off_at_every_byte() {
 /// After a power cut the file may have its length but not its bytes.
 #[test]
 fn a_tail_of_zeros_is_taken_off() {
+    let _none_starts = STARTING.read().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     drop(log_of(dir.path(), 3));
     let path = dir.path().join(JOURNAL);
@@ -95,6 +103,7 @@ fn cross_the_edge(log: &mut Log) -> (u64, bool) {
 /// append, and at many bytes of the larger files.
 #[test]
 fn a_crash_at_any_step_loses_nothing_acknowledged() {
+    let _none_starts = STARTING.read().unwrap_or_else(PoisonError::into_inner);
     let before = tempfile::tempdir().unwrap();
     drop(log_of(before.path(), 255));
     let budget = 1_000_000;
@@ -134,6 +143,7 @@ fn a_crash_at_any_step_loses_nothing_acknowledged() {
 /// A disk that is full for a while: the failed append leaves the log usable.
 #[test]
 fn a_refused_append_can_be_tried_again() {
+    let _none_starts = STARTING.read().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     drop(log_of(dir.path(), 2));
     let mut log = open_for(dir.path(), 21).unwrap();
@@ -165,6 +175,7 @@ fn a_killed_process_loses_nothing_acknowledged() {
     }
     let mut acknowledged = 0;
     for round in 0..12_u64 {
+        let alone = STARTING.write().unwrap_or_else(PoisonError::into_inner);
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["a_killed_process_loses_nothing_acknowledged", "--nocapture"])
             .env("LONGITUDE_LEDGER_CRASH_CHILD", dir.path())
@@ -172,6 +183,7 @@ fn a_killed_process_loses_nothing_acknowledged() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        drop(alone);
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut read = 0;
         for line in lines.map_while(Result::ok) {
