@@ -38,6 +38,8 @@ pub(crate) struct Account<'s> {
     records_max: usize,
     duplicates_unchecked: u64,
     subjects: Table<()>,
+    /// The subject of the last event.
+    subject: Option<SubjectId>,
     standardiser: Standardiser,
 }
 
@@ -86,6 +88,7 @@ impl<'s> Account<'s> {
             records_max: options.identifiers_max,
             duplicates_unchecked: 0,
             subjects: Table::new(),
+            subject: None,
         })
     }
 
@@ -241,7 +244,9 @@ impl<'s> Account<'s> {
             Events::Here(events) => {
                 let own = events.by_ref().take(count);
                 for (subject, event) in own.filter(|_| is_kept) {
-                    self.subjects.insert(subject.0.cast_unsigned(), ());
+                    if self.subject.replace(subject) != Some(subject) {
+                        self.subjects.insert(subject.0.cast_unsigned(), ());
+                    }
                     self.sink.event(subject, event).map_err(sink_error)?;
                 }
             }

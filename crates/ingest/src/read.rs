@@ -11,6 +11,8 @@ use std::path::Path;
 
 /// Bytes asked of the decoder at a time.
 const READ_BYTES: usize = 256 << 10;
+/// Room that is taken before bytes come.
+const ROOM_BYTES_MAX: usize = 4 << 20;
 
 /// A file as stored, digested on the way.
 struct Stored {
@@ -163,6 +165,8 @@ impl Reader {
         }
         let start = buffer.len();
         let limit = count as u64;
+        // Room at once: to grow would copy what is there over and over.
+        buffer.reserve(count.min(ROOM_BYTES_MAX));
         let result = match &mut self.inner {
             Inner::Plain(stored) => stored.take(limit).read_to_end(buffer),
             Inner::Gzip(decoder) => decoder.take(limit).read_to_end(buffer),

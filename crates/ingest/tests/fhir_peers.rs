@@ -150,7 +150,7 @@ fn a_subject_is_in_one_file_and_splits_are_three() {
         options.shard_events_max = 500;
         let mut writer = Writer::create(&to, options).unwrap();
         for (subject, event) in &kept.events {
-            writer.push(*subject, event.clone()).unwrap();
+            writer.push(*subject, event).unwrap();
         }
         writer.finish().unwrap();
         assert!(validate(&to).unwrap().is_valid());

@@ -5,10 +5,10 @@
 //! [`tie_rank`], then in the order in which a writer would have been given them.
 
 use crate::columns::data_schema;
-use crate::encode::{self, Rows, Shard};
+use crate::encode::{self, Row, Rows, Shard};
 use crate::error::{Error, Result};
 use crate::files::Partial;
-use crate::spill;
+use crate::packed;
 use crate::tables::CodeEntry;
 use crate::writer::{self, Summary, WriteOptions, Written};
 use arrow_array::RecordBatch;
@@ -24,7 +24,7 @@ pub use crate::encode::BATCH_ROWS;
 
 /// The place of an event inside a tie of its subject's: birth 0, death 2, all else 1.
 pub fn tie_rank(event: &Event) -> u8 {
-    spill::rank(event)
+    packed::rank(event)
 }
 
 /// Events as rows of a data table in memory.
@@ -34,7 +34,7 @@ pub struct EventRows(Rows);
 impl EventRows {
     /// Adds an event.
     pub fn push(&mut self, subject: SubjectId, event: &Event) {
-        self.0.push(subject, event);
+        self.0.push(&Row::of(subject, event));
     }
 
     /// The rows so far, in the columns of [`crate::columns::data_schema`]; they start anew.

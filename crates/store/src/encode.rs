@@ -16,6 +16,7 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,8 +45,8 @@ impl Shard {
     }
 
     /// Adds a row.
-    pub(crate) fn push(&mut self, subject: SubjectId, event: &Event) -> Result<()> {
-        self.rows.push(subject, event);
+    pub(crate) fn push(&mut self, row: &Row) -> Result<()> {
+        self.rows.push(row);
         if self.rows.subject.len() >= BATCH_ROWS {
             self.flush()?;
         }
@@ -144,55 +145,126 @@ struct WrittenRows {
     extension: LargeStringBuilder,
 }
 
+/// A row of a data table, its texts borrowed.
+pub(crate) struct Row<'a> {
+    pub(crate) subject: i64,
+    pub(crate) time: Option<i64>,
+    pub(crate) code: Cow<'a, str>,
+    pub(crate) numeric: Option<f64>,
+    pub(crate) text: Option<&'a str>,
+    pub(crate) unit: Option<&'a str>,
+    pub(crate) end: Option<i64>,
+    pub(crate) encounter: Option<i64>,
+    pub(crate) precision: Precision,
+    pub(crate) offset: Option<i16>,
+    pub(crate) file: Option<&'a str>,
+    pub(crate) record: Option<&'a str>,
+    pub(crate) element: Option<&'a str>,
+    pub(crate) source_row: Option<i64>,
+    pub(crate) rule: Option<&'a str>,
+    pub(crate) recorded: Option<i64>,
+    pub(crate) written: Option<WrittenRow<'a>>,
+}
+
+/// The part of a row that tells the source's own words.
+pub(crate) struct WrittenRow<'a> {
+    pub(crate) code: Option<Cow<'a, str>>,
+    pub(crate) value: Option<f64>,
+    pub(crate) unit: Option<&'a str>,
+    pub(crate) comparator: Option<Comparator>,
+    pub(crate) low: Option<f64>,
+    pub(crate) high: Option<f64>,
+    pub(crate) flag: Option<&'a str>,
+    pub(crate) conversion: Option<&'a str>,
+    pub(crate) extension: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    /// The row of an event.
+    pub(crate) fn of(subject: SubjectId, event: &'a Event) -> Self {
+        let micros = |time: Option<Instant>| time.map(|t| t.0);
+        let origin = &event.origin;
+        Self {
+            subject: subject.0,
+            time: micros(event.time),
+            code: event.code.to_meds(),
+            numeric: event.numeric_value,
+            text: event.text_value.as_deref(),
+            unit: event.unit.as_deref(),
+            end: micros(event.end_time),
+            encounter: event.encounter.map(|e| e.0),
+            precision: event.precision,
+            offset: event.utc_offset_minutes,
+            file: filled(&origin.file),
+            record: filled(&origin.record),
+            element: filled(&origin.element),
+            source_row: i64::try_from(origin.row).ok().filter(|row| *row > 0),
+            rule: filled(&origin.rule),
+            recorded: micros(event.recorded_time),
+            written: event.as_written.as_deref().map(WrittenRow::of),
+        }
+    }
+}
+
+impl<'a> WrittenRow<'a> {
+    fn of(written: &'a AsWritten) -> Self {
+        Self {
+            code: written.code.as_ref().map(Code::to_meds),
+            value: written.numeric_value,
+            unit: written.unit.as_deref(),
+            comparator: written.comparator,
+            low: written.range_low,
+            high: written.range_high,
+            flag: written.flag.as_deref(),
+            conversion: written.conversion.as_deref(),
+            extension: written.extension.as_deref(),
+        }
+    }
+}
+
 impl WrittenRows {
-    fn push(&mut self, written: Option<&AsWritten>) {
-        let code = written.and_then(|w| w.code.as_ref()).map(Code::to_meds);
-        self.code.append_option(code.as_deref());
-        self.value
-            .append_option(written.and_then(|w| w.numeric_value));
-        self.unit
-            .append_option(written.and_then(|w| w.unit.as_deref()));
+    fn push(&mut self, written: Option<&WrittenRow>) {
+        let code = written.and_then(|w| w.code.as_deref());
+        self.code.append_option(code);
+        self.value.append_option(written.and_then(|w| w.value));
+        self.unit.append_option(written.and_then(|w| w.unit));
         let sign = written.and_then(|w| w.comparator).map(Comparator::sign);
         self.comparator.append_option(sign);
-        self.low.append_option(written.and_then(|w| w.range_low));
-        self.high.append_option(written.and_then(|w| w.range_high));
-        self.flag
-            .append_option(written.and_then(|w| w.flag.as_deref()));
+        self.low.append_option(written.and_then(|w| w.low));
+        self.high.append_option(written.and_then(|w| w.high));
+        self.flag.append_option(written.and_then(|w| w.flag));
         self.conversion
-            .append_option(written.and_then(|w| w.conversion.as_deref()));
+            .append_option(written.and_then(|w| w.conversion));
         self.extension
-            .append_option(written.and_then(|w| w.extension.as_deref()));
+            .append_option(written.and_then(|w| w.extension));
     }
 }
 
 impl Rows {
-    /// Adds an event.
+    /// Adds a row.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "MEDS's numeric_value is a 32-bit float; the crate's documentation says so"
     )]
-    pub(crate) fn push(&mut self, subject: SubjectId, event: &Event) {
-        let micros = |time: Option<Instant>| time.map(|t| t.0);
-        self.subject.append_value(subject.0);
-        self.time.append_option(micros(event.time));
-        self.code.append_value(event.code.to_meds());
+    pub(crate) fn push(&mut self, row: &Row) {
+        self.subject.append_value(row.subject);
+        self.time.append_option(row.time);
+        self.code.append_value(&row.code);
         self.numeric
-            .append_option(event.numeric_value.map(|value| value as f32));
-        self.text.append_option(event.text_value.as_deref());
-        self.unit.append_option(event.unit.as_deref());
-        self.end.append_option(micros(event.end_time));
-        self.encounter.append_option(event.encounter.map(|e| e.0));
-        self.precision.append_value(precision_name(event.precision));
-        self.offset.append_option(event.utc_offset_minutes);
-        let origin = &event.origin;
-        self.file.append_option(filled(&origin.file));
-        self.record.append_option(filled(&origin.record));
-        self.element.append_option(filled(&origin.element));
-        let row = i64::try_from(origin.row).ok().filter(|row| *row > 0);
-        self.row.append_option(row);
-        self.rule.append_option(filled(&origin.rule));
-        self.recorded.append_option(micros(event.recorded_time));
-        self.written.push(event.as_written.as_deref());
+            .append_option(row.numeric.map(|value| value as f32));
+        self.text.append_option(row.text);
+        self.unit.append_option(row.unit);
+        self.end.append_option(row.end);
+        self.encounter.append_option(row.encounter);
+        self.precision.append_value(precision_name(row.precision));
+        self.offset.append_option(row.offset);
+        self.file.append_option(row.file);
+        self.record.append_option(row.record);
+        self.element.append_option(row.element);
+        self.row.append_option(row.source_row);
+        self.rule.append_option(row.rule);
+        self.recorded.append_option(row.recorded);
+        self.written.push(row.written.as_ref());
     }
 
     fn finish(&mut self) -> Vec<ArrayRef> {
@@ -230,7 +302,8 @@ impl Rows {
     }
 }
 
-fn filled(text: &str) -> Option<&str> {
+/// A text that says something.
+pub(crate) fn filled(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 

@@ -3,12 +3,12 @@
 //! Memory is bounded: what exceeds it is sorted and spilled, and the sorted runs are merged at the
 //! end. The shards of a split are in the order of subjects, so that readers stream them.
 
-use crate::assembly::ShardPlan;
-use crate::encode::Shard;
 use crate::error::{Error, Result};
 use crate::files::{self, Partial};
 use crate::info::DatasetInfo;
-use crate::spill::{self, Merge, Row};
+use crate::packed::{Held, Texts};
+use crate::shards::Shards;
+use crate::spill::{Merge, RunWriter};
 use crate::tables::{self, CodeEntry};
 use longitude_core::{Code, Digest, Event, Observation, Split, SubjectId, Timeline};
 use std::collections::BTreeMap;
@@ -18,9 +18,6 @@ use std::path::{Path, PathBuf};
 
 /// Runs that are merged at once: each has a file open and a buffer.
 const MERGED_RUNS_MAX: usize = 64;
-
-/// Memory that is asked for at once.
-const ROOM_BYTES_MAX: usize = 1 << 30;
 
 /// How a data set is written.
 #[derive(Clone, Debug)]
@@ -70,8 +67,8 @@ impl WriteOptions {
 pub struct Writer {
     partial: Partial,
     options: WriteOptions,
-    rows: Vec<Row>,
-    bytes: usize,
+    texts: Texts,
+    held: Held,
     runs: Vec<PathBuf>,
     runs_made: usize,
     observations: BTreeMap<SubjectId, Observation>,
@@ -98,14 +95,11 @@ impl Writer {
     }
 
     fn start(dir: &Path, options: WriteOptions, replace: bool) -> Result<Self> {
-        // Room for what is held before it is spilled: growing would copy it over and over, and room
-        // that is not written to takes no memory.
-        let rows = options.memory_bytes_max.min(ROOM_BYTES_MAX) / size_of::<Row>();
         Ok(Self {
             partial: Partial::create(dir, replace)?,
             options,
-            rows: Vec::with_capacity(rows),
-            bytes: 0,
+            texts: Texts::new(),
+            held: Held::default(),
             runs: Vec::new(),
             runs_made: 0,
             observations: BTreeMap::new(),
@@ -118,10 +112,9 @@ impl Writer {
     ///
     /// # Errors
     /// When the events cannot be spilled.
-    pub fn push(&mut self, subject: SubjectId, event: Event) -> Result<()> {
-        self.bytes += event.bytes() + size_of::<SubjectId>();
-        self.rows.push((subject, event));
-        if self.bytes >= self.options.memory_bytes_max {
+    pub fn push(&mut self, subject: SubjectId, event: &Event) -> Result<()> {
+        self.held.push(&mut self.texts, subject, event);
+        if self.held.bytes() >= self.options.memory_bytes_max {
             self.spill()?;
         }
         Ok(())
@@ -137,7 +130,7 @@ impl Writer {
             self.observe(subject, observation)?;
         }
         events
-            .into_iter()
+            .iter()
             .try_for_each(|event| self.push(subject, event))
     }
 
@@ -167,41 +160,52 @@ impl Writer {
     /// # Errors
     /// When something cannot be written; then nothing stands at the final place.
     pub fn finish(mut self) -> Result<Summary> {
+        let data = self.partial.path().join("data");
         let spills = self.partial.path().join("spill");
-        let written = if self.runs.is_empty() {
-            let mut rows = std::mem::take(&mut self.rows);
-            spill::sort(&mut rows);
-            self.write_shards(rows.into_iter().map(Ok))?
-        } else {
+        let spilled = !self.runs.is_empty();
+        if spilled {
             self.spill()?;
+            self.held = Held::default();
             while self.runs.len() > MERGED_RUNS_MAX {
                 self.merge_some()?;
             }
-            let merge = Merge::open(&self.runs)?;
-            let written = self.write_shards(merge)?;
+        }
+        self.held.sort();
+        let events_max = self.options.shard_events_max;
+        let mut shards = Shards::new(&data, &self.texts, &self.splits, events_max);
+        let mut merge = Merge::open(&self.runs)?;
+        while let Some(row) = merge.next()? {
+            shards.push(row)?;
+        }
+        self.held.rows().try_for_each(|row| shards.push(row))?;
+        let (written, codes) = shards.finish()?;
+        for code in codes {
+            if !self.codes.contains_key(code) {
+                self.codes.insert(code.to_owned(), CodeEntry::default());
+            }
+        }
+        if spilled {
             fs::remove_dir_all(&spills).map_err(Error::write(&spills))?;
-            written
-        };
+        }
         let tables = (&self.codes, &self.observations);
         finish_tables(self.partial, &self.options, &written, tables)
     }
 
-    fn run_path(&mut self) -> PathBuf {
+    fn run(&mut self) -> Result<RunWriter> {
         self.runs_made += 1;
         let name = format!("spill/{:06}.run", self.runs_made);
-        self.partial.path().join(name)
+        RunWriter::create(self.partial.path().join(name))
     }
 
     fn spill(&mut self) -> Result<()> {
-        let mut rows = std::mem::take(&mut self.rows);
-        self.bytes = 0;
-        if rows.is_empty() {
+        if self.held.len() == 0 {
             return Ok(());
         }
-        spill::sort(&mut rows);
-        let path = self.run_path();
-        self.runs.push(spill::write(path, rows.drain(..).map(Ok))?);
-        self.rows = rows;
+        self.held.sort();
+        let mut run = self.run()?;
+        self.held.rows().try_for_each(|row| run.push(row))?;
+        self.runs.push(run.finish()?);
+        self.held.clear();
         Ok(())
     }
 
@@ -209,61 +213,17 @@ impl Writer {
     fn merge_some(&mut self) -> Result<()> {
         let old = std::mem::take(&mut self.runs);
         for some in old.chunks(MERGED_RUNS_MAX) {
-            let path = self.run_path();
-            let merged = spill::write(path, Merge::open(some)?)?;
-            self.runs.push(merged);
+            let mut run = self.run()?;
+            let mut merge = Merge::open(some)?;
+            while let Some(row) = merge.next()? {
+                run.push(row)?;
+            }
+            self.runs.push(run.finish()?);
             for path in some {
                 fs::remove_file(path).map_err(Error::write(path))?;
             }
         }
         Ok(())
-    }
-
-    fn write_shards(&mut self, rows: impl Iterator<Item = Result<Row>>) -> Result<Written> {
-        let data = self.partial.path().join("data");
-        let mut plan = ShardPlan::new(self.options.shard_events_max);
-        let mut open: BTreeMap<Split, (usize, Shard)> = BTreeMap::new();
-        let mut written = Written::default();
-        let mut split = Split::Train;
-        for row in rows {
-            let (subject, event) = row?;
-            let fresh = written
-                .splits
-                .last()
-                .is_none_or(|(last, _)| *last != subject);
-            if fresh {
-                let assigned = self.splits.get(&subject).copied();
-                split = assigned.unwrap_or_else(|| Split::of(subject));
-                written.splits.push((subject, split));
-            }
-            if fresh {
-                let number = plan.place(split);
-                if open.get(&split).is_none_or(|(last, _)| *last != number) {
-                    let path = data.join(split.name()).join(format!("{number}.parquet"));
-                    let shard = Shard::create(path)?;
-                    if let Some((_, full)) = open.insert(split, (number, shard)) {
-                        full.close()?;
-                    }
-                }
-            }
-            if let Some((_, shard)) = open.get_mut(&split) {
-                shard.push(subject, &event)?;
-            }
-            plan.add(split, 1);
-            written.events += 1;
-            let code = event.code.to_meds();
-            if !self.codes.contains_key(&*code) {
-                self.codes.insert(code.into_owned(), CodeEntry::default());
-            }
-        }
-        if open.is_empty() {
-            // A data set without events is one all the same: it has its tables, with no rows.
-            let path = data.join(Split::Train.name()).join("0.parquet");
-            open.insert(Split::Train, (0, Shard::create(path)?));
-        }
-        open.into_values()
-            .try_for_each(|(_number, shard)| shard.close())?;
-        Ok(written)
     }
 }
 
@@ -311,7 +271,7 @@ impl fmt::Debug for Writer {
         write!(
             f,
             "Writer({} events held, {} runs)",
-            self.rows.len(),
+            self.held.len(),
             self.runs.len()
         )
     }

@@ -46,7 +46,7 @@ fn assembled_shards_are_the_writers_own_bytes() {
     let mut writer = Writer::create(&folder.path().join("written"), options()).unwrap();
     for (subject, event) in events() {
         writer.observe(subject, span).unwrap();
-        writer.push(subject, event).unwrap();
+        writer.push(subject, &event).unwrap();
     }
     let written = writer.finish().unwrap();
 

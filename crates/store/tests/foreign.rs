@@ -265,7 +265,7 @@ fn the_public_meds_package_accepts_what_is_written() {
     };
     writer.describe(&code, entry);
     writer
-        .push(SubjectId(1), Event::new(code, None, origin))
+        .push(SubjectId(1), &Event::new(code, None, origin))
         .unwrap();
     writer.finish().unwrap();
     let script =

@@ -99,11 +99,11 @@ fn an_existing_data_set_is_not_overwritten() {
     let again = Writer::create(&dir, options(1 << 20));
     assert!(matches!(again, Err(Error::Exists(_))));
     let mut writer = Writer::replace(&dir, options(1 << 20)).unwrap();
-    writer.push(SubjectId(2), full()).unwrap();
+    writer.push(SubjectId(2), &full()).unwrap();
     drop(writer);
     assert_eq!(Dataset::open(&dir).unwrap().digest().unwrap(), first.digest);
     let mut writer = Writer::replace(&dir, options(1 << 20)).unwrap();
-    writer.push(SubjectId(2), full()).unwrap();
+    writer.push(SubjectId(2), &full()).unwrap();
     writer.finish().unwrap();
     assert_eq!(Dataset::open(&dir).unwrap().subjects()[0].0, SubjectId(2));
     let left: Vec<_> = fs::read_dir(place.path()).unwrap().collect();
@@ -125,7 +125,7 @@ fn push_many(writer: &mut Writer) {
         let mut event = event(code, time);
         event.numeric_value = Some(i as f64);
         event.origin.row = i.unsigned_abs();
-        writer.push(subject, event).unwrap();
+        writer.push(subject, &event).unwrap();
     }
 }
 
@@ -283,7 +283,7 @@ proptest! {
         let memory = if small { 2_000 } else { 1 << 20 };
         let mut writer = Writer::create(&dir, options(memory)).unwrap();
         for (subject, event) in events.clone() {
-            writer.push(SubjectId(subject), event).unwrap();
+            writer.push(SubjectId(subject), &event).unwrap();
         }
         writer.finish().unwrap();
         prop_assert_eq!(validate(&dir).unwrap().findings, []);

@@ -10,7 +10,6 @@ use super::tables::Clinical;
 use crate::batch::Note;
 use crate::table::Row;
 use longitude_core::{AsWritten, Code, IssueKind};
-use longitude_units::to_ucum;
 use std::sync::Arc;
 
 pub(super) fn map(
@@ -140,10 +139,7 @@ fn unit(
         Some(Code { system, value }) if &**system == "UCUM" => Some(Arc::clone(value)),
         _ => None,
     };
-    let unit = ucum.or_else(|| {
-        let unit = to_ucum(source?)?;
-        Some(mapper.name(unit))
-    });
+    let unit = ucum.or_else(|| mapper.ucum(source?));
     let unit = unit.or_else(|| {
         let text = source.map(str::to_owned);
         let text = text.or_else(|| Some(concept?.to_meds().into_owned()))?;

@@ -6,14 +6,16 @@ use super::tables::Table;
 use super::time;
 use super::world::World;
 use crate::batch::{Batch, Note, Outcome};
-use crate::hash::hash64;
+use crate::hash::key64;
 use crate::names::Names;
 use crate::options::Prefer;
 use crate::person::Told;
 use crate::table::Row;
 use crate::when::When;
 use longitude_core::{Code, EncounterId, Event, IssueKind, Origin, SubjectId};
+use longitude_units::to_ucum;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The longest source value that may stand for a code; longer ones are prose.
@@ -27,8 +29,12 @@ pub(super) struct Mapper<'w> {
     pub(super) table: &'static Table,
     file: Arc<str>,
     rule: Arc<str>,
+    /// `table/`, and behind it the identifier of the last row that had one.
+    record: String,
     names: Names,
     cache: Vec<Option<(i64, Option<Code>)>>,
+    /// Units as written, and UCUM's for each.
+    units: BTreeMap<String, Option<Arc<str>>>,
     /// `table.column` of the columns that were named in events.
     elements: Vec<(&'static str, Arc<str>)>,
     pub(super) batch: Batch,
@@ -63,8 +69,10 @@ impl<'w> Mapper<'w> {
             table,
             file: Arc::clone(file),
             rule: ["omop/", table.name, "@1"].concat().into(),
+            record: [table.name, "/"].concat(),
             names: Names::new(),
             cache: vec![None; CACHE_SLOTS],
+            units: BTreeMap::new(),
             elements: Vec::new(),
             batch: Batch::default(),
             here: Here {
@@ -119,8 +127,10 @@ impl<'w> Mapper<'w> {
     pub(super) fn identify(&mut self, row: &Row<'_>, column: Option<usize>) {
         match row.filled(column) {
             Some(id) => {
-                self.here.key = hash64(self.table.name, id).max(1);
-                self.here.record = [self.table.name, "/", id].concat().into();
+                self.here.key = key64(self.table.name, id);
+                self.record.truncate(self.table.name.len() + 1);
+                self.record.push_str(id);
+                self.here.record = self.record.as_str().into();
             }
             None => self.here.record = self.table.name.into(),
         }
@@ -314,6 +324,19 @@ impl<'w> Mapper<'w> {
             system: self.names.get(system),
             value: self.names.get(value),
         }
+    }
+
+    /// The UCUM unit that a unit as written stands for.
+    pub(super) fn ucum(&mut self, written: &str) -> Option<Arc<str>> {
+        if let Some(known) = self.units.get(written) {
+            return known.clone();
+        }
+        let unit = to_ucum(written).map(Arc::from);
+        // Prose in the column must not fill the memory.
+        if self.units.len() < CACHE_SLOTS {
+            self.units.insert(written.to_owned(), unit.clone());
+        }
+        unit
     }
 
     /// A shared text.

@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct IntoMeds {
     pub(crate) writer: Writer,
     pub(crate) subjects: BTreeSet<SubjectId>,
+    /// The subject of the last event.
+    last: Option<SubjectId>,
     /// From the first to the last day on which the source says that a subject was observed.
     pub(crate) spans: BTreeMap<SubjectId, Observation>,
     issues: BufWriter<File>,
@@ -59,6 +61,7 @@ impl IntoMeds {
         Ok(Self {
             writer,
             subjects: BTreeSet::new(),
+            last: None,
             spans: BTreeMap::new(),
             issues: BufWriter::new(issues),
             issues_path,
@@ -123,9 +126,11 @@ impl Sink for IntoMeds {
         } else if event.code.is_birth() {
             self.born.insert(subject);
         }
-        let subject = into;
-        self.subjects.insert(subject);
-        self.writer.push(subject, event).map_err(io::Error::other)
+        if self.last != Some(into) {
+            self.subjects.insert(into);
+            self.last = Some(into);
+        }
+        self.writer.push(into, &event).map_err(io::Error::other)
     }
 
     fn identifier(&mut self, subject: Option<SubjectId>, text: &str) -> io::Result<()> {
