@@ -95,7 +95,7 @@ impl Options {
     pub fn standard(threads: usize) -> Self {
         Self {
             threads,
-            chunk_bytes_max: 1 << 20,
+            chunk_bytes_max: 256 << 10,
             line_bytes_max: 64 << 20,
             bundle_bytes_max: 256 << 20,
             identifiers_max: 24_000_000,

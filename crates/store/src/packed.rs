@@ -6,7 +6,7 @@
 //! never leaves one run of the program:
 //!
 //! ```text
-//! bits u32 | subject i64 | time i64 | code u32 | the fields that `bits` tells of, in its order
+//! length u32 | bits u32 | subject i64 | time i64 | code u32 | the fields of `bits`, in its order
 //! ```
 
 use crate::encode::{Row, WrittenRow, filled};
@@ -15,11 +15,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Bytes of the part that every row has.
-const HEAD_BYTES: usize = 24;
-/// Where subject and time stand in a row.
-const SUBJECT: usize = 4;
-const TIME: usize = 12;
-const CODE: usize = 20;
+const HEAD_BYTES: usize = 28;
+/// Where its fields stand; the length of the whole row comes first.
+const BITS: usize = 4;
+const SUBJECT: usize = 8;
+const TIME: usize = 16;
+const CODE: usize = 24;
 
 /// Bits 0 to 4: precision, and the rank inside a tie.
 const PRECISION_SHIFT: u32 = 0;
@@ -52,25 +53,46 @@ mod bit {
 }
 
 /// What rows are sorted by: the subject, then core's law of a timeline (static first, then time;
-/// inside a tie birth first and death last).
+/// inside a tie birth first and death last), then the place, which keeps the order of coming.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     subject: i64,
-    /// 0 where there is none, which `rank` then tells from a time of 0.
-    time: (bool, i64),
-    rank: u8,
+    /// The least number where there is no time.
+    time: i64,
+    /// Bit 63: whether there is a time; bits 61 and 62: the rank; below: the place.
+    rest: u64,
 }
 
+/// Bits of a place.
+const PLACE_BITS: u32 = 61;
+/// Bits of the offset in a chunk.
+const OFFSET_BITS: u32 = 32;
+
 impl Key {
-    /// The key of a packed row.
-    pub(crate) fn of(row: &[u8]) -> Self {
-        let bits = u32_at(row, 0);
+    /// The key of a packed row at a place.
+    pub(crate) fn of(row: &[u8], place: u64) -> Self {
+        let bits = u32_at(row, BITS);
+        let timed = bits & bit::TIME != 0;
+        let rank = u64::from(bits >> RANK_SHIFT & 3);
         Self {
             subject: i64_at(row, SUBJECT),
-            time: (bits & bit::TIME != 0, i64_at(row, TIME)),
-            rank: (bits >> RANK_SHIFT & 3) as u8,
+            time: if timed { i64_at(row, TIME) } else { i64::MIN },
+            rest: u64::from(timed) << 63 | rank << PLACE_BITS | place,
         }
     }
+
+    /// The place.
+    pub(crate) fn place(self) -> u64 {
+        self.rest & ((1 << PLACE_BITS) - 1)
+    }
+}
+
+/// The length of the packed row that `bytes` begin with.
+pub(crate) fn length(bytes: &[u8]) -> Option<usize> {
+    let length = bytes.first_chunk().map(|own| u32::from_le_bytes(*own))? as usize;
+    (HEAD_BYTES..=bytes.len())
+        .contains(&length)
+        .then_some(length)
 }
 
 /// Inside a tie: birth, the rest, death.
@@ -230,8 +252,11 @@ pub(crate) fn pack(texts: &mut Texts, subject: SubjectId, event: &Event, out: &m
     }
     bits |= pack_written(texts, event, out);
     let code = texts.code(&event.code);
+    let length = u32::try_from(out.len() - start).unwrap_or(u32::MAX);
+    assert!(length < u32::MAX, "a row shorter than 4 GiB");
     let head = &mut out[start..start + HEAD_BYTES];
-    head[..SUBJECT].copy_from_slice(&bits.to_le_bytes());
+    head[..BITS].copy_from_slice(&length.to_le_bytes());
+    head[BITS..SUBJECT].copy_from_slice(&bits.to_le_bytes());
     head[SUBJECT..TIME].copy_from_slice(&subject.0.to_le_bytes());
     let time = event.time.map_or(0, |time| time.0);
     head[TIME..CODE].copy_from_slice(&time.to_le_bytes());
@@ -290,7 +315,7 @@ fn put_text(text: &str, out: &mut Vec<u8>) {
 
 /// What a packed row says.
 pub(crate) fn unpack<'a>(texts: &'a Texts, row: &'a [u8]) -> Row<'a> {
-    let bits = u32_at(row, 0);
+    let bits = u32_at(row, BITS);
     let mut rest = Rest {
         texts,
         bits,
@@ -411,39 +436,31 @@ pub(crate) struct Held {
     chunks: Vec<Vec<u8>>,
     /// Chunks of an earlier fill, to be filled again.
     spare: Vec<Vec<u8>>,
-    places: Vec<(Key, Place)>,
+    /// The place of a row: its chunk, and the offset in it.
+    keys: Vec<Key>,
     bytes: usize,
 }
-
-/// Where a row stands: chunk, offset, length. In the order of coming, which decides ties.
-type Place = (u32, u32, u32);
 
 impl Held {
     /// Adds a row.
     pub(crate) fn push(&mut self, texts: &mut Texts, subject: SubjectId, event: &Event) {
-        if self
-            .chunks
-            .last()
-            .is_none_or(|last| last.len() >= CHUNK_BYTES)
-        {
-            let spare = self.spare.pop();
-            self.chunks
-                .push(spare.unwrap_or_else(|| Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 64)));
+        let last = self.chunks.last();
+        if last.is_none_or(|last| last.len() >= CHUNK_BYTES) {
+            let room = || Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 64);
+            self.chunks.push(self.spare.pop().unwrap_or_else(room));
         }
         let number = self.chunks.len() - 1;
         let chunk = &mut self.chunks[number];
         let start = chunk.len();
         pack(texts, subject, event, chunk);
-        let length = chunk.len() - start;
-        self.bytes += length + size_of::<(Key, Place)>();
-        let narrow = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        let place = (narrow(number), narrow(start), narrow(length));
-        self.places.push((Key::of(&chunk[start..]), place));
+        self.bytes += chunk.len() - start + size_of::<Key>();
+        let place = (number as u64) << OFFSET_BITS | start as u64;
+        self.keys.push(Key::of(&chunk[start..], place));
     }
 
     /// How many rows there are.
     pub(crate) fn len(&self) -> usize {
-        self.places.len()
+        self.keys.len()
     }
 
     /// Bytes that the rows take.
@@ -453,21 +470,23 @@ impl Held {
 
     /// Sorts the rows by [`Key`]; ties keep their order.
     pub(crate) fn sort(&mut self) {
-        // Places differ, so no two are equal; sources come in runs, which this sort makes use of.
-        self.places.sort();
+        // No two are equal; sources come in runs, which this sort makes use of.
+        self.keys.sort();
     }
 
     /// The rows in their order.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &[u8]> {
-        self.places.iter().map(|(_key, (chunk, start, length))| {
-            let (start, length) = (*start as usize, *length as usize);
-            &self.chunks[*chunk as usize][start..start + length]
+        self.keys.iter().map(|key| {
+            let place = key.place();
+            let offset = place & ((1 << OFFSET_BITS) - 1);
+            let bytes = &self.chunks[index(place >> OFFSET_BITS)][index(offset)..];
+            &bytes[..u32_at(bytes, 0) as usize]
         })
     }
 
     /// Lets the rows go and keeps the room.
     pub(crate) fn clear(&mut self) {
-        self.places.clear();
+        self.keys.clear();
         self.bytes = 0;
         for mut chunk in self.chunks.drain(..) {
             chunk.clear();
@@ -475,4 +494,8 @@ impl Held {
             self.spare.push(chunk);
         }
     }
+}
+
+fn index(of: u64) -> usize {
+    usize::try_from(of).unwrap_or(usize::MAX)
 }

@@ -1,12 +1,11 @@
 //! Runs of sorted rows on disk, for more events than memory holds, and their merge.
 //!
 //! A run is a temporary file of blocks: a 4-byte length, the first 8 bytes of the SHA-256 of the
-//! content, the content; an empty block ends it. The content is [`crate::packed`] rows, each after
-//! its length in 4 bytes. The format never leaves one run of the program.
+//! content, the content; an empty block ends it. The content is [`crate::packed`] rows. The format never leaves one run of the program.
 
 use crate::error::{Error, Result};
 use crate::files;
-use crate::packed::Key;
+use crate::packed::{self, Key};
 use longitude_core::Digest;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -35,8 +34,6 @@ impl RunWriter {
 
     /// Adds a row; rows come sorted.
     pub(crate) fn push(&mut self, row: &[u8]) -> Result<()> {
-        let length = u32::try_from(row.len()).unwrap_or(u32::MAX);
-        self.block.extend(length.to_le_bytes());
         self.block.extend(row);
         if self.block.len() >= BLOCK_BYTES {
             self.flush()?;
@@ -126,14 +123,9 @@ impl Run {
                 return Ok(false);
             }
         }
-        let start = self.row.end + 4;
-        let length = self.block.get(self.row.end..start);
-        let length = length.and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
-        let length = length.ok_or_else(|| self.damaged())?;
-        let end = start + u32::from_le_bytes(length) as usize;
-        if end > self.block.len() {
-            return Err(self.damaged());
-        }
+        let start = self.row.end;
+        let length = packed::length(&self.block[start..]);
+        let end = start + length.ok_or_else(|| self.damaged())?;
         self.row = start..end;
         Ok(true)
     }
@@ -146,7 +138,7 @@ impl Run {
 /// The rows of several runs in one order; equal keys in the order of the runs.
 pub(crate) struct Merge {
     runs: Vec<Run>,
-    queue: BinaryHeap<Reverse<(Key, usize)>>,
+    queue: BinaryHeap<Reverse<Key>>,
     /// The run whose row was given last.
     given: Option<usize>,
 }
@@ -168,8 +160,8 @@ impl Merge {
 
     fn advance(&mut self, run: usize) -> Result<()> {
         if self.runs[run].advance()? {
-            self.queue
-                .push(Reverse((Key::of(self.runs[run].row()), run)));
+            let key = Key::of(self.runs[run].row(), run as u64);
+            self.queue.push(Reverse(key));
         }
         Ok(())
     }
@@ -179,9 +171,10 @@ impl Merge {
         if let Some(run) = self.given.take() {
             self.advance(run)?;
         }
-        let Some(Reverse((_key, run))) = self.queue.pop() else {
+        let Some(Reverse(key)) = self.queue.pop() else {
             return Ok(None);
         };
+        let run = usize::try_from(key.place()).unwrap_or(usize::MAX);
         self.given = Some(run);
         Ok(Some(self.runs[run].row()))
     }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// The longest source value that may stand for a code; longer ones are prose.
 const SOURCE_CODE_CHARS_MAX: usize = 80;
 /// Recent concepts whose codes share memory.
-const CACHE_SLOTS: usize = 4096;
+const CACHE_SLOTS: usize = 1024;
 
 /// Maps the rows of one piece of a file.
 pub(super) struct Mapper<'w> {
