@@ -160,7 +160,8 @@ pub(crate) struct Row<'a> {
     pub(crate) file: Option<&'a str>,
     pub(crate) record: Option<&'a str>,
     pub(crate) element: Option<&'a str>,
-    pub(crate) source_row: Option<i64>,
+    /// `origin_row`.
+    pub(crate) line: Option<i64>,
     pub(crate) rule: Option<&'a str>,
     pub(crate) recorded: Option<i64>,
     pub(crate) written: Option<WrittenRow<'a>>,
@@ -198,7 +199,7 @@ impl<'a> Row<'a> {
             file: filled(&origin.file),
             record: filled(&origin.record),
             element: filled(&origin.element),
-            source_row: i64::try_from(origin.row).ok().filter(|row| *row > 0),
+            line: i64::try_from(origin.row).ok().filter(|row| *row > 0),
             rule: filled(&origin.rule),
             recorded: micros(event.recorded_time),
             written: event.as_written.as_deref().map(WrittenRow::of),
@@ -261,7 +262,7 @@ impl Rows {
         self.file.append_option(row.file);
         self.record.append_option(row.record);
         self.element.append_option(row.element);
-        self.row.append_option(row.source_row);
+        self.row.append_option(row.line);
         self.rule.append_option(row.rule);
         self.recorded.append_option(row.recorded);
         self.written.push(row.written.as_ref());

@@ -333,7 +333,7 @@ pub(crate) fn unpack<'a>(texts: &'a Texts, row: &'a [u8]) -> Row<'a> {
             .number(bit::OFFSET)
             .and_then(|minutes| i16::try_from(i64::from_le_bytes(minutes)).ok()),
         recorded: rest.number(bit::RECORDED).map(i64::from_le_bytes),
-        source_row: rest.number(bit::ROW).map(i64::from_le_bytes),
+        line: rest.number(bit::ROW).map(i64::from_le_bytes),
         unit: rest.repeating(bit::UNIT),
         file: rest.repeating(bit::FILE),
         element: rest.repeating(bit::ELEMENT),
