@@ -1,6 +1,6 @@
 //! Events packed into bytes, as the writer holds, sorts, spills and merges them.
 //!
-//! A packed row is self-contained but for its repeating texts (code, unit, file, element, rule, ...),
+//! A packed row is self-contained but for its repeating texts (code, unit, file, element, ...),
 //! which stand in one table of the writer by number. It takes a fifth of an [`Event`]'s memory and
 //! one copy, and it becomes a row of a data table without becoming an event again. The layout
 //! never leaves one run of the program:
