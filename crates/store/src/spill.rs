@@ -1,7 +1,8 @@
 //! Runs of sorted rows on disk, for more events than memory holds, and their merge.
 //!
 //! A run is a temporary file of blocks: a 4-byte length, the first 8 bytes of the SHA-256 of the
-//! content, the content; an empty block ends it. The content is [`crate::packed`] rows. The format never leaves one run of the program.
+//! content, the content; an empty block ends it. The content is [`crate::packed`] rows. The format
+//! never leaves one run of the program.
 
 use crate::error::{Error, Result};
 use crate::files;
