@@ -79,6 +79,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("store", "speed"),
     ),
     (
+        "scan",
+        "one pass over MEDS beside meds_reader, in turn (MEDS_DIR MEDS_READER_PYTHON [ROUNDS])",
+        &["python3", "cases/comparisons/bench_scan.py"],
+    ),
+    (
         "quality",
         "events a CPU-second and peak memory of a quality report (MEDS_DIR [REPORT.json])",
         &example!("cli", "quality_throughput"),

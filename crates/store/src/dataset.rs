@@ -168,6 +168,11 @@ impl Dataset {
         found.ok().map(|at| self.subjects[at].1)
     }
 
+    /// The data files in order, each with the rows of its subjects.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&DataFile, &FileIndex)> {
+        self.files.iter().map(|(file, index)| (&**file, &**index))
+    }
+
     fn observation(&self, subject: SubjectId) -> Observation {
         let span = self.observations.get(&subject).copied();
         span.unwrap_or(Observation::UNKNOWN)

@@ -376,7 +376,7 @@ impl<T: Clone> Once<T> {
 }
 
 /// Whether two columns share one dictionary in memory.
-fn same_values(a: &DictionaryArray<Int32Type>, b: &DictionaryArray<Int32Type>) -> bool {
+pub(crate) fn same_values(a: &DictionaryArray<Int32Type>, b: &DictionaryArray<Int32Type>) -> bool {
     let (Some(a), Some(b)) = (
         a.values().as_string_opt::<i32>(),
         b.values().as_string_opt::<i32>(),
@@ -512,7 +512,7 @@ impl Decoder {
 }
 
 /// A column of texts that do not repeat, where there is one; its name where it is of another type.
-fn text_column(
+pub(crate) fn text_column(
     batch: &RecordBatch,
     name: &'static str,
 ) -> std::result::Result<Option<StringArray>, &'static str> {
@@ -533,6 +533,7 @@ fn integer(column: Option<&Int64Array>, row: usize) -> Option<i64> {
     column.and_then(|values| values.is_valid(row).then(|| values.value(row)))
 }
 
-fn text_at(column: Option<&StringArray>, row: usize) -> Option<&str> {
+/// The text in a row.
+pub(crate) fn text_at(column: Option<&StringArray>, row: usize) -> Option<&str> {
     column.and_then(|values| values.is_valid(row).then(|| values.value(row)))
 }

@@ -221,7 +221,7 @@ impl Stream {
 }
 
 /// The rows of chosen subjects, ascending, neighbours joined.
-fn ranges_of(index: &FileIndex, chosen: &VecDeque<usize>) -> Vec<Range<u64>> {
+pub(crate) fn ranges_of(index: &FileIndex, chosen: &VecDeque<usize>) -> Vec<Range<u64>> {
     let ranges = chosen.iter().flat_map(|&at| &index.subjects[at].1);
     let mut ranges: Vec<_> = ranges.cloned().collect();
     ranges.sort_by_key(|range| range.start);

@@ -9,7 +9,7 @@ use longitude_core::{
     Origin, Precision, Split, SubjectId, Timeline,
 };
 use longitude_store::{
-    Dataset, DatasetInfo, Error, WriteOptions, Writer, validate, write_timelines,
+    Dataset, DatasetInfo, Error, RowEvent, WriteOptions, Writer, validate, write_timelines,
 };
 use proptest::prelude::*;
 use std::fs;
@@ -273,6 +273,55 @@ fn cases(cases: u32) -> ProptestConfig {
     }
 }
 
+/// What a scan lends of an event.
+type Lent = (
+    SubjectId,
+    Option<Instant>,
+    Code,
+    Option<u64>,
+    Option<String>,
+);
+
+fn scanned(dataset: &Dataset, split: Option<Split>) -> Vec<Lent> {
+    let mut lent = Vec::new();
+    let each = |event: &RowEvent<'_>| {
+        let text = event.text_value().map(str::to_owned);
+        let number = event.numeric_value().map(f64::to_bits);
+        lent.push((
+            event.subject(),
+            event.time(),
+            event.code().clone(),
+            number,
+            text,
+        ));
+        Ok::<(), Error>(())
+    };
+    dataset.scan(split, each).unwrap();
+    lent.sort();
+    lent
+}
+
+/// The same of whole timelines.
+fn of_timelines(dataset: &Dataset, split: Option<Split>) -> Vec<Lent> {
+    let mut all = Vec::new();
+    for timeline in dataset.timelines(split) {
+        let timeline = timeline.unwrap();
+        all.extend(timeline.events().iter().map(|event| {
+            let text = event.text_value.as_deref().map(str::to_owned);
+            let number = event.numeric_value.map(f64::to_bits);
+            (
+                timeline.subject(),
+                event.time,
+                event.code.clone(),
+                number,
+                text,
+            )
+        }));
+    }
+    all.sort();
+    all
+}
+
 proptest! {
     #![proptest_config(cases(24))]
 
@@ -288,6 +337,9 @@ proptest! {
         writer.finish().unwrap();
         prop_assert_eq!(validate(&dir).unwrap().findings, []);
         let dataset = Dataset::open(&dir).unwrap();
+        for split in [None, Some(Split::Train), Some(Split::HeldOut)] {
+            prop_assert_eq!(scanned(&dataset, split), of_timelines(&dataset, split));
+        }
         for timeline in dataset.timelines(None) {
             let timeline = timeline.unwrap();
             let own = events.iter().filter(|(s, _)| *s == timeline.subject().0);
