@@ -1,5 +1,5 @@
-//! Events a core-second of one pass over a data set: `scan MEDS_DIR [ROUNDS]`. It adds up numbers and
-//! counts codes, times and texts, so that every column is looked at. Opening is part of it.
+//! Events a core-second of one pass over a data set: `scan MEDS_DIR [ROUNDS]`. It adds up numbers
+//! and counts codes, times and texts, so that every column is looked at. Opening is part of it.
 
 use longitude_store::{Dataset, Error};
 use std::io::{Write, stdout};
