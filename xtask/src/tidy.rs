@@ -17,7 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("ingest", &["core", "units"]),
     ("deid", &["core"]),
     ("imaging", &["core"]),
-    ("store", &["core"]),
+    ("store", &["core", "units"]),
     ("tokens", &["core"]),
     ("eval", &["core"]),
     ("quality", &["core", "units"]),

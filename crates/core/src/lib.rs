@@ -18,6 +18,7 @@ mod prediction;
 mod receipt;
 mod sketch;
 mod split;
+pub mod systems;
 mod task;
 mod time;
 mod timeline;

@@ -38,7 +38,6 @@ mod read;
 mod report;
 mod rows;
 mod standardise;
-mod systems;
 mod table;
 mod trace;
 mod update;
@@ -55,7 +54,7 @@ pub use trace::{SourceRow, source_row};
 pub use update::{Listed, affected, ingest_some, list};
 
 use account::Account;
-use longitude_core::{Event, Issue, Observation, SubjectId};
+use longitude_core::{Event, Issue, Observation, SubjectId, systems};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

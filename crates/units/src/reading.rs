@@ -71,6 +71,39 @@ pub enum Reading<'a> {
     Text,
 }
 
+/// A number with its sign and its unit, as a text says it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured<'t> {
+    /// How the value relates to the number.
+    pub comparator: Option<Comparator>,
+    /// The number.
+    pub value: f64,
+    /// The unit in UCUM and as written.
+    pub unit: Option<(&'t str, &'t str)>,
+}
+
+/// The number that a text says; `None` where it says more, or says it in a unit that UCUM does not
+/// know.
+pub fn measured(text: &str, decimal: Decimal) -> Option<Measured<'_>> {
+    let Reading::Number {
+        comparator,
+        number,
+        unit,
+    } = read(text, decimal)
+    else {
+        return None;
+    };
+    let unit = match unit {
+        Some(written) => Some((crate::to_ucum(written)?, written)),
+        None => None,
+    };
+    Some(Measured {
+        comparator,
+        value: number.value,
+        unit,
+    })
+}
+
 /// Reads a result. Source of the forms: HL7 v2.5.1 section 2.A.75 (structured numeric), and the
 /// texts of MIMIC-IV's laboratory table.
 pub fn read(text: &str, decimal: Decimal) -> Reading<'_> {

@@ -7,10 +7,11 @@ use crate::fhir::rows::Mapper;
 use crate::fhir::time::When;
 use crate::fhir::{codes, json};
 use crate::person::LinkKind;
-use longitude_core::{Code, IssueKind};
+use longitude_core::{Code, IssueKind, systems};
 use serde::Deserialize;
 
 const RACE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race";
+const BIRTH_TIME: &str = "http://hl7.org/fhir/StructureDefinition/patient-birthTime";
 const ETHNICITY: &str = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-ethnicity";
 
 #[derive(Deserialize)]
@@ -24,6 +25,9 @@ pub(crate) struct Patient<'a> {
     gender: Option<Text<'a>>,
     #[serde(borrow)]
     birth_date: Option<Text<'a>>,
+    /// What stands on the date of birth beside it.
+    #[serde(borrow, rename = "_birthDate")]
+    born: Option<Born<'a>>,
     #[serde(borrow)]
     deceased_date_time: Option<Text<'a>>,
     deceased_boolean: Option<bool>,
@@ -38,6 +42,12 @@ pub(crate) struct Patient<'a> {
 }
 
 #[derive(Deserialize)]
+struct Born<'a> {
+    #[serde(borrow, default)]
+    extension: Vec<Extension<'a>>,
+}
+
+#[derive(Deserialize)]
 struct Communication<'a> {
     #[serde(borrow)]
     language: Option<CodeableConcept<'a>>,
@@ -45,11 +55,14 @@ struct Communication<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Extension<'a> {
     #[serde(borrow)]
     url: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    extension: Vec<Part<'a>>,
+    #[serde(borrow, default, rename = "extension")]
+    parts: Vec<Part<'a>>,
+    #[serde(borrow)]
+    value_date_time: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +74,13 @@ struct Part<'a> {
     value_coding: Option<Coding<'a>>,
     #[serde(borrow)]
     value_string: Option<Text<'a>>,
+    value_decimal: Option<f64>,
+}
+
+impl Part<'_> {
+    fn is(&self, url: &str) -> bool {
+        self.url.as_ref().map(Text::as_str) == Some(url)
+    }
 }
 
 #[derive(Deserialize)]
@@ -127,7 +147,9 @@ fn linked(link: &Link<'_>, mapper: &mut Mapper<'_>) {
 
 /// Birth and death. A death whose time is not told makes no event, for its time would be invented.
 fn life(patient: &Patient<'_>, mapper: &mut Mapper<'_>) {
-    if let Some(when) = mapper.time("Patient.birthDate", patient.birth_date.as_ref()) {
+    let date = patient.birth_date.as_ref();
+    if let Some(day) = mapper.time("Patient.birthDate", date) {
+        let when = moment_of_birth(patient, mapper, day).unwrap_or(day);
         mapper.event(Code::birth(), Some(when), "Patient.birthDate");
     }
     let died = patient.deceased_date_time.as_ref();
@@ -141,18 +163,51 @@ fn life(patient: &Patient<'_>, mapper: &mut Mapper<'_>) {
     }
 }
 
+/// The time of day of the birth, where it is told and falls on the date.
+fn moment_of_birth(patient: &Patient<'_>, mapper: &mut Mapper<'_>, day: When) -> Option<When> {
+    let extensions = &patient.born.as_ref()?.extension;
+    let is =
+        |extension: &&Extension<'_>| extension.url.as_ref().map(Text::as_str) == Some(BIRTH_TIME);
+    let told = extensions.iter().find(is)?.value_date_time.as_ref();
+    let when = mapper.time("Patient.birthDate.extension(birthTime)", told)?;
+    let apart = (when.instant - day.instant).0;
+    (-1.0..2.0).contains(&apart).then_some(when)
+}
+
+/// A fact that FHIR has no element for, as our own export writes it.
+fn fact(extension: &Extension<'_>, mapper: &mut Mapper<'_>) {
+    let element = "Patient.extension(static-fact)";
+    let part = |url| extension.parts.iter().find(|part| part.is(url));
+    let coding = part("code").and_then(|part| part.value_coding.as_ref());
+    let Some((system, value)) = coding.and_then(codes::spell) else {
+        mapper.warn(Note::at(IssueKind::MissingCode, element));
+        return;
+    };
+    let text = |url| part(url).and_then(|part| part.value_string.as_ref());
+    let unit = text("unit").map(|unit| mapper.name(unit.as_str()));
+    let code = mapper.code(&system, &value);
+    let event = mapper.event(code, None, element);
+    event.numeric_value = part("number").and_then(|part| part.value_decimal);
+    event.unit = unit;
+    event.text_value = text("text").map(|text| text.as_str().into());
+}
+
 /// US Core race and ethnicity: the OMB categories; only where there are none, the text.
 fn groups(patient: &Patient<'_>, mapper: &mut Mapper<'_>) {
     for extension in &patient.extension {
         let (system, element) = match extension.url.as_ref().map(Text::as_str) {
             Some(RACE) => ("RACE", "Patient.extension(us-core-race)"),
             Some(ETHNICITY) => ("ETHNICITY", "Patient.extension(us-core-ethnicity)"),
+            Some(systems::FACT) => {
+                fact(extension, mapper);
+                continue;
+            }
             _ => continue,
         };
-        let is = |part: &&Part<'_>, url| part.url.as_ref().map(Text::as_str) == Some(url);
+        let is = |part: &&Part<'_>, url| part.is(url);
         let mut is_coded = false;
         for part in extension
-            .extension
+            .parts
             .iter()
             .filter(|part| is(part, "ombCategory"))
         {
@@ -163,7 +218,7 @@ fn groups(patient: &Patient<'_>, mapper: &mut Mapper<'_>) {
                 is_coded = true;
             }
         }
-        let text = extension.extension.iter().find(|part| is(part, "text"));
+        let text = extension.parts.iter().find(|part| is(part, "text"));
         let text = filled(text.and_then(|part| part.value_string.as_ref()));
         if let (false, Some(text)) = (is_coded, text.and_then(codes::text_code)) {
             let code = mapper.code(system, &text);

@@ -5,7 +5,7 @@ use crate::fhir::json::{Number, Quantity, Ratio, Text};
 use crate::fhir::rows::Mapper;
 use longitude_core::{Comparator, Event, IssueKind};
 use longitude_units as units;
-use longitude_units::reading::{Decimal, Reading};
+use longitude_units::reading::{Decimal, measured};
 use std::sync::Arc;
 
 /// The number of a quantity with its unit.
@@ -70,26 +70,15 @@ pub(crate) fn amount(mapper: &mut Mapper<'_>, quantity: &Quantity<'_>, element: 
 
 /// The number that a text says, with its comparator and unit; nothing where the text says more.
 pub(super) fn read(mapper: &mut Mapper<'_>, text: &str) -> Amount {
-    let Reading::Number {
-        comparator,
-        number,
-        unit,
-    } = units::reading::read(text, Decimal::Point)
-    else {
+    let Some(read) = measured(text, Decimal::Point) else {
         return Amount::default();
     };
-    let ucum = unit.map(units::to_ucum);
-    if ucum == Some(None) {
-        return Amount::default();
-    }
-    let ucum = ucum.flatten();
+    let written = read.unit.filter(|(ucum, written)| ucum != written);
     Amount {
-        number: Some(number.value),
-        unit: ucum.map(|ucum| mapper.name(ucum)),
-        written: unit
-            .filter(|unit| ucum != Some(*unit))
-            .map(|unit| mapper.name(unit)),
-        comparator,
+        number: Some(read.value),
+        unit: read.unit.map(|(ucum, _)| mapper.name(ucum)),
+        written: written.map(|(_, written)| mapper.name(written)),
+        comparator: read.comparator,
     }
 }
 

@@ -1,8 +1,10 @@
 //! Code systems of every format: their short names, which one is preferred where a concept has
 //! several codings, and how a value is written. All of it is data in this file; what a coding looks
-//! like in a format is that format's own.
+//! like in a format is that format's own. Readers go from the names of others to ours
+//! ([`of_uri`], [`of_oid`], [`of_v2`]), writers of FHIR the other way ([`uri_of`]).
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// How a system's values are brought to its usual spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +170,7 @@ const V2_NAMES: &[(&str, &str, Spelling)] = &[
 /// The systems preferred among the codings of one concept, best first: the terminologies of US Core
 /// for each domain before the billing ones and the local ones. A concept with none of them keeps
 /// its first coding.
-pub(crate) const PREFERRED: &[&str] = &[
+pub const PREFERRED: &[&str] = &[
     "LOINC", "RxNorm", "CVX", "ICD10CM", "ICD10PCS", "ICD10", "ICD9CM", "ICD9PCS", "SNOMED", "CPT",
     "HCPCS", "NDC", "ATC",
 ];
@@ -182,20 +184,101 @@ const SHORTENED: &[&str] = &[
 
 /// The longest text that may stand for a missing code. Longer ones are prose, which may name the
 /// patient and repeats nowhere.
-pub(crate) const TEXT_CODE_CHARS_MAX: usize = 80;
+pub const TEXT_CODE_CHARS_MAX: usize = 80;
 
-/// The code systems that are not terminologies: where a code has no system, and where a text stands
-/// for a code.
-pub(crate) const LOCAL: &str = "LOCAL";
-pub(crate) const TEXT: &str = "TEXT";
+/// The system of a code that has none.
+pub const LOCAL: &str = "LOCAL";
+/// A text that stands for a code.
+pub const TEXT: &str = "TEXT";
 
 /// A system and a value in our spelling.
-pub(crate) type Spelled<'c> = (Cow<'c, str>, Cow<'c, str>);
+pub type Spelled<'c> = (Cow<'c, str>, Cow<'c, str>);
+
+/// What stands before a system's name where FHIR knows no URI of it: our own systems
+/// (`CARE_PLAN`), a site's, and, with nothing behind it, the codes of MEDS that have no system.
+pub const OWN: &str = "urn:longitude:code-system:";
+
+/// The extension under which a Patient's fact without a time stands where FHIR has no element for
+/// it: inside it `code` with the coding, and `number`, `unit` and `text` where they are told.
+pub const FACT: &str = "http://longitude.example/fhir/StructureDefinition/static-fact";
+
+/// The URIs that FHIR has for the systems of [`SYSTEMS`] that have several, and for those of
+/// [`OIDS`] that have none there.
+const WRITTEN: &[(&str, &str)] = &[
+    ("CDCREC", "urn:oid:2.16.840.1.113883.6.238"),
+    ("CDT", "urn:oid:2.16.840.1.113883.6.13"),
+    ("HSLOC", "urn:oid:2.16.840.1.113883.6.259"),
+    ("ICD10PCS", "http://www.cms.gov/Medicare/Coding/ICD10"),
+    ("MED-RT", "urn:oid:2.16.840.1.113883.6.345"),
+    ("ndfrt", "urn:oid:2.16.840.1.113883.3.26.1.5"),
+];
+
+/// The URI of a system by its short name, so that [`of_uri`] gives the name again; `None` for
+/// [`LOCAL`], which has no system.
+pub fn uri_of(short: &str) -> Option<Cow<'static, str>> {
+    if short == LOCAL {
+        return None;
+    }
+    let written = WRITTEN.iter().find(|(name, _)| *name == short);
+    let known = SYSTEMS.iter().find(|(_, name, _)| *name == short);
+    let known = written
+        .map(|(_, uri)| *uri)
+        .or(known.map(|(uri, _, _)| *uri));
+    if let Some(uri) = known {
+        return Some(Cow::Borrowed(uri));
+    }
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_bare = short.bytes().all(is_plain);
+    let uri = if short.starts_with("urn:") && !short.contains(char::is_whitespace) {
+        short.to_owned()
+    } else if is_bare && (short.starts_with("v3-") || short.starts_with("v2-")) {
+        [SHORTENED[0], short].concat()
+    } else if is_bare && short.starts_with("mimic-") {
+        [SHORTENED[1], short].concat()
+    } else {
+        own(short)
+    };
+    Some(Cow::Owned(uri))
+}
+
+/// A name behind [`OWN`]; what a URI may not hold is written as `%` and two hexadecimal digits.
+fn own(name: &str) -> String {
+    let mut uri = OWN.to_owned();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._/:".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            let written = write!(uri, "%{byte:02X}");
+            debug_assert!(written.is_ok(), "a String takes every text");
+        }
+    }
+    uri
+}
+
+/// The name that [`own`] wrote; a text that it did not write stays as it is.
+fn named(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = behind.get(..2).filter(|_| *first == b'%');
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &behind[2..] } else { behind };
+    }
+    String::from_utf8(bytes).map_or(Cow::Borrowed(text), Cow::Owned)
+}
 
 /// The code of a system named by a URI; an empty one is [`LOCAL`].
-pub(crate) fn of_uri<'c>(uri: &'c str, value: &'c str) -> Spelled<'c> {
+pub fn of_uri<'c>(uri: &'c str, value: &'c str) -> Spelled<'c> {
     if uri.is_empty() {
         return (Cow::Borrowed(LOCAL), Cow::Borrowed(value));
+    }
+    if let Some(name) = uri.strip_prefix(OWN) {
+        return (named(name), Cow::Borrowed(value));
     }
     match known(uri) {
         Some((short, spelling)) => (Cow::Borrowed(short), spelled(value, spelling)),
@@ -204,7 +287,7 @@ pub(crate) fn of_uri<'c>(uri: &'c str, value: &'c str) -> Spelled<'c> {
 }
 
 /// The code of a system named by an OID; an unknown one is kept as a URN.
-pub(crate) fn of_oid<'c>(oid: &'c str, value: &'c str) -> Spelled<'c> {
+pub fn of_oid<'c>(oid: &'c str, value: &'c str) -> Spelled<'c> {
     let oid = oid.trim();
     if oid.is_empty() {
         return (Cow::Borrowed(LOCAL), Cow::Borrowed(value));
@@ -216,7 +299,7 @@ pub(crate) fn of_oid<'c>(oid: &'c str, value: &'c str) -> Spelled<'c> {
 }
 
 /// The code of a system named as in HL7 table 0396; `L` and nothing are [`LOCAL`].
-pub(crate) fn of_v2<'c>(name: &'c str, value: &'c str) -> Spelled<'c> {
+pub fn of_v2<'c>(name: &'c str, value: &'c str) -> Spelled<'c> {
     let name = name.trim();
     if name.is_empty() || name == "L" {
         return (Cow::Borrowed(LOCAL), Cow::Borrowed(value));
@@ -229,14 +312,14 @@ pub(crate) fn of_v2<'c>(name: &'c str, value: &'c str) -> Spelled<'c> {
 }
 
 /// How much a system is preferred: the place in [`PREFERRED`], or its length.
-pub(crate) fn rank(short: &str) -> usize {
+pub fn rank(short: &str) -> usize {
     let place = PREFERRED.iter().position(|name| *name == short);
     place.unwrap_or(PREFERRED.len())
 }
 
 /// A text in the one spelling under which it stands for a code: lower case, single spaces. `None`
 /// when it is too long.
-pub(crate) fn text_code(text: &str) -> Option<String> {
+pub fn text_code(text: &str) -> Option<String> {
     if text.chars().take(TEXT_CODE_CHARS_MAX * 2).count() == TEXT_CODE_CHARS_MAX * 2 {
         return None;
     }
@@ -246,7 +329,7 @@ pub(crate) fn text_code(text: &str) -> Option<String> {
 }
 
 /// The same for a system named by a URI.
-pub(crate) fn rank_of_uri(uri: Option<&str>) -> usize {
+pub fn rank_of_uri(uri: Option<&str>) -> usize {
     let known = uri.and_then(known);
     known.map_or(PREFERRED.len(), |(short, _)| rank(short))
 }
@@ -304,6 +387,35 @@ mod tests {
         }
         let named = |name: &&str| SYSTEMS.iter().any(|(_, short, _)| short == name);
         assert!(PREFERRED.iter().all(named));
+    }
+
+    #[test]
+    fn a_written_system_is_read_as_the_same() {
+        let listed = [SYSTEMS, OIDS]
+            .into_iter()
+            .flatten()
+            .map(|(_, name, _)| *name);
+        let others = [
+            "",
+            "v3-ActCode",
+            "mimic-d-items",
+            "urn:x",
+            "example.org/codes",
+            "CARE_PLAN",
+            "TEXT",
+            "ICD 10 (GM)",
+            "100%",
+            "%41",
+            "a%zz",
+            "\u{e9}t\u{e9}",
+            "http:/x",
+        ];
+        for name in listed.chain(others) {
+            let uri = uri_of(name).unwrap();
+            assert!(!uri.contains(char::is_whitespace), "{uri}");
+            assert_eq!(of_uri(&uri, "1234").0, name, "{uri}");
+        }
+        assert_eq!(uri_of(LOCAL), None);
     }
 
     #[test]

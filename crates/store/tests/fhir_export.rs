@@ -1,0 +1,171 @@
+//! MEDS out as FHIR and in again: what FHIR can hold comes back, and what it cannot is in the
+//! account. Compared are subject, time, code, number (32 bits), unit and text; identifiers of
+//! records, rows and rules are the export's own.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use longitude_core::{Event, Instant, Issue, Observation, SubjectId};
+use longitude_ingest::{Options, Report, Sink, Units, ingest};
+use longitude_store::export::fhir;
+use longitude_store::{Dataset, DatasetInfo, WriteOptions, Writer};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+struct Into(Writer);
+
+impl Sink for Into {
+    fn event(&mut self, subject: SubjectId, event: Event) -> io::Result<()> {
+        self.0.push(subject, event).map_err(io::Error::other)
+    }
+
+    fn issue(&mut self, _issue: Issue) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn span(&mut self, subject: SubjectId, span: Observation) -> io::Result<()> {
+        self.0.observe(subject, span).map_err(io::Error::other)
+    }
+}
+
+fn write_options() -> WriteOptions {
+    WriteOptions {
+        memory_bytes_max: 64 << 20,
+        shard_events_max: 1_000_000,
+        info: DatasetInfo::default(),
+    }
+}
+
+fn to_meds(source: &Path, meds: &Path) -> (Dataset, Report) {
+    let options = Options {
+        units: Units::AsWritten,
+        ..Options::standard(2)
+    };
+    let mut sink = Into(Writer::create(meds, write_options()).unwrap());
+    let report = ingest(&[source], &options, &AtomicBool::new(false), &mut sink).unwrap();
+    sink.0.finish().unwrap();
+    (Dataset::open(meds).unwrap(), report)
+}
+
+fn options() -> fhir::Options {
+    fhir::Options {
+        transaction_time: Instant(1_700_000_000_000_000),
+        file_bytes_max: 1 << 20,
+        base_url: String::new(),
+    }
+}
+
+/// What is compared of an event.
+fn shown(subject: SubjectId, event: &Event) -> String {
+    format!(
+        "{subject} {:?} {} {:?} {:?} {:?}",
+        event.time.map(|time| time.0),
+        event.code.to_meds(),
+        event.numeric_value,
+        event.unit,
+        event.text_value,
+    )
+}
+
+/// Events by what is compared, with their number; subjects as a reader of the export names them.
+fn events(dataset: &Dataset, name: impl Fn(SubjectId) -> SubjectId) -> BTreeMap<String, u64> {
+    let mut all = BTreeMap::new();
+    for timeline in dataset.timelines(None) {
+        let timeline = timeline.unwrap();
+        for event in timeline.events() {
+            *all.entry(shown(name(timeline.subject()), event))
+                .or_default() += 1;
+        }
+    }
+    all
+}
+
+struct Round {
+    account: fhir::Account,
+    report: Report,
+    /// Events before that are there after.
+    kept: u64,
+    differing: Vec<String>,
+}
+
+/// Out and in again.
+fn round(first: &Dataset, place: &Path) -> Round {
+    let to = place.join("fhir");
+    let account = fhir::write(first, &to, &options()).unwrap();
+    assert!(account.balanced());
+    let (second, report) = to_meds(&to, &place.join("second"));
+    let known: Vec<_> = second.subjects().iter().map(|(id, _)| *id).collect();
+    // A subject whose identifier was not made from the source's is named by its number.
+    let name = |subject: SubjectId| {
+        let renamed = SubjectId::from_source("Patient", &subject.to_string());
+        let is_there = known.binary_search(&subject).is_ok();
+        if is_there { subject } else { renamed }
+    };
+    let (before, after) = (events(first, name), events(&second, |subject| subject));
+    let mut differing = Vec::new();
+    let mut kept = 0;
+    for (line, count) in &before {
+        let found = after.get(line).copied().unwrap_or(0);
+        kept += found.min(*count);
+        if found < *count {
+            differing.push(format!("- {} {line}", count - found));
+        }
+    }
+    for (line, count) in &after {
+        let found = before.get(line).copied().unwrap_or(0);
+        if found < *count {
+            differing.push(format!("+ {} {line}", count - found));
+        }
+    }
+    Round {
+        account,
+        report,
+        kept,
+        differing,
+    }
+}
+
+fn shared() -> Option<PathBuf> {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    if !shared.is_dir() {
+        eprintln!("LEFT OUT: a test needs shared/data");
+        return None;
+    }
+    Some(shared)
+}
+
+fn told(name: &str, round: &Round) {
+    let account = &round.account;
+    eprintln!(
+        "{name}: {} of {} events kept; {}",
+        round.kept,
+        account.events_read,
+        account.to_text()
+    );
+    let report = &round.report;
+    for finding in report.issues.iter().chain(&report.warnings) {
+        eprintln!("  {:?} {} {}", finding.kind, finding.detail, finding.count);
+    }
+}
+
+#[test]
+fn real_exports_go_round() {
+    let Some(shared) = shared() else { return };
+    let place = tempfile::tempdir().unwrap();
+    for (name, path) in [
+        ("uscore", "data/synthea-uscore/bulk-ndjson"),
+        ("bulk", "data/synthea-bulk-ndjson-partial"),
+        ("mimic", "data/mimic-iv-demo/fhir"),
+    ] {
+        let folder = place.path().join(name);
+        let (first, _) = to_meds(&shared.join(path), &folder.join("first"));
+        let round = round(&first, &folder);
+        told(name, &round);
+        assert_eq!(round.differing, Vec::<String>::new(), "{name}");
+        assert_eq!(round.kept, round.account.events_read, "{name}");
+        assert!(round.account.not_carried.is_empty(), "{name}");
+        let issues = &round.report.issues;
+        let is_manifest = |detail: &str| detail == "bulk export manifest";
+        assert!(issues.iter().all(|one| is_manifest(&one.detail)), "{name}");
+    }
+}
