@@ -16,7 +16,7 @@ struct Into(Writer);
 
 impl Sink for Into {
     fn event(&mut self, subject: SubjectId, event: Event) -> io::Result<()> {
-        self.0.push(subject, event).map_err(io::Error::other)
+        self.0.push(subject, &event).map_err(io::Error::other)
     }
 
     fn issue(&mut self, _issue: Issue) -> io::Result<()> {
