@@ -12,6 +12,7 @@
 //! [`policy`] states, identifier by identifier, what becomes of it in each mode.
 #![forbid(unsafe_code)]
 
+mod date_patterns;
 mod dates;
 mod identifying;
 mod key;
@@ -21,6 +22,7 @@ mod moved;
 mod names;
 mod notes;
 mod patterns;
+mod persons;
 pub mod policy;
 mod policy_file;
 mod rare;

@@ -1,7 +1,7 @@
 //! Dates inside a text, moved by the subject's days and written back in their own format.
 //!
 //! The times of events are not handled here ([`crate::dates`]), nor is a date found here
-//! ([`crate::patterns`]).
+//! ([`crate::date_patterns`]).
 
 use crate::dates::Times;
 use longitude_core::Instant;
@@ -81,7 +81,7 @@ pub(crate) fn moved_date(captures: &Captures<'_>, plan: DatePlan) -> Option<Stri
             pieces.push((old, format!("{value:0width$}")));
         }
     }
-    if let Some(old) = captures.name("y") {
+    if let Some(old) = captures.name("y").or_else(|| captures.name("yy")) {
         let year = if old.len() == 2 {
             year.rem_euclid(100)
         } else {
@@ -92,6 +92,9 @@ pub(crate) fn moved_date(captures: &Captures<'_>, plan: DatePlan) -> Option<Stri
     }
     if let Some(old) = captures.name("mon") {
         pieces.push((old, month_like(old.as_str(), month)));
+    }
+    if let Some(old) = captures.name("n") {
+        pieces.push((old, day_like(old.as_str(), day)?));
     }
     if let Some(old) = captures.name("o") {
         pieces.push((old, ordinal(day).to_owned()));
@@ -117,13 +120,16 @@ fn read_date(captures: &Captures<'_>, written: Option<Instant>) -> Option<Instan
             .and_then(|m| m.as_str().parse::<i16>().ok())
     };
     let now = written.map(|written| written.civil_date().0);
-    let year = match captures.name("y") {
+    if captures.name("u").is_some() {
+        return None;
+    }
+    let year = match captures.name("y").or_else(|| captures.name("yy")) {
         None => now.unwrap_or(YEAR_UNTOLD),
         Some(two) if two.len() == 2 => {
             // The latest century that does not put the date far after the note: notes tell of
             // appointments, seldom of the next decade.
             let now = now.unwrap_or(2029);
-            let guess = now - now.rem_euclid(100) + number("y")?;
+            let guess = now - now.rem_euclid(100) + two.as_str().parse::<i16>().ok()?;
             if guess > now + 5 { guess - 100 } else { guess }
         }
         Some(_) => number("y")?,
@@ -138,9 +144,10 @@ fn read_date(captures: &Captures<'_>, written: Option<Instant>) -> Option<Instan
         }
         None => number("m")?,
     };
-    let day = match captures.name("d") {
-        Some(_) => number("d")?,
-        None => 15,
+    let day = match (captures.name("d"), captures.name("n")) {
+        (Some(_), _) => number("d")?,
+        (None, Some(words)) => day_of_words(words.as_str())?,
+        (None, None) => 15,
     };
     let date = |month: i16, day: i16| {
         let date = (year, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
@@ -149,6 +156,67 @@ fn read_date(captures: &Captures<'_>, written: Option<Instant>) -> Option<Instan
     // Only one order of day and month can exist when one of them is over 12; but the text cannot
     // be written back in another order than its pattern's, so such a date is blanked.
     date(month, day)
+}
+
+/// The days of a month in words, from the first.
+const DAYS: [&str; 31] = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
+    "nineteenth",
+    "twentieth",
+    "twenty-first",
+    "twenty-second",
+    "twenty-third",
+    "twenty-fourth",
+    "twenty-fifth",
+    "twenty-sixth",
+    "twenty-seventh",
+    "twenty-eighth",
+    "twenty-ninth",
+    "thirtieth",
+    "thirty-first",
+];
+
+fn day_of_words(words: &str) -> Option<i16> {
+    let words = words.to_ascii_lowercase().replace(' ', "-");
+    let at = DAYS.iter().position(|day| *day == words)?;
+    i16::try_from(at + 1).ok()
+}
+
+/// A day in words, in the case of the one that it replaces.
+fn day_like(old: &str, day: i8) -> Option<String> {
+    let words = *DAYS.get(usize::try_from(day - 1).ok()?)?;
+    Some(cased(old, words))
+}
+
+/// A word in lower case, in the case of another.
+fn cased(like: &str, lower: &str) -> String {
+    if like.chars().all(|c| !c.is_lowercase()) {
+        return lower.to_uppercase();
+    }
+    let mut letters = lower.chars();
+    match letters.next() {
+        Some(first) if like.starts_with(char::is_uppercase) => {
+            first.to_uppercase().chain(letters).collect()
+        }
+        _ => lower.to_owned(),
+    }
 }
 
 /// A month as short or long, and in the case, as the one that it replaces.
@@ -166,13 +234,7 @@ fn month_like(old: &str, month: i8) -> String {
     } else {
         full
     };
-    if old.chars().all(char::is_uppercase) {
-        name.to_uppercase()
-    } else if old.chars().all(char::is_lowercase) {
-        name.to_lowercase()
-    } else {
-        name.to_owned()
-    }
+    cased(old, &name.to_lowercase())
 }
 
 fn ordinal(day: i8) -> &'static str {

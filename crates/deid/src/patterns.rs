@@ -33,7 +33,10 @@ macro_rules! number {
 /// Telephone digits in their usual groups after the area code, with or without extension.
 macro_rules! phone {
     () => {
-        r"[ ]?\d{3}[-. ]?\d{4}(?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?"
+        concat!(
+            r"(?:[ ]?[-./ ][ ]?)?\d{3}(?:[ ]?[-./ ][ ]?)?\d{4}",
+            r"(?:,?[ ]?(?:(?i:x|ext\b\.?|extension))[ ]?\d{1,6})?"
+        )
     };
 }
 
@@ -64,6 +67,24 @@ pub(crate) const HINTS: &[(Label, &str)] = &[
         r"\b[A-Za-z]{1,5}-?\d{3,}[\dA-Za-z-]*\b|\b\d{4,}\b",
     ),
     (
+        Label::Id,
+        concat!(
+            r"\b(?:[A-Z]*\d+[A-Z]+\d[A-Z\d]*|[A-Z]+\d+[A-Z]+\d*)(?:[-/.][A-Z\d]+)*\b|",
+            r"\b[A-Z\d]*\d[A-Z\d]*(?:[-/.][A-Z\d]+){2,}\b|#[A-Z]?\d{3,}|\b\d{4,}-\d{1,4}\b"
+        ),
+    ),
+    (
+        Label::Date,
+        r"\b(?P<x>(?:0?[1-9]|1[0-2])\.(?:0?[1-9]|[12]\d|3[01]))\b",
+    ),
+    (
+        Label::Date,
+        concat!(
+            r"(?i)\b(?:last|this past|this coming|next)[ \t]+(?:mon|tues|wednes|thurs|",
+            r"fri|satur|sun)day\b|\bthe[ \t]+[0-3]?\d(?:st|nd|rd|th)\b"
+        ),
+    ),
+    (
         Label::Name,
         r"\b\p{Lu}\p{Ll}+,[ \t]+\p{Lu}\p{Ll}+\b|\b\p{Lu}\.[ \t]?(?:\p{Lu}\.[ \t]?)?\p{Lu}\p{Ll}+",
     ),
@@ -80,9 +101,25 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
         Label::Url,
         r"(?i)\b(?:https?|ftp)://[^\s<>]+|\bwww\.[^\s<>]+",
     ),
+    (
+        Label::Url,
+        concat!(
+            r"(?i)\b[a-z\d][a-z\d-]*(?:\.[a-z\d-]+)*\.(?:com|org|net|edu|gov|io|health|example|",
+            r"info|us|co\.uk)\b(?:/[^\s<>]*)?"
+        ),
+    ),
+    (Label::Id, r"\B@[A-Za-z][\w.-]{2,}"),
     (Label::Ip, r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b"),
     (Label::Ip, r"\b(?:[0-9A-Fa-f]{1,4}:){4,7}[0-9A-Fa-f]{1,4}\b"),
-    (Label::Ssn, r"\b\d{3}-\d{2}-\d{4}\b"),
+    (Label::Ssn, r"\b\d{3}[-. ]\d{2}[-. ]\d{4}\b"),
+    (Label::Ssn, r"[*xX]{3}[- ]?[*xX]{2}[- ]?\d{4}\b"),
+    (
+        Label::Ssn,
+        concat!(
+            r"(?i)\b(?:ssn|social security)(?: number)?[ \t:]*(?:ending|ends|last (?:four|4)",
+            r"(?: digits)?)(?:[ ](?:in|with|of|is))?[ \t:]*(?P<x>\d{4})\b"
+        ),
+    ),
     (
         Label::Ssn,
         concat!(
@@ -96,7 +133,7 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
         concat!(
             r"(?i)\b(?:fax|facsimile)",
             number_label!(),
-            r"(?P<x>[+(]?\d[\d().\- ]{3,}\d(?:[ ]?x[ ]?\d+)?)"
+            r"(?P<x>[+(]?\d[\d()./\- ]{3,}\d(?:,?[ ]?(?:x|ext\b\.?)[ ]?\d+)?)"
         ),
     ),
     (
@@ -105,24 +142,26 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
     ),
     (
         Label::Phone,
-        concat!(
-            r"(?:\+\d{1,3}[-. ]?|\b(?:001|1)[-. ]?|\b)\d{3}[-. ]?",
-            phone!()
-        ),
+        concat!(r"(?:\+\d{1,3}[-. ]?|\b(?:001|1)[-. ]?|\b)\d{3}", phone!()),
     ),
     (
         Label::Phone,
         concat!(
-            r"(?i)\b(?:pager|beeper|phone|tel|telephone|mobile|cell|ext|extension|call)\.?",
+            r"(?i)\b(?:pager|beeper|pgr|phone|tel|telephone|mobile|cell|ext|extension|call|",
+            r"callback|cb|ph)\.?",
             number_label!(),
-            r"(?P<x>[+(]?\d[\d().\- ]{2,}\d(?:[ ]?x[ ]?\d+)?)"
+            r"(?P<x>(?:p[ ]?|x)?[+(]?\d[\d()./\- ]{2,}\d(?:,?[ ]?(?:x|ext\b\.?)[ ]?\d+)?)"
         ),
+    ),
+    (
+        Label::Phone,
+        r"\b[xX]\d{4,5}\b|\bp\d[\d-]{3,6}\b|(?i:\bext(?:ension)?\.?[: ]*)\d{2,6}\b",
     ),
     (
         Label::Mrn,
         concat!(
             concat!(
-                r"(?i)\b(?:mrn|medical record|patient id|patient number|patient no\.?|chart|",
+                r"(?i)\b(?:mrn|mr|med rec|medical record|patient id|patient number|patient no\.?|chart|",
                 r"hospital (?:id|number|no\.?)|unit (?:number|no\.?)|unit \#)"
             ),
             number_label!(),
@@ -133,7 +172,7 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
         Label::HealthPlan,
         concat!(
             concat!(
-                r"(?i)\b(?:member|subscriber|policy|group|insurance|beneficiary|medicare|",
+                r"(?i)\b(?:member|subscriber|policy|group|grp|insurance|beneficiary|medicare|mbi|",
                 r"medicaid|health plan|plan)"
             ),
             number_label!(),
@@ -156,14 +195,14 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
         concat!(
             r"(?i)\b(?:licen[sc]e plate|plate|vin|vehicle|registration)",
             number_label!(),
-            r"(?P<x>[A-Z0-9]{1,4}[- ]?\d[A-Z0-9-]{2,})"
+            r"(?P<x>[A-Z0-9]{1,4}[- ]?\d[A-Z0-9-]{2,}|\d{2,4}[ -]?[A-Z]{2,3}\b)"
         ),
     ),
     (Label::Vehicle, r"\b[A-HJ-NPR-Z0-9]{11}\d{6}\b"),
     (
         Label::Device,
         concat!(
-            r"(?i)\b(?:serial|s/n|device|udi|imei|lot|model)",
+            r"(?i)\b(?:serial|s/n|sn|device|udi|imei|lot|model|scope|pump|generator)",
             number_label!(),
             number!()
         ),
@@ -171,7 +210,7 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
     (
         Label::Account,
         concat!(
-            r"(?i)\b(?:account|acct\.?|invoice|claim|billing|encounter|visit|csn|har)",
+            r"(?i)\b(?:account|acct\.?|invoice|claim|billing|encounter|visit|csn|har|fin)",
             number_label!(),
             number!()
         ),
@@ -179,7 +218,7 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
     (
         Label::Accession,
         concat!(
-            r"(?i)\b(?:accession|specimen|requisition|case|order|study)",
+            r"(?i)\b(?:accession|acc\.?|specimen|requisition|req\.?|case|order|study|slide)",
             number_label!(),
             number!()
         ),
@@ -187,7 +226,7 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
     (
         Label::Id,
         concat!(
-            r"(?i)\b(?:record|reference|ref\.?|confirmation)",
+            r"(?i)\b(?:record|reference|ref\.?|confirmation|document|doc|job|report|alien|a-number)",
             number_label!(),
             number!()
         ),
@@ -216,6 +255,10 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
     ),
     (
         Label::Age,
+        r"(?i)\bin (?:his|her|their) (?P<x>(?:early |mid |late |early-|mid-|late-)?(?:9\d['’]?s|nineties))\b",
+    ),
+    (
+        Label::Age,
         r"(?i)\b(?:aged?|turned|turns)[ \t]*:?[ \t]*(?P<x>(?:9\d|1[0-4]\d))\b",
     ),
     (
@@ -233,7 +276,7 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
                 r"nd|rd|th)[ \t]+){1,4}?"
             ),
             concat!(
-                r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|",
+                r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Trl|",
                 r"Place|Pl|Terrace|Ter|Circles?|Cir|Square|Sq|Highway|Hwy|Parkways?|Pkwy|",
                 r"Trails?|Row|Alley|Loop|Crescent|Plaza|Points?|Ports?|Harbors?|Harbours?|",
                 r"Isles?|Islands?|Clubs?|Forks?|Mounts?|Mountains?|Mission|Keys?|Lands?|Summit|",
@@ -249,12 +292,22 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
                 r"Viaduct|Views?|Villages?|Ville|Vista|Wall|Wells?)\b\.?"
             ),
             concat!(
-                r"(?:,?[ \t]*(?:Apt|Apartment|Suite|Ste|Unit|Room|Rm|Floor|Fl|",
+                r"(?:[ \t]+(?:N|S|E|W|NE|NW|SE|SW)\b)?",
+                r"(?:,?[ \t]*(?:Apt|Apartment|Suite|Ste|Unit|Room|Rm|Floor|Fl|Lot|Bldg|",
                 r"\#)\.?[ \t]*\#?\w+)?"
             )
         ),
     ),
     (Label::Address, r"(?i)\bP\.?[ ]?O\.?[ ]?Box[ ]+\d+"),
+    (
+        Label::Address,
+        concat!(
+            r"(?i)\b(?:\d{1,6}[ \t]+)?(?:county (?:road|rd|route)|state (?:route|road|rd|hwy)|",
+            r"rural route|highway|hwy|interstate|route|RR)[ \t]+#?\d{1,4}[A-Z]?",
+            r"(?:[ \t]+(?:north|south|east|west|[NSEW])\b)?",
+            r"(?:,?[ \t]+(?:apt|unit|lot|box|bldg|ste|suite|\#)\.?[ \t]*\#?\w{1,5}\b)?"
+        ),
+    ),
     (
         Label::Address,
         concat!(
@@ -287,36 +340,55 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
         Label::Hospital,
         concat!(
             institution!(),
-            r"(?:(?:Regional |University |Veterans |VA )?Medical Cent(?:er|re)|Medical Group|",
+            r"(?i:(?:Regional |University |Veterans |VA )?Medical Cent(?:er|re)|Medical Group|",
             r"(?:General |Memorial |Community |Regional |University |Children['’]s )?Hospital|",
             r"(?:Community |Family |Medical |Pediatric |Walk-[Ii]n )?Clinic|Infirmary|",
             r"Health System|Healthcare|Health Cent(?:er|re)|Cancer (?:Cent(?:er|re)|Institute)|",
             r"Surgery Cent(?:er|re)|Heart (?:Institute|Cent(?:er|re))|Urgent Care|Nursing Home|",
             r"Nursing (?:and Rehabilitation )?(?:Facility|Cent(?:er|re))|Hospice|",
+            r"Rehab(?:ilitation)? and Nursing(?: Cent(?:er|re))?|",
             r"Rehabilitation (?:Cent(?:er|re)|Hospital|Facility)|Rehab|Assisted Living|",
-            r"Dialysis(?: Cent(?:er|re))?|Care Cent(?:er|re)|Pharmacy)\b"
+            r"Dialysis(?: Cent(?:er|re))?|Care Cent(?:er|re)|Pharmacy|Senior Living|",
+            r"Family (?:Practice|Medicine|Health)|Cardiology|Dermatology|Orthopa?edics|",
+            r"Pediatrics|Oncology|Eye Cent(?:er|re)s?|Imaging|Behavioral Health|",
+            r"Recovery Cent(?:er|re)|Treatment Cent(?:er|re)|Surgical Hospital|",
+            r"Memorial|Regional|Physicians|Sanatorium)\b"
+        ),
+    ),
+    (
+        Label::Hospital,
+        concat!(
+            r"\b(?:(?:S(?:ain)?t|Mt|Mount)\.?[ \t]+\p{Lu}[\p{L}]+['’]s\b|Our Lady of(?: the)? ",
+            r"\p{Lu}\p{L}+|Sacred Heart|Good Samaritan|Holy (?:Cross|Name|Family|Spirit)|",
+            r"Mercy|Providence|Ascension|Kaiser|Sutter|Baptist)",
+            r"(?:[ \t]+(?:of |de )?\p{Lu}[\p{L}'’-]+){0,2}"
         ),
     ),
     (
         Label::Organization,
         concat!(
             institution!(),
-            r"(?:University|College|High School|Middle School|Elementary School|Academy)\b"
+            r"(?i:University|College|High School|Middle School|Elementary(?: School)?|Academy|",
+            r"School District|Public Schools|Parish|Church|Synagogue|Mosque|Temple|Daycare|",
+            r"(?:Police|Fire|Sheriff['’]?s) (?:Department|Office))\b"
         ),
     ),
     (
         Label::Organization,
         concat!(
             r"\b\p{Lu}[\p{L}'’-]+(?:(?:,[ \t]*|[ \t]+(?:and|&)[ \t]+|",
-            r"[ \t]+)\p{Lu}[\p{L}'’-]+){0,3}[ \t]+(?:PLC|LLC|LLP|Ltd|Inc|Corp|Co|GmbH|Group|",
-            r"Company|Corporation|Industries|Associates|Partners|and Sons)\b"
+            r"[ \t]+)\p{Lu}[\p{L}'’-]+){0,3},?[ \t]+(?:PLC|LLC|LLP|Ltd|Inc|Corp|Co|GmbH|Group|",
+            r"Company|Corporation|Industries|Associates|Partners|and Sons|Foods|Motors|",
+            r"Airlines|Logistics|Insurance|Bank|Railroad|Trucking|Roofing|Construction|",
+            r"Plumbing|Electric|Steel|Glass|Timber|Mining|Marina|Farms|Supermarkets?)\b"
         ),
     ),
     (
         Label::Organization,
         concat!(
-            r"(?i:\b(?:work(?:s|ed|ing)?|employed|job|retired|driver|manager|teacher|",
-            r"engineer|clerk)\b[^.;:\n]{0,40}?\b(?:for|at|by|",
+            r"(?i:\b(?:work(?:s|ed|ing)?|employed|job|retired|driver|drives|manager|teach(?:er|es)|",
+            r"engineer|clerk|laid off|fired|volunteers|employee|cashier|student|studies|shift|",
+            r"on leave|attends)\b[^.;:\n]{0,40}?\b(?:for|at|by|",
             r"from))[ \t]+(?P<x>\p{Lu}[\p{L}'’&-]+(?:(?:,[ \t]*|[ \t]+)(?:(?:and|&|",
             r"of)[ \t]+)?\p{Lu}[\p{L}'’&-]+){0,4})"
         ),
@@ -334,8 +406,9 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
         Label::Name,
         concat!(
             concat!(
-                r"\b(?i:dr|mr|mrs|ms|miss|mx|prof|professor|doctor|nurse|sister|father|rev|sir|",
-                r"madam|sgt|capt)\b\.?[ \t]+(?P<x>"
+                r"\b(?i:drs?|mr|mrs|ms|miss|mx|prof|professor|doctor|nurse|sister|father|rev|sir|",
+                r"madam|sgt|capt|fr|rabbi|pastor|imam|chaplain|officer|detective|lt|mme|sra?|",
+                r"judge|coach|deacon|aunt|uncle|grandma|grandpa|nana)\b\.?[ \t]+(?P<x>"
             ),
             name!(),
             ")"
@@ -361,7 +434,9 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
                 r"\b(?i:spouse|wife|husband|partner|fianc[eé]e?|boyfriend|girlfriend|mother|mom|",
                 r"father|dad|son|daughter|brother|sister|aunt|uncle|cousin|niece|nephew|",
                 r"grandmother|grandfather|grandson|granddaughter|friend|neighbou?r|caregiver|",
-                r"contact|proxy|roommate)[ \t]*(?:,|is|named)?[ \t]+(?P<x>"
+                r"contact|proxy|roommate|sibling|twin|stepfather|stepmother|stepson|landlord|",
+                r"attorney|lawyer|coworker|adjuster|doula|interpreter|chaplain|teacher|",
+                r"baby (?:boy|girl)|infant|BB|BG)[ \t]*(?:,|is|named)?[ \t]+(?P<x>"
             ),
             name!(),
             ")"
@@ -374,98 +449,9 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
             name!(),
             concat!(
                 r"),?[ \t]+(?:MD|M\.D\.|DO|D\.O\.|RN|NP|PA|PA-C|PhD|Ph\.D\.|DDS|LPN|CRNA|FNP|",
-                r"MBBS|DPT|LCSW)\b"
+                r"MBBS|DPT|LCSW|LICSW|MSW|APRN|CNM|CNS|PharmD|RPh|NNP|CPNP|EMT|FACS|FACC|FACP|CGC|DVM|",
+                r"DMD|PsyD|MPH|PGY[- ]?\d|MS[34]|RRT|CNA|LVN)\b"
             )
         ),
-    ),
-];
-
-/// English months, full and short.
-macro_rules! month {
-    () => {
-        concat!(
-            r"(?P<mon>January|February|March|April|May|June|July|August|September|October|",
-            r"November|December|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)\b\.?"
-        )
-    };
-}
-
-/// A weekday before a date; it would give away the shift within the week, so it goes.
-macro_rules! weekday {
-    () => {
-        concat!(
-            r"(?i)(?P<w>\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?",
-            r"[ \t]+(?:the[ \t]+)?)?\b"
-        )
-    };
-}
-
-/// Dates. Groups: `y`, `m` or `mon`, `d`, `o` (the ending of an ordinal), `w` (a weekday).
-pub(crate) const DATES: &[&str] = &[
-    concat!(
-        weekday!(),
-        r"(?P<y>(?:1[89]|2[0-2])\d{2})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"
-    ),
-    concat!(
-        weekday!(),
-        r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4}|\d{2})\b"
-    ),
-    concat!(
-        weekday!(),
-        r"(?P<m>\d{1,2})-(?P<d>\d{1,2})-(?P<y>\d{4}|\d{2})\b"
-    ),
-    concat!(
-        weekday!(),
-        r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})\b"
-    ),
-    concat!(
-        weekday!(),
-        month!(),
-        r"[ \t]*(?P<d>\d{1,2})(?P<o>st|nd|rd|th)?\b,?[ \t]+(?P<y>\d{4})\b"
-    ),
-    concat!(
-        weekday!(),
-        r"(?P<d>\d{1,2})(?P<o>st|nd|rd|th)?[ \t-]+(?:of[ \t]+)?",
-        month!(),
-        r"[ \t,-]+(?P<y>\d{4}|\d{2})\b"
-    ),
-    concat!(
-        weekday!(),
-        month!(),
-        r",?[ \t]+(?:of[ \t]+)?(?P<y>(?:1[89]|2[0-2])\d{2})\b"
-    ),
-    concat!(
-        weekday!(),
-        month!(),
-        r"[ \t]*(?P<d>[0-3]?\d)(?P<o>st|nd|rd|th)?\b"
-    ),
-    concat!(
-        weekday!(),
-        r"(?P<d>[0-3]?\d)(?P<o>st|nd|rd|th)?[ \t]+(?:of[ \t]+)?",
-        month!()
-    ),
-    concat!(
-        r"(?i)(?P<w>\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?",
-        r"[ \t]+)(?P<m>0?[1-9]|1[0-2])/(?P<d>[0-3]?\d)\b"
-    ),
-    r"\b(?P<m>0?[1-9]|1[0-2])[/-](?P<y>(?:19|20|21|22)\d{2})\b",
-    concat!(
-        r"(?i)\b(?P<d>\d{1,2})(?P<mon>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)",
-        r"(?P<y>\d{4}|\d{2})\b"
-    ),
-    concat!(
-        r"\b(?:[Ii]n|[Ss]ince|[Ee]arly|[Ll]ate|[Mm]id|of|[Uu]ntil|[Dd]uring|[Ll]ast|",
-        r"[Tt]his|[Bb]y|[Tt]hrough|[Ff]rom)[ \t-]+(?P<x>(?P<mon>January|February|March|April|",
-        r"May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Jun|Jul|",
-        r"Aug|Sept|Sep|Oct|Nov|Dec))\b"
-    ),
-    concat!(
-        r"(?i)\b(?P<x>Christmas(?: Eve| Day)?|Thanksgiving(?: Day)?|New Year['’]?s(?: Eve| Day)?|",
-        r"Halloween|Independence Day|Memorial Day|Labor Day|Mother['’]?s Day|Father['’]?s Day|",
-        r"Valentine['’]?s Day|(?:Fourth|4th) of July)(?:\W|$)"
-    ),
-    concat!(
-        r"(?i)\b(?:on|since|dated?|from|until|before|after|by|",
-        r"through)[ \t]+(?P<x>(?P<m>0?[1-9]|1[0-2])/(?P<d>[0-3]?\d))\b"
     ),
 ];

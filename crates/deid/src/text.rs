@@ -5,21 +5,26 @@
 //! name found once is found everywhere in its text. It is measured on annotated notes by
 //! `cargo xtask bench phi`; no scrubber finds everything, which is why Safe Harbor blanks notes.
 
+use crate::date_patterns::DATES;
 use crate::known::{Known, Strings};
 use crate::labels::Label;
 use crate::moved::{DatePlan, moved_date};
 use crate::names;
-use crate::patterns::{DATES, HINTS, PATTERNS};
+use crate::patterns::{HINTS, PATTERNS};
+use crate::persons::{start_with_title, suffix_bytes};
 use crate::policy::Identifier;
 use crate::spans::{Span, bare, beside, matches, replace, resolved};
 use crate::tagger::{self, Lexicon, Weights, flag};
-use crate::words::{Word, is_capitalised, words};
+use crate::words::{Word, words};
 use regex::Regex;
 use std::collections::BTreeSet;
 use std::fmt;
 
 /// The weights that are shipped.
 const WEIGHTS: &[u8] = include_bytes!("../data/tagger.bin");
+
+/// Names of hospitals that are made of English words.
+const HOSPITALS: [&str; 4] = ["Our Lady", "Sacred Heart", "Good Samaritan", "Holy "];
 
 /// An identifier in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +42,11 @@ pub struct Scrubber {
     patterns: Vec<(Label, Regex)>,
     hints: Vec<(Label, Regex)>,
     dates: Vec<Regex>,
-    given: BTreeSet<&'static str>,
-    surnames: BTreeSet<&'static str>,
-    common: BTreeSet<&'static str>,
-    eponyms: BTreeSet<&'static str>,
-    eponym_heads: BTreeSet<&'static str>,
+    pub(crate) given: BTreeSet<&'static str>,
+    pub(crate) surnames: BTreeSet<&'static str>,
+    pub(crate) common: BTreeSet<&'static str>,
+    pub(crate) eponyms: BTreeSet<&'static str>,
+    pub(crate) eponym_heads: BTreeSet<&'static str>,
     lexicon: Lexicon,
     weights: Option<Weights>,
 }
@@ -197,7 +202,9 @@ impl Scrubber {
     pub(crate) fn hits(&self, text: &str) -> Vec<Found> {
         let dates = self.date_spans(text).into_iter().map(|span| span.found);
         let sure: Vec<_> = dates.chain(self.pattern_hits(text)).collect();
-        self.hits_beside(text, sure, &self.listed_names(text))
+        let mut listed = self.listed_names(text);
+        listed.extend(self.titled_in_small(text));
+        self.hits_beside(text, sure, &listed)
     }
 
     /// The same, when dates and patterns, and the lists, were asked already.
@@ -223,13 +230,19 @@ impl Scrubber {
         spans.extend(self.date_spans(text));
         spans.extend(self.pattern_hits(text).map(Span::plain));
         let sure: Vec<_> = spans[first..].iter().map(|span| span.found).collect();
-        let listed = self.listed_names(text);
+        let mut listed = self.listed_names(text);
+        listed.extend(self.titled_in_small(text));
         spans.extend(listed.iter().copied().map(Span::plain));
         if let Some(weights) = &self.weights {
             let hits = self.hits_beside(text, sure, &listed);
             let tagged = tagger::tag(text, &self.lexicon, weights, &hits).into_iter();
             let tagged: Vec<_> = tagged.map(|found| bare(text, found)).collect();
             spans = beside(text, &resolved(text, spans), &tagged);
+        }
+        for span in &mut spans {
+            if span.found.label == Label::Name {
+                span.found = self.grown_name(text, span.found);
+            }
         }
         let everywhere = self.names_again(text, &spans);
         spans.extend(everywhere.into_iter().map(Span::plain));
@@ -266,12 +279,28 @@ impl Scrubber {
     /// A name without the common words around it: `Mr. Prior film` names nobody.
     fn trimmed(&self, text: &str, found: Found) -> Option<Found> {
         let words = words(&text[found.start..found.end]);
-        if found.label == Label::Hospital {
-            let first = words
-                .iter()
-                .position(|word| !self.is_common(word.as_str()))?;
+        let in_capitals = !text[found.start..found.end].contains(char::is_lowercase);
+        if found.label == Label::Hospital || found.label == Label::Organization && in_capitals {
+            let named = &text[found.start..found.end];
+            if HOSPITALS.iter().any(|name| named.starts_with(name)) {
+                return Some(found);
+            }
+            // Of `SEEN AT MERCY HOSPITAL` the name follows the last such word.
+            let before = ["at", "from", "to", "by", "in", "with", "via", "per"];
+            let is_before = |word: &Word<'_>| before.contains(&&*word.as_str().to_lowercase());
+            let first = words.iter().rposition(is_before).map_or(0, |at| at + 1);
+            let common = |word: &Word<'_>| self.is_common(word.as_str());
+            let first = first + words[first..].iter().position(|word| !common(word))?;
+            if text[found.end..]
+                .trim_start()
+                .to_lowercase()
+                .starts_with("wort")
+            {
+                return None;
+            }
             // `The General Hospital` names none, and what `Pain Clinic` names the tagger judges.
-            let mut named = words[first..].iter().take(words.len() - 1 - first);
+            let last = words.len() - usize::from(words.len() > first + 1);
+            let mut named = words[first..last].iter();
             return named
                 .any(|word| self.is_proper(word.as_str()))
                 .then(|| Found {
@@ -282,7 +311,10 @@ impl Scrubber {
         if found.label != Label::Name {
             return Some(found);
         }
-        let is_name = |word: &Word<'_>| !self.is_common(word.as_str());
+        // Among capitals, an English word that is no name ends one: `TWICE PER DAY`.
+        let is_name = |word: &Word<'_>| {
+            !(self.is_common(word.as_str()) || in_capitals && self.is_english(word.as_str()))
+        };
         let first = words.first().filter(|word| is_name(word))?;
         let last = words.iter().take_while(|word| is_name(word)).last()?;
         Some(Found {
@@ -299,81 +331,16 @@ impl Scrubber {
         flags & proper != 0 && flags & flag::HOSPITAL == 0 || flags & flag::ENGLISH == 0
     }
 
-    fn is_common(&self, word: &str) -> bool {
+    /// Whether a word is an English word and no frequent name.
+    fn is_english(&self, word: &str) -> bool {
+        let flags = self.lexicon.flags(&word.to_lowercase());
+        let names = flag::MALE | flag::FEMALE | flag::SURNAME_TOP | flag::SURNAME;
+        let everyday = flags & (flag::EVERYDAY | flag::DRUG) != 0;
+        flags & flag::ENGLISH != 0 && (flags & names == 0 || everyday)
+    }
+
+    pub(crate) fn is_common(&self, word: &str) -> bool {
         self.common.contains(&*word.to_lowercase())
-    }
-
-    /// Names of the lists: a given name with the capitalised word after it, or alone; a surname.
-    fn listed_names(&self, text: &str) -> Vec<Found> {
-        let words = words(text);
-        let mut found = Vec::new();
-        for (at, word) in words.iter().enumerate() {
-            if !is_capitalised(word.as_str()) {
-                continue;
-            }
-            let lower = word.as_str().to_lowercase();
-            let given = self.given.contains(&*lower);
-            if !given && !self.surnames.contains(&*lower) || self.is_eponym(text, &words, at) {
-                continue;
-            }
-            let next = words.get(at + 1).filter(|next| {
-                given
-                    && is_capitalised(next.as_str())
-                    && text[word.end()..next.start()]
-                        .trim_matches([' ', '\t'])
-                        .is_empty()
-                    && !self.is_common(next.as_str())
-            });
-            found.push(Found {
-                start: word.start(),
-                end: next.map_or(word.end(), Word::end),
-                label: Label::Name,
-            });
-        }
-        found
-    }
-
-    /// Whether a word names a sign, a disease or a tool: `Wilson's disease`, `a Foley catheter`.
-    fn is_eponym(&self, text: &str, words: &[Word<'_>], at: usize) -> bool {
-        let word = &words[at];
-        let heads = words[at + 1..].iter().take(2);
-        let heads = heads.filter(|next| next.start() - word.end() < 14);
-        let mut heads =
-            heads.filter(|next| self.eponym_heads.contains(&*next.as_str().to_lowercase()));
-        let before = at.checked_sub(1).map(|before| &words[before]);
-        let titled = before.is_some_and(|b| start_with_title(&text[..word.start()]) <= b.start());
-        self.eponyms.contains(&*word.as_str().to_lowercase()) && !titled && heads.next().is_some()
-    }
-
-    /// Every word of the names that were found, wherever else it stands capitalised or beside
-    /// another such word.
-    fn names_again(&self, text: &str, spans: &[Span]) -> Vec<Found> {
-        let mut known = BTreeSet::new();
-        for Span { found, .. } in spans {
-            if found.label == Label::Name {
-                let words = words(&text[found.start..found.end]);
-                let words = words.iter().map(|word| word.as_str().to_lowercase());
-                known.extend(words.filter(|w| w.len() >= 3 && !self.common.contains(&**w)));
-            }
-        }
-        let words = words(text);
-        let is_known = |word: &Word<'_>| known.contains(&word.as_str().to_lowercase());
-        let mut found = Vec::new();
-        for (at, word) in words.iter().enumerate().filter(|(_, word)| is_known(word)) {
-            let before = at
-                .checked_sub(1)
-                .is_some_and(|before| is_known(&words[before]));
-            let beside = before || words.get(at + 1).is_some_and(is_known);
-            let capital = is_capitalised(word.as_str());
-            if (capital || beside) && !self.is_eponym(text, &words, at) {
-                found.push(Found {
-                    start: word.start(),
-                    end: word.end(),
-                    label: Label::Name,
-                });
-            }
-        }
-        found
     }
 }
 
@@ -385,38 +352,4 @@ impl fmt::Debug for Scrubber {
             self.patterns.len() + self.dates.len()
         )
     }
-}
-
-/// Where a name starts with the title before it.
-fn start_with_title(before: &str) -> usize {
-    let bare = before.trim_end_matches([' ', '\t', '.']);
-    let titles = ["Dr", "Mr", "Mrs", "Ms", "Miss", "Prof"];
-    let title = titles.iter().find(|title| {
-        let rest = bare.strip_suffix(**title);
-        bare.len() < before.len() && rest.is_some_and(|rest| !rest.ends_with(char::is_alphanumeric))
-    });
-    title.map_or(before.len(), |title| bare.len() - title.len())
-}
-
-/// The bytes of what belongs to a name after it: a suffix, or a degree that no comma parts.
-fn suffix_bytes(after: &str) -> usize {
-    let suffix = |after: &str, suffixes: &[&str]| {
-        let suffix = suffixes.iter().find(|suffix| {
-            let rest = after.strip_prefix(**suffix);
-            rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
-        });
-        suffix.map(|suffix| suffix.len())
-    };
-    let bare = after.trim_start_matches([' ', '\t']);
-    let bare_bytes = after.len() - bare.len();
-    let apart = bare.strip_prefix(',').unwrap_or(bare);
-    let apart = apart.trim_start_matches(' ');
-    if bare_bytes == 0 && !bare.starts_with(',') {
-        return 0;
-    }
-    let degrees = ["MD", "DO", "RN", "NP", "PA", "PhD", "DDS", "DVM"];
-    let degree = suffix(bare, &degrees).map(|bytes| bare_bytes + bytes);
-    let junior = suffix(apart, &["Jr.", "Jr", "Sr.", "Sr", "III", "II", "IV"]);
-    let junior = junior.map(|bytes| after.len() - apart.len() + bytes);
-    junior.or(degree).unwrap_or(0)
 }

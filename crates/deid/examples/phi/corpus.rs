@@ -32,13 +32,16 @@ pub(crate) fn notes(path: &Path) -> Result<Vec<(String, Annotated)>> {
         .collect()
 }
 
-/// The sentences of Presidio, with its labels read as ours.
-pub(crate) fn sentences(path: &Path) -> Result<Vec<Annotated>> {
+/// The sentences of Presidio, with its labels read as ours and the number of its template.
+pub(crate) fn sentences(path: &Path) -> Result<Vec<(usize, Annotated)>> {
     let all: Vec<Value> = serde_json::from_str(&fs::read_to_string(path)?)?;
     let fields = ("start_position", "end_position", "entity_type");
     let one = |sentence: &Value| {
         let text = sentence["full_text"].as_str().unwrap_or_default();
-        annotated(text, &sentence["spans"], fields, of_presidio)
+        let template = sentence["template_id"].as_u64().unwrap_or(0);
+        let template = usize::try_from(template).unwrap_or(0);
+        let annotated = annotated(text, &sentence["spans"], fields, of_presidio);
+        (template, annotated)
     };
     Ok(all.iter().map(one).collect())
 }

@@ -6,6 +6,7 @@ use crate::values::{Lists, Person};
 use longitude_deid::{Found, Label};
 
 const SENTENCES: &str = include_str!("sentences.txt");
+const STYLES: &str = include_str!("styles.txt");
 
 /// A text with its identifiers, in order.
 #[derive(Clone, Default)]
@@ -60,6 +61,45 @@ struct Cast {
 impl Bank {
     pub(crate) fn new() -> Self {
         Self::part(|_| true)
+    }
+
+    /// The same with values that nothing was learnt from.
+    pub(crate) fn unseen() -> Self {
+        Self {
+            lists: Lists::unseen(),
+            ..Self::new()
+        }
+    }
+
+    /// The styles of whole notes: the name of each and its notes with places to fill.
+    pub(crate) fn styles() -> Vec<(&'static str, Vec<&'static str>)> {
+        let styles = STYLES.split("##### ").skip(1);
+        let styles = styles.filter_map(|style| style.split_once('\n'));
+        styles
+            .map(|(name, notes)| (name, notes.split("=====\n").collect()))
+            .collect()
+    }
+
+    /// A note of a style with its places filled.
+    pub(crate) fn of_style(&self, template: &str, random: &mut Random) -> Annotated {
+        let cast = self.cast(random);
+        let mut note = Annotated::default();
+        // The bar is the end of a line in sentences only.
+        for (number, part) in template.split('|').enumerate() {
+            note.push(if number > 0 { "|" } else { "" });
+            self.fill(part, &cast, random, &mut note);
+        }
+        note
+    }
+
+    /// A note with other identifiers, now and then in capitals or in small letters.
+    pub(crate) fn injected(&self, note: &Annotated, random: &mut Random) -> Annotated {
+        let again = self.again(note, random);
+        match random.below(10) {
+            0 => lettered(&again, str::to_lowercase),
+            1 => lettered(&again, str::to_uppercase),
+            _ => again,
+        }
     }
 
     /// With some of the sentences, by their numbers.
@@ -217,6 +257,10 @@ impl Bank {
             return words.collect::<Vec<_>>().join(" ");
         }
         match place_of(label, old) {
+            Some("date") => {
+                let place = random.word("date|date|date|date|date|md|my|wd|rd");
+                self.lists.value(place, random).1
+            }
             Some(place) => self.lists.value(place, random).1,
             None => old.to_owned(),
         }
@@ -304,9 +348,9 @@ impl Bank {
     /// The form of a whole note: lines broken, letters made small, spaces doubled.
     fn written(note: Annotated, random: &mut Random) -> Annotated {
         match random.below(100) {
-            0..=14 => broken(&note, random.between(60, 90)),
-            15..=19 => lettered(&note, str::to_lowercase),
-            20..=22 => lettered(&note, str::to_uppercase),
+            0..=12 => broken(&note, random.between(60, 90)),
+            13..=20 => lettered(&note, str::to_lowercase),
+            21..=28 => lettered(&note, str::to_uppercase),
             _ => note,
         }
     }

@@ -67,19 +67,6 @@ impl Score {
         }
     }
 
-    pub(crate) fn merge(&mut self, other: Self) {
-        for (name, class) in other.classes {
-            let own = self.classes.entry(name).or_default();
-            own.spans += class.spans;
-            own.caught += class.caught;
-            own.touched += class.touched;
-        }
-        self.covered += other.covered;
-        self.right += other.right;
-        self.misses.extend(other.misses);
-        self.wrong.extend(other.wrong);
-    }
-
     pub(crate) fn all(&self) -> Class {
         self.classes
             .values()

@@ -119,7 +119,7 @@ fn lists([_, w2, w1, w, a1, a2, _]: &[Noticed; 7], to: &mut Collector<'_>) {
     to.two(u64::from(w.flags), u64::from(a2.flags));
     to.two(kind(w), u64::from(w.seen));
     to.two(w.shape, u64::from(w.seen));
-    for bit in 0..23 {
+    for bit in 0..flag::COUNT {
         if w.flags & (1 << bit) != 0 {
             to.named(1, bit, w.shape);
         }

@@ -6,6 +6,9 @@ use crate::names;
 pub(crate) const GIVEN: &str = include_str!("../../data/given.txt");
 pub(crate) const SURNAMES: &str = include_str!("../../data/surnames.txt");
 pub(crate) const PLACES: &str = include_str!("../../data/places.txt");
+const ABROAD: &str = include_str!("../../data/abroad.txt");
+const HOSPITALS: &str = include_str!("../../data/hospitals.txt");
+const FIRMS: &str = include_str!("../../data/firms.txt");
 const WORDS: &[u8] = include_bytes!("../../data/words.bloom");
 const BLOOM_HASHES: u64 = 5;
 /// Ranks at which surnames count as very common and as common.
@@ -36,6 +39,11 @@ pub(crate) mod flag {
     pub(crate) const EPONYM: u32 = 1 << 20;
     pub(crate) const COUNTRY: u32 = 1 << 21;
     pub(crate) const DRUG: u32 = 1 << 22;
+    /// Of the name of a hospital, or of an employer or school, that many know.
+    pub(crate) const KNOWN_HOSPITAL: u32 = 1 << 23;
+    pub(crate) const KNOWN_FIRM: u32 = 1 << 24;
+    /// How many flags there are.
+    pub(crate) const COUNT: u64 = 25;
 }
 
 /// Short lists, each with its flag.
@@ -146,6 +154,18 @@ impl Lexicon {
                 let flags = if whole { flag::PLACE } else { flag::PLACE_PART };
                 entries.push((hash(part), flags));
             }
+        }
+        for line in ABROAD.lines() {
+            let (word, marks) = line.split_once(' ').unwrap_or((line, ""));
+            let marked = |mark, flag| if marks.contains(mark) { flag } else { 0 };
+            let sexes = marked('m', flag::MALE) | marked('f', flag::FEMALE);
+            entries.push((hash(word), sexes | marked('s', flag::SURNAME)));
+        }
+        for (flags, names) in [(flag::KNOWN_HOSPITAL, HOSPITALS), (flag::KNOWN_FIRM, FIRMS)] {
+            let words = names.split([' ', '\n', '-', '\'', '.']);
+            let words = words.filter(|word| word.starts_with(char::is_uppercase));
+            let words = words.filter(|word| word.len() > 2).map(str::to_lowercase);
+            entries.extend(words.map(|word| (hash(&word), flags)));
         }
         for (flags, words) in LISTS {
             entries.extend(words.split_whitespace().map(|word| (hash(word), *flags)));

@@ -4,8 +4,9 @@
 //! (16 bits each, little-endian), then for each kept weight the distance to the one before
 //! (LEB128) and the weight (8 bits), in order of bucket and tag.
 
-use super::TAGS;
 use super::features::BUCKET_BITS;
+use super::{TAGS, tag_of};
+use crate::labels::Label;
 use std::fmt;
 
 const MAGIC: &[u8] = b"LTAG1\n";
@@ -142,6 +143,19 @@ impl Weights {
         self.start[0] -= steps;
         for row in &mut self.pairs {
             row[0] -= steps;
+        }
+        self
+    }
+
+    /// The same, leaning by some steps towards some labels.
+    #[must_use]
+    pub fn favouring(mut self, labels: &[Label], steps: i32) -> Self {
+        for tag in labels.iter().filter_map(|label| tag_of(*label)) {
+            let tag = usize::from(tag);
+            self.start[tag] += steps;
+            for row in &mut self.pairs {
+                row[tag] += steps;
+            }
         }
         self
     }
