@@ -2,11 +2,15 @@
 //! hashed into every receipt. Unknown keys are errors; the environment is never asked.
 
 use crate::failure::{Failure, Kind};
+use crate::reading::Reading;
+use crate::steps::deid::read_policy;
 use anyhow::{Context, Result};
+use longitude_core::Digest;
 use longitude_deid::Mode;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Everything that a run's outcome depends on besides the records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +44,12 @@ pub(crate) struct RunOptions {
     pub(crate) resamples: u32,
     /// Threads, or all cores.
     pub(crate) threads: Option<usize>,
+    /// A policy of de-identification; what it says stands in place of the two settings above.
+    pub(crate) policy: Option<PathBuf>,
+    /// How the records are read and whose they are.
+    pub(crate) reading: Reading,
+    /// The digests of the files that the settings name, reckoned when they are resolved.
+    pub(crate) files: BTreeMap<PathBuf, Digest>,
 }
 
 impl RunOptions {
@@ -60,6 +70,9 @@ impl RunOptions {
             future_events_max: 512,
             resamples: 300,
             threads: None,
+            policy: None,
+            reading: Reading::standard(),
+            files: BTreeMap::new(),
         }
     }
 
@@ -71,6 +84,24 @@ impl RunOptions {
             let message = format!("{}: {}", path.display(), error.to_string().trim_end());
             Failure::new(Kind::Input, message, "correct the key or value named above").into()
         })
+    }
+
+    /// The settings as they hold: the policy's mode and shift in place of one's own, and the digest
+    /// of every file that is named, so that a run does not go on with another one's content.
+    pub(crate) fn resolved(mut self) -> Result<Self> {
+        if let Some(path) = &self.policy {
+            let policy = read_policy(path)?;
+            self.deidentification = policy.options.mode;
+            self.shift_days_max = policy.options.shift_days_max;
+        }
+        let named = self.reading.files().chain(self.policy.as_deref());
+        let digest = |path: &Path| {
+            let bytes =
+                fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            Ok((path.to_owned(), Digest::of(&bytes)))
+        };
+        self.files = named.map(digest).collect::<Result<_>>()?;
+        Ok(self)
     }
 
     /// Sets the mode of de-identification by name.

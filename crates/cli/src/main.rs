@@ -14,6 +14,7 @@ mod lock;
 mod machine;
 mod pipeline;
 mod progress;
+mod reading;
 mod steps;
 
 use clap::{Parser, Subcommand};

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use serde_json::Value;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -98,4 +100,67 @@ fn the_worked_example_goes_in_and_validates() {
     assert_eq!(sums, [17, 12, 5, 13, 3]);
     let valid = longitude(&["validate", to]);
     assert!(valid.status.success(), "{}{}", out(&valid), told(&valid));
+}
+
+/// A run as far as one subject carries it: records are read and de-identified, and nothing can be
+/// learnt from them.
+fn run_of_one(place: &Path, more: &[&str]) -> Output {
+    let folder = |name: &str| place.join(name).to_str().unwrap().to_owned();
+    let (from, to, keys) = (folder("from"), folder("to"), folder("keys"));
+    let mut arguments = vec!["run", "--from", &from, "--to", &to, "--institution", &keys];
+    arguments.extend(more);
+    longitude(&arguments)
+}
+
+#[test]
+fn a_run_takes_a_mapping_a_clock_and_a_policy_and_holds_to_their_content() {
+    let keep = tempfile::tempdir().unwrap();
+    let place = keep.path();
+    let write = |name: &str, text: &str| fs::write(place.join(name), text).unwrap();
+    let mapping = "[mapping]\nname = \"small\"\nversion = \"1\"\ntime_zone = \"naive\"\n\
+        subject = \"integer\"\n[tables.labs]\nfiles = \"labs\"\nkey = \"id\"\n\
+        subject = \"patient\"\n[[tables.labs.events]]\nrule = \"result\"\n\
+        code = \"LAB//{test}\"\ntime = \"drawn\"\nnumber = \"value\"\n";
+    fs::create_dir(place.join("from")).unwrap();
+    write(
+        "from/labs.csv",
+        "id,patient,test,drawn,value\n1,7,K,2020-07-01 12:00,4\n",
+    );
+    write("m.toml", mapping);
+    let policy = out(&longitude(&["deid", "--example", "safe_harbor"]));
+    write("p.toml", &policy);
+    let named = |name: &str| place.join(name).to_str().unwrap().to_owned();
+    let (m, p, config) = (named("m.toml"), named("p.toml"), named("c.toml"));
+    write(
+        "c.toml",
+        &format!("seed = 3\npolicy = {p:?}\n[reading]\nmapping = [{m:?}]\n"),
+    );
+    let flags = ["--config", &config, "--utc-offset", "Europe/Berlin"];
+    let told_first = told(&run_of_one(place, &flags));
+    let read = |name: &str| -> Value {
+        serde_json::from_slice(&fs::read(place.join("to").join(name)).unwrap())
+            .unwrap_or_else(|_| panic!("{told_first}"))
+    };
+    let options = &read("run.json")["options"];
+    assert_eq!(options["deidentification"], "safe_harbor");
+    assert_eq!(options["reading"]["utc_offset"], "Europe/Berlin");
+    assert_eq!(options["files"].as_object().unwrap().len(), 2);
+    assert_eq!(read("ingest.json")["reading"], options["reading"]);
+    assert_eq!(read("deid-report.json")["mode"], "safe_harbor");
+    assert_eq!(
+        fs::read_to_string(place.join("to/policy.toml")).unwrap(),
+        policy
+    );
+    let again = run_of_one(place, &flags);
+    assert!(
+        told(&again).contains("De-identify: done before"),
+        "{}",
+        told(&again)
+    );
+    write("m.toml", &mapping.replace("LAB//", "L//"));
+    let other = run_of_one(place, &flags);
+    assert_eq!(other.status.code(), Some(5), "{}", told(&other));
+    let nonsense = run_of_one(place, &["--utc-offset", "Mars/Base"]);
+    assert_eq!(nonsense.status.code(), Some(2), "{}", told(&nonsense));
+    assert!(told(&nonsense).contains("no zone of the IANA database"));
 }

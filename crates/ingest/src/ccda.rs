@@ -146,7 +146,7 @@ fn map_text(
             Some(Standing::Stands | Standing::Unchecked)
         ),
         superseded: standing(version) == Some(Standing::Superseded),
-        offset_minutes: options.utc_offset_minutes,
+        clock: options.clock.clone(),
         time_from_encounter: options.time_from_encounter,
     };
     let ids = narrative_ids(&tree);

@@ -44,7 +44,7 @@ pub(crate) fn read(
     let world = |file: &SourceFile, latest| World {
         latest,
         file: names.get(&file.name).copied().unwrap_or_default(),
-        offset_minutes: options.utc_offset_minutes,
+        clock: options.clock.as_ref(),
         time_from_encounter: options.time_from_encounter,
     };
     let mut latest = Latest::new(options.identifiers_max);

@@ -17,6 +17,7 @@
 mod account;
 mod batch;
 mod ccda;
+mod clock;
 mod cut;
 mod detect;
 mod document;
@@ -43,6 +44,7 @@ mod trace;
 mod update;
 mod when;
 
+pub use clock::{Clock, ClockError};
 pub use detect::{Format, detect, detect_with};
 pub use error::Error;
 pub use linkage::{Decision, Field, LinkOptions, Linkage, Outcome, Reason, Statement, link};

@@ -95,6 +95,7 @@ fn world<'o>(
 ) -> Result<World<'o>, Error> {
     let mut world = World {
         options: &options.omop,
+        clock: options.clock.as_ref(),
         concepts,
         persons: None,
         locations: BTreeMap::new(),

@@ -1,6 +1,7 @@
 //! What a caller may choose about ingest. Every field changes the output or the memory; none is
 //! read from the environment.
 
+use crate::clock::Clock;
 use crate::mapped::MappingFile;
 use serde::{Deserialize, Serialize};
 
@@ -20,11 +21,12 @@ pub struct Options {
     /// Records whose identifiers are remembered to find duplicates: up to 11 bytes each. Records
     /// beyond it are mapped unchecked and counted in the report.
     pub identifiers_max: usize,
-    /// Minutes ahead of UTC of the clock that wrote times which say nothing of it and stand in a
-    /// message or document that says nothing of it either. `None`: they are read as UTC, with a
-    /// warning. FHIR's times have offsets of their own.
+    /// The clock that wrote times which say nothing of it: those of OMOP and of tables whose
+    /// mapping says `naive`, and those of messages and documents that say nothing of it either.
+    /// `None`: they are read as UTC; messages and documents warn of it. FHIR's times have offsets
+    /// of their own.
     #[serde(default)]
-    pub utc_offset_minutes: Option<i16>,
+    pub clock: Option<Clock>,
     /// When a record without a time of its own is taken to have been known.
     pub time_from_encounter: EncounterEdge,
     /// Whether FHIR's `meta.lastUpdated` counts as the time at which a record was written down,
@@ -50,8 +52,6 @@ pub struct Omop {
     pub prefer: Prefer,
     /// Whether the tables of eras, which are derived from the others, make events too.
     pub eras: bool,
-    /// Minutes ahead of UTC of times that are written without an offset; `None` reads them as UTC.
-    pub utc_offset_minutes: Option<i16>,
 }
 
 /// One of the two concepts of a row of OMOP.
@@ -99,7 +99,7 @@ impl Options {
             line_bytes_max: 64 << 20,
             bundle_bytes_max: 256 << 20,
             identifiers_max: 24_000_000,
-            utc_offset_minutes: None,
+            clock: None,
             time_from_encounter: EncounterEdge::End,
             recorded_from_meta: false,
             claims: false,
@@ -107,7 +107,6 @@ impl Options {
             omop: Omop {
                 prefer: Prefer::Standard,
                 eras: false,
-                utc_offset_minutes: None,
             },
             mappings: Vec::new(),
         }

@@ -1,7 +1,10 @@
 //! A point in time as a record states it, and HL7's compact spelling of one, which HL7 v2 and CDA
 //! share. A date without a time of day is the start of the day in UTC; nothing is put at its end.
 
-use longitude_core::{Instant, Precision};
+use crate::batch::Note;
+use crate::clock::{Clock, Doubt};
+use longitude_core::{Instant, IssueKind, Precision};
+use std::borrow::Cow;
 
 /// Years outside this span are taken for faults (sentinels such as 0001 and 9999 among them). It is
 /// wide because de-identified sources shift dates by centuries: MIMIC lives in 2100 to 2200.
@@ -14,12 +17,49 @@ pub(crate) struct When {
     pub(crate) precision: Precision,
     /// Minutes ahead of UTC; `None` for a date, and for a time written without an offset.
     pub(crate) offset_minutes: Option<i16>,
+    /// What is odd about it in the zone by which it was read.
+    pub(crate) doubt: Option<Doubt>,
 }
 
 impl When {
+    /// A year, month or day: its start in UTC; `None` where the calendar lacks it.
+    pub(crate) fn start_of(date: (i16, i8, i8), precision: Precision) -> Option<Self> {
+        let instant = Instant::from_civil(date, (0, 0, 0, 0), 0).ok()?;
+        Some(Self {
+            instant,
+            precision,
+            offset_minutes: None,
+            doubt: None,
+        })
+    }
+
+    /// A time of day with its offset, else by the clock, else as if it were UTC; `None` where the
+    /// calendar lacks it.
+    pub(crate) fn at(
+        date: (i16, i8, i8),
+        time: (i8, i8, i8, i32),
+        offset: Option<i16>,
+        clock: Option<&Clock>,
+    ) -> Option<Self> {
+        let instant = Instant::from_civil(date, time, offset.unwrap_or(0)).ok()?;
+        let (instant, offset_minutes, doubt) = match (offset, clock) {
+            (None, Some(clock)) => {
+                let (instant, minutes, doubt) = clock.place(instant)?;
+                (instant, Some(minutes), doubt)
+            }
+            _ => (instant, offset, None),
+        };
+        Some(Self {
+            instant,
+            precision: Precision::Time,
+            offset_minutes,
+            doubt,
+        })
+    }
+
     /// Whether a time of day was written without an offset, and so was read
     /// as UTC.
-    pub(crate) fn lacks_offset(self) -> bool {
+    fn lacks_offset(self) -> bool {
         self.precision == Precision::Time && self.offset_minutes.is_none()
     }
 
@@ -38,10 +78,23 @@ impl When {
     }
 }
 
+/// What is to be said of a text that was read as a time: that it is none, that it has no offset, or
+/// that its zone has it twice or never.
+pub(crate) fn remark(when: Option<When>, element: impl Into<Cow<'static, str>>) -> Option<Note> {
+    let element = element.into();
+    let Some(when) = when else {
+        return Some(Note::at(IssueKind::InvalidTime, element));
+    };
+    let lacks = when.lacks_offset().then_some("no offset, read as UTC");
+    let what = lacks.or(when.doubt.map(Doubt::explanation))?;
+    let detail = [&*element, ": ", what].concat();
+    Some(Note::new(IssueKind::InvalidTime, element, detail))
+}
+
 /// Reads `YYYY[MM[DD[HH[MM[SS[.S...]]]]]][+/-ZZZZ]` (HL7 v2 `DTM` and `TS`, HL7 v3 `TS`). A time of
-/// day without an offset takes `offset_default`. `None` when the text has another form, the
+/// day without an offset is the clock's. `None` when the text has another form, the
 /// calendar lacks the date, or the year lies outside [`YEARS`].
-pub(crate) fn parse_hl7(text: &str, offset_default: Option<i16>) -> Option<When> {
+pub(crate) fn parse_hl7(text: &str, clock: Option<&Clock>) -> Option<When> {
     let text = text.trim_ascii().as_bytes();
     let (digits, offset) = match text.iter().position(|byte| matches!(byte, b'+' | b'-')) {
         Some(at) => (&text[..at], Some(parse_offset(&text[at..])?)),
@@ -73,28 +126,26 @@ pub(crate) fn parse_hl7(text: &str, offset_default: Option<i16>) -> Option<When>
         8 => Precision::Day,
         _ => Precision::Time,
     };
-    let offset_minutes = match precision {
-        Precision::Time => offset.or(offset_default),
-        Precision::Year | Precision::Month | Precision::Day => None,
-    };
     let date = (year, part(4, 1)?, part(6, 1)?);
-    let clock = (part(8, 0)?, part(10, 0)?, part(12, 0)?, nanosecond);
-    let instant = Instant::from_civil(date, clock, offset_minutes.unwrap_or(0)).ok()?;
-    Some(When {
-        instant,
-        precision,
-        offset_minutes,
-    })
+    if precision != Precision::Time {
+        return When::start_of(date, precision);
+    }
+    let time = (part(8, 0)?, part(10, 0)?, part(12, 0)?, nanosecond);
+    When::at(date, time, offset, clock)
 }
 
 /// The offset in minutes of `+HHMM`, `+HH:MM` or `+HH`.
-fn parse_offset(text: &[u8]) -> Option<i16> {
-    let (hours, minutes) = match text[1..] {
+pub(crate) fn parse_offset(text: &[u8]) -> Option<i16> {
+    let (b'+' | b'-', digits) = text.split_first()? else {
+        return None;
+    };
+    let (hours, minutes) = match *digits {
         [a, b] => (two(&[a, b])?, 0),
         [a, b, c, d] | [a, b, b':', c, d] => (two(&[a, b])?, two(&[c, d])?),
         _ => return None,
     };
     let total = i16::from(hours) * 60 + i16::from(minutes);
+    // No zone is more than 14 hours from UTC.
     if total > 14 * 60 || minutes > 59 {
         return None;
     }
@@ -130,7 +181,7 @@ mod tests {
     use super::*;
 
     fn show(text: &str, default: Option<i16>) -> Option<String> {
-        parse_hl7(text, default).map(|when| {
+        parse_hl7(text, default.map(Clock::fixed).as_ref()).map(|when| {
             let (precision, offset) = (when.precision, when.offset_minutes);
             format!("{} {precision:?} {offset:?}", when.instant)
         })

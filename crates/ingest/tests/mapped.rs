@@ -244,3 +244,22 @@ proptest! {
         prop_assert!(report.balanced());
     }
 }
+
+#[test]
+fn a_table_that_states_no_zone_takes_the_clock_of_the_options() {
+    let folder = labs(&[(
+        "labs.csv",
+        b"id,patient,test,drawn,value\n1,2,K,2024-07-01 12:00,4\n2,2,K,2024-10-27 02:30,4\n",
+    )]);
+    let options = Options {
+        clock: Some("Europe/Berlin".parse().unwrap()),
+        ..with(SMALL)
+    };
+    let (report, kept) = ingest(folder.path(), &options).unwrap();
+    let times = kept.events.iter().map(|(_, event)| event.time.unwrap());
+    let times: Vec<_> = times.map(|time| time.to_string()).collect();
+    assert_eq!(times, ["2024-07-01T10:00:00Z", "2024-10-27T00:30:00Z"]);
+    let warnings = &report.files[0].warnings;
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].detail.contains("twice"), "{warnings:?}");
+}

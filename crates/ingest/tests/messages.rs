@@ -182,19 +182,24 @@ fn formats_are_told_by_the_first_bytes() {
 
 #[test]
 fn the_clock_of_the_sender_is_that_of_its_header_or_of_the_options() {
-    let time = |stated: &str, offset| {
+    let time = |stated: &str, clock: Option<&str>| {
         let bytes = format!(
             "MSH|^~\\&|A|B|||20200101120000{stated}||ORU^R01|1\rPID|||7\r\
              OBX|1|NM|1^x^L||5||||||F|||20200101080000\r"
         );
         let mut options = Options::standard(1);
-        options.utc_offset_minutes = offset;
+        options.clock = clock.map(|clock| clock.parse().unwrap());
         let (_, kept) = read(bytes.as_bytes(), &options);
         let event = &kept.events[0].1;
         format!("{} {:?}", event.time.unwrap(), event.utc_offset_minutes)
     };
-    assert_eq!(time("-0500", Some(60)), "2020-01-01T13:00:00Z Some(-300)");
-    assert_eq!(time("", Some(60)), "2020-01-01T07:00:00Z Some(60)");
+    assert_eq!(
+        time("-0500", Some("+01:00")),
+        "2020-01-01T13:00:00Z Some(-300)"
+    );
+    assert_eq!(time("", Some("+01:00")), "2020-01-01T07:00:00Z Some(60)");
+    let zone = Some("America/New_York");
+    assert_eq!(time("", zone), "2020-01-01T13:00:00Z Some(-300)");
     assert_eq!(time("", None), "2020-01-01T08:00:00Z None");
 }
 

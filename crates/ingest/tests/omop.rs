@@ -82,15 +82,18 @@ fn as_written(omop: Omop) -> Options {
 const STANDARD: Omop = Omop {
     prefer: Prefer::Standard,
     eras: false,
-    utc_offset_minutes: None,
 };
 
 /// Checks against `cases/omop/NAME.txt`; `UPDATE_EXPECT=1` rewrites it, and the difference is to be
 /// reviewed.
 fn check(files: &[(&str, &str)], omop: Omop, name: &str) {
+    check_with(files, &as_written(omop), name);
+}
+
+fn check_with(files: &[(&str, &str)], options: &Options, name: &str) {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), files);
-    let (report, kept) = ingest(folder.path(), &as_written(omop)).unwrap();
+    let (report, kept) = ingest(folder.path(), options).unwrap();
     let mut shown = render(&report, &kept);
     for (_, event) in &kept.events {
         if let Some(written) = &event.as_written {
@@ -142,10 +145,13 @@ fn clinical_rows() {
 fn the_source_concept_by_option_and_a_clock_elsewhere() {
     let offset = Omop {
         prefer: Prefer::Source,
-        utc_offset_minutes: Some(-300),
         ..STANDARD
     };
-    check(
+    let options = Options {
+        clock: Some("-05:00".parse().unwrap()),
+        ..as_written(offset)
+    };
+    check_with(
         &[
             ("concept.csv", CONCEPT),
             (
@@ -157,9 +163,52 @@ fn the_source_concept_by_option_and_a_clock_elsewhere() {
                     .as_str(),
             ),
         ],
-        offset,
+        &options,
         "source_concepts",
     );
+}
+
+#[test]
+fn a_zone_has_a_clock_time_twice_or_never() {
+    let conditions = "condition_occurrence_id,person_id,condition_concept_id,\
+        condition_start_date,condition_start_datetime\n\
+        1,1,201826,2024-07-01,2024-07-01 12:00:00\n\
+        2,1,201826,2024-10-27,2024-10-27 02:30:00\n\
+        3,1,201826,2024-03-31,2024-03-31 02:30:00\n\
+        4,1,201826,2024-10-27,2024-10-27 02:30:00+01:00\n";
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &[("condition_occurrence.csv", conditions)]);
+    let options = Options {
+        clock: Some("Europe/Berlin".parse().unwrap()),
+        ..as_written(STANDARD)
+    };
+    let (_, kept) = ingest(folder.path(), &options).unwrap();
+    let shown = |event: &longitude_core::Event| {
+        format!("{} {:?}", event.time.unwrap(), event.utc_offset_minutes)
+    };
+    let times: Vec<_> = kept.events.iter().map(|(_, event)| shown(event)).collect();
+    let expected = [
+        "2024-07-01T10:00:00Z Some(120)",
+        "2024-10-27T00:30:00Z Some(120)",
+        "2024-03-31T01:30:00Z Some(120)",
+        "2024-10-27T01:30:00Z Some(60)",
+    ];
+    assert_eq!(times, expected);
+    let odd = kept
+        .warnings
+        .iter()
+        .filter(|one| one.detail.contains("the zone"));
+    let odd: Vec<_> = odd
+        .map(|one| (one.location.row, one.detail.as_str()))
+        .collect();
+    let expected = [
+        (
+            3,
+            "the zone has this clock time twice; the earlier is taken",
+        ),
+        (4, "the zone skips this clock time"),
+    ];
+    assert_eq!(odd, expected);
 }
 
 #[test]

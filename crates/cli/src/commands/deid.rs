@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let mend = "see `longitude deid --help`";
         return Err(Failure::new(Kind::Input, "nothing to de-identify was named", mend).into());
     };
-    let policy = read_policy(policy)?;
+    let policy = deid::read_policy(policy)?;
     let institution = institution::open_or_create(arguments.institution.as_deref())?;
     let institution = institution.unlocked(arguments.passphrase_file.as_deref())?;
     let mut journal = Journal::open(&institution)?;
@@ -157,16 +157,6 @@ fn mode_of(name: &str) -> Result<Mode> {
             Err(Failure::new(Kind::Input, message, mend).into())
         }
     }
-}
-
-/// Reads a policy; a fault is told with its line.
-fn read_policy(path: &Path) -> Result<Policy> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Policy::parse(&text).map_err(|error| {
-        let message = format!("{}, {error}", path.display());
-        Failure::new(Kind::Input, message, "correct the policy at this place").into()
-    })
 }
 
 fn read_json(path: &Path) -> Result<serde_json::Value> {

@@ -1,21 +1,14 @@
 //! `longitude ingest`: records into an identified MEDS data set, with the origin of every event.
 
-use crate::failure::{Failure, Kind};
 use crate::progress::print;
-use crate::steps::ingest::{Account, Linking, Sources, read_id_map, update};
-use anyhow::{Context, Result};
-use longitude_ingest::{LinkOptions, Units};
-use longitude_units::Analytes;
-use std::fs;
-use std::path::{Path, PathBuf};
+use crate::reading::{Flags, Reading};
+use crate::steps::ingest::{Account, update};
+use anyhow::Result;
+use std::path::PathBuf;
 
 /// What `longitude ingest` takes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 pub(crate) struct Arguments {
     /// Folders or files of records; formats are told apart by themselves
     #[arg(required = true)]
@@ -27,27 +20,12 @@ pub(crate) struct Arguments {
     /// that reading everything would give
     #[arg(long)]
     update: bool,
-    /// A mapping file for tables; may be given several times
-    #[arg(long, value_name = "FILE")]
-    mapping: Vec<PathBuf>,
     /// Keep names and numbers of persons in DIR/identifiers.jsonl, readable by their owner only, so
     /// that `longitude deid` finds them in notes
     #[arg(long, conflicts_with = "update")]
     identifiers: bool,
-    /// Find records of one person by shared numbers and by names, birth, sex, address and
-    /// telephone; without it only what the sources state is merged
-    #[arg(long)]
-    link: bool,
-    /// Who is who, as the institution states it: lines `a,b,same` or `a,b,different`
-    #[arg(long, value_name = "CSV")]
-    id_map: Option<PathBuf>,
-    /// The probability from which two records are merged without a look
-    #[arg(long, value_name = "P", default_value_t = 0.999)]
-    link_probability: f64,
-    /// The site's own table of analytes (TOML, see docs/units.md) beside the shipped one; or
-    /// `as-written`, to convert no unit and flag no value
-    #[arg(long, value_name = "FILE")]
-    units: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Flags,
     /// Print the account as JSON
     #[arg(long)]
     json: bool,
@@ -69,19 +47,15 @@ Examples:
   longitude ingest export/fhir --to identified                 # bulk NDJSON, bundles, gzip
   longitude ingest export/omop.zip notes/ccda --to identified  # several sources into one set
   longitude ingest export/tables --mapping ours.toml --to identified
+  longitude ingest feed/hl7 --utc-offset Europe/Berlin --to identified
+  longitude ingest export/omop --omop-concept source --omop-eras --to identified
   longitude trace identified --subject 42                      # from an event to the source";
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let sources = Sources {
-        identifiers: arguments.identifiers,
-        linking: linking(arguments)?,
-        ..Sources::new(arguments.paths.clone(), arguments.threads)
-    };
-    let mut sources = sources.with_mappings(&arguments.mapping)?;
-    if let Some(path) = &arguments.units {
-        sources.options.units = units(path)?;
-    }
+    let reading = Reading::standard().with(&arguments.reading);
+    let mut sources = reading.sources(arguments.paths.clone(), arguments.threads)?;
+    sources.identifiers = arguments.identifiers;
     let account = if arguments.update {
         let (account, updated) = update(&sources, &arguments.to)?;
         eprintln!("{}", updated.told());
@@ -90,42 +64,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         sources.ingest(&arguments.to)?
     };
     print_account(&account, arguments.json)
-}
-
-fn linking(arguments: &Arguments) -> Result<Linking> {
-    let mut linking = Linking::stated();
-    if arguments.link {
-        linking.options = LinkOptions::standard();
-        linking.options.link_probability = arguments.link_probability;
-    }
-    if let Some(path) = &arguments.id_map {
-        linking.statements = read_id_map(path)?;
-    }
-    Ok(linking)
-}
-
-/// What `--units` asks for. The table is checked here, so that a fault is told before any work.
-fn units(path: &Path) -> Result<Units> {
-    if path == Path::new("as-written") {
-        return Ok(Units::AsWritten);
-    }
-    Ok(Units::CanonicalWith(site_table(path)?.1))
-}
-
-/// The shipped table of analytes with a site's beside it, and the text of the site's.
-pub(crate) fn site_table(path: &Path) -> Result<(Analytes, String)> {
-    let text = fs::read_to_string(path).with_context(|| format!("--units {}", path.display()))?;
-    let table = Analytes::shipped().extended(&text).map_err(|error| {
-        let message = format!("--units {}: {}", path.display(), chain(&error));
-        Failure::new(Kind::Input, message, "see docs/units.md for its form")
-    })?;
-    Ok((table, text))
-}
-
-/// An error with what caused it: the line of a TOML file stands in the cause.
-fn chain(error: &dyn std::error::Error) -> String {
-    let cause = error.source().map(|cause| format!(": {cause}"));
-    format!("{error}{}", cause.unwrap_or_default())
 }
 
 /// Prints an account for a person or as JSON.

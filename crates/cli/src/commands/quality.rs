@@ -1,10 +1,10 @@
 //! `longitude quality`: what a data set is worth before anybody trains on it, and what changed
 //! since another load.
 
-use super::ingest::site_table;
 use crate::failure::{Failure, Kind};
 use crate::pipeline::{code_version, write_atomically};
 use crate::progress::print;
+use crate::reading::site_table;
 use crate::{interrupt, machine};
 use anyhow::{Context, Result};
 use longitude_core::{Code, Instant, Label, Split, Task, Timeline};

@@ -4,13 +4,15 @@ use crate::config::RunOptions;
 use crate::institution;
 use crate::pipeline::{self, Job, Source};
 use crate::progress::print;
+use crate::reading::Flags;
 use anyhow::Result;
 use std::path::PathBuf;
 
 /// What `longitude run` takes.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// A folder or file of FHIR R4 (NDJSON, bundles, plain or gzip) or a MEDS 0.3/0.4 data set
+    /// A folder, file or zip archive of records; formats are told apart by themselves
     #[arg(long)]
     from: PathBuf,
     /// The run folder; an interrupted run goes on where it stopped
@@ -31,6 +33,9 @@ pub(crate) struct Arguments {
     /// How records are de-identified: expert_determination or safe_harbor
     #[arg(long)]
     deid: Option<String>,
+    /// The policy of de-identification, a TOML file (`longitude deid --example` prints one)
+    #[arg(long, value_name = "FILE", conflicts_with = "deid")]
+    policy: Option<PathBuf>,
     /// Threads [default: all cores]
     #[arg(long)]
     threads: Option<usize>,
@@ -40,7 +45,24 @@ pub(crate) struct Arguments {
     /// The file with the passphrase of locked keys
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Flags,
 }
+
+const AFTER_HELP: &str = "\
+The same settings may stand in the TOML file; run.json holds the resolved ones with the digest of
+every file that they name. A run goes on only with the same settings and the same files.
+
+  seed   = 7
+  policy = \"policy.toml\"
+  [reading]
+  mapping    = [\"ours.toml\"]
+  utc_offset = \"Europe/Berlin\"
+  link       = true
+
+Examples:
+  longitude run --from exports/fhir --to runs/first
+  longitude run --from exports/tables --mapping ours.toml --policy policy.toml --to runs/second";
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -56,7 +78,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     if let Some(mode) = &arguments.deid {
         options.set_deidentification(mode)?;
+        options.policy = None;
     }
+    options.policy = arguments.policy.clone().or(options.policy);
+    options.reading = options.reading.with(&arguments.reading);
+    let options = options.resolved()?;
     let institution = institution::open_or_create(arguments.institution.as_deref())?;
     let institution = institution.unlocked(arguments.passphrase_file.as_deref())?;
     let source = Source::Records {

@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 
 /// The receipt of a de-identification, beside the data set or in the run folder.
 pub(crate) const RECEIPT: &str = "deid.json";
+/// The policy that was given, in the run folder.
+pub(crate) const POLICY: &str = "policy.toml";
 /// The report of the risk that is left, for programs.
 pub(crate) const REPORT_JSON: &str = "deid-report.json";
 /// The same as a page.
@@ -71,7 +73,8 @@ pub(crate) fn deidentifier_of(
 ) -> Result<Deidentifier> {
     let receipt = read_receipt(&layout.root().join(RECEIPT))?;
     let (_, key) = key_of(keys, &receipt)?;
-    Ok(Deidentifier::new(&key, &rule(options)))
+    let policy = policy(layout, options)?;
+    Ok(Deidentifier::new(&key, &policy.options).with_rules(policy.rules))
 }
 
 /// The epoch and the key that made a data set, by its receipt.
@@ -94,6 +97,24 @@ pub(crate) fn read_receipt(path: &Path) -> Result<Receipt> {
     serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
 }
 
+/// Reads a policy; a fault is told with its line.
+pub(crate) fn read_policy(path: &Path) -> Result<Policy> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Policy::parse(&text).map_err(|error| {
+        let message = format!("{}, {error}", path.display());
+        Failure::new(Kind::Input, message, "correct the policy at this place").into()
+    })
+}
+
+/// The policy of a run: the copy of the given one in its folder, or what the settings name.
+fn policy(layout: &Layout, options: &crate::config::RunOptions) -> Result<Policy> {
+    if options.policy.is_some() {
+        return read_policy(&layout.root().join(POLICY));
+    }
+    Ok(Policy::standard(rule(options)))
+}
+
 /// The rule of de-identification that the settings name.
 fn rule(options: &crate::config::RunOptions) -> Options {
     match options.deidentification {
@@ -109,7 +130,13 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
         fs::remove_dir_all(&meds)?;
     }
     let identified = run.layout.identified();
-    let policy = Policy::standard(rule(run.options()));
+    let mut outputs = vec!["meds", RECEIPT, REPORT_JSON, REPORT_HTML];
+    if let Some(given) = &run.options().policy {
+        let text = fs::read(given).with_context(|| format!("cannot read {}", given.display()))?;
+        write_atomically(&run.layout.root().join(POLICY), &text)?;
+        outputs.push(POLICY);
+    }
+    let policy = policy(&run.layout, run.options())?;
     let done = deidentify(&Work {
         source: &identified,
         to: &meds,
@@ -126,12 +153,10 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
     write_beside(&done, run.layout.root())?;
     Ok(Left {
         inputs: vec![run.output("identified")?],
-        outputs: vec![
-            run.output("meds")?,
-            run.output(RECEIPT)?,
-            run.output(REPORT_JSON)?,
-            run.output(REPORT_HTML)?,
-        ],
+        outputs: outputs
+            .into_iter()
+            .map(|name| run.output(name))
+            .collect::<Result<_>>()?,
         seed: None,
     })
 }

@@ -33,10 +33,11 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
     if identified.exists() {
         fs::remove_dir_all(&identified)?;
     }
+    let reading = &run.options().reading;
     let sources = Sources {
         spans: spans(run)?,
         identifiers: true,
-        ..Sources::new(vec![from.clone()], Some(run.threads()))
+        ..reading.sources(vec![from.clone()], Some(run.threads()))?
     };
     let account = sources.ingest(&identified)?;
     private(&identified)?;

@@ -6,23 +6,24 @@ use super::kinds::{self, Kind};
 use super::narrative::plain;
 use super::tree::{Element, Tree};
 use crate::batch::Note;
+use crate::clock::Clock;
 use crate::hash::hash64;
 use crate::options::EncounterEdge;
 use crate::rows::Rows;
-use crate::when::When;
+use crate::when::{When, parse_hl7};
 use base64::Engine as _;
 use longitude_core::{Code, IssueKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What became of the document beside others.
-#[derive(Clone, Copy)]
 pub(crate) struct Standings {
     /// The document says last what is known of the patient.
     pub(crate) patient: bool,
     /// A later version of the document is there.
     pub(crate) superseded: bool,
-    pub(crate) offset_minutes: Option<i16>,
+    /// Of times that say nothing of their offset, in documents that say nothing of it.
+    pub(crate) clock: Option<Clock>,
     pub(crate) time_from_encounter: EncounterEdge,
 }
 
@@ -30,7 +31,8 @@ pub(crate) struct Standings {
 pub(crate) struct Mapper<'n, 't> {
     pub(crate) rows: Rows,
     standings: Standings,
-    offset_minutes: Option<i16>,
+    /// The document's own, else that of the options.
+    clock: Option<Clock>,
     /// The document's own time.
     written: Option<When>,
     /// The start and the end of the encounter that the document is about.
@@ -66,8 +68,8 @@ impl<'n, 't> Mapper<'n, 't> {
     ) -> Self {
         Self {
             rows: Rows::new(file),
+            clock: standings.clock.clone(),
             standings,
-            offset_minutes: standings.offset_minutes,
             written: None,
             encounter: [None; 2],
             document: String::new(),
@@ -76,8 +78,8 @@ impl<'n, 't> Mapper<'n, 't> {
         }
     }
 
-    pub(super) fn offset(&self) -> Option<i16> {
-        self.offset_minutes
+    pub(super) fn clock(&self) -> Option<&Clock> {
+        self.clock.as_ref()
     }
 
     pub(super) fn narrative(&self, id: &str) -> Option<Element<'t, 't>> {
@@ -92,9 +94,12 @@ impl<'n, 't> Mapper<'n, 't> {
             .unwrap_or_default();
         self.rows.set_subject(super::header::subject(document));
         self.open(document, "recordTarget");
-        self.written = self.time(document.child("effectiveTime"));
-        let own = self.written.and_then(|when| when.offset_minutes);
-        self.offset_minutes = own.or(self.offset_minutes);
+        let written = document.child("effectiveTime");
+        self.written = self.time(written);
+        let own = written.and_then(|time| parse_hl7(time.attribute("value")?, None));
+        if let Some(minutes) = own.and_then(|when| when.offset_minutes) {
+            self.clock = Some(Clock::fixed(minutes));
+        }
         let result = self.patient(document, self.standings.patient);
         self.close(result);
         let about = document.at(&["componentOf", "encompassingEncounter"]);
@@ -304,7 +309,7 @@ impl<'n, 't> Mapper<'n, 't> {
         let time = statement.child("effectiveTime")?;
         let low = || time.child("low")?.attribute("value");
         let text = time.attribute("value").or_else(low)?;
-        crate::when::parse_hl7(text, self.offset_minutes)
+        parse_hl7(text, self.clock())
     }
 
     fn open(&mut self, element: Element<'t, 't>, kind: &'static str) {

@@ -5,7 +5,7 @@ use super::map::Mapper;
 use super::tree::Element;
 use crate::batch::Note;
 use crate::systems::{self, Spelled};
-use crate::when::{When, parse_hl7};
+use crate::when::{When, parse_hl7, remark};
 use longitude_core::{Code, Comparator, IssueKind};
 use longitude_units::reading::{self, Decimal, Reading};
 use std::sync::Arc;
@@ -45,19 +45,9 @@ impl<'t> Mapper<'_, 't> {
     pub(super) fn time(&mut self, element: Option<Element<'t, 't>>) -> Option<When> {
         let element = element?;
         let text = element.attribute("value")?;
-        let when = parse_hl7(text, self.offset());
-        let name = element.name();
-        match when {
-            Some(when) if when.lacks_offset() => {
-                let detail = [name, ": no offset, read as UTC"].concat();
-                let note = Note::new(IssueKind::InvalidTime, name.to_owned(), detail);
-                self.rows.warn(note);
-            }
-            Some(_) => {}
-            None => {
-                let note = Note::at(IssueKind::InvalidTime, name.to_owned());
-                self.rows.warn(note);
-            }
+        let when = parse_hl7(text, self.clock());
+        if let Some(note) = remark(when, element.name().to_owned()) {
+            self.rows.warn(note);
         }
         when
     }

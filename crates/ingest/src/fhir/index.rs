@@ -53,6 +53,7 @@ impl Stamp {
             instant: Instant(self.micros),
             precision: self.precision,
             offset_minutes: (self.offset_minutes != NO_OFFSET).then_some(self.offset_minutes),
+            doubt: None,
         })
     }
 }

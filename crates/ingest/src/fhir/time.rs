@@ -3,7 +3,7 @@
 
 pub(crate) use crate::when::When;
 use crate::when::{YEARS, fraction, two};
-use longitude_core::{Instant, Precision};
+use longitude_core::Precision;
 
 /// Reads `YYYY`, `YYYY-MM`, `YYYY-MM-DD` or `YYYY-MM-DDThh:mm[:ss[.f]][Z|±hh:mm]`; `None` when the
 /// text has another form, the calendar lacks the date, or the year lies outside [`YEARS`].
@@ -18,24 +18,13 @@ pub(crate) fn parse(text: &str) -> Option<When> {
         return None;
     }
     let Some(clock) = clock else {
-        let instant = Instant::from_civil(civil, (0, 0, 0, 0), 0).ok()?;
-        return Some(When {
-            instant,
-            precision,
-            offset_minutes: None,
-        });
+        return When::start_of(civil, precision);
     };
     if precision != Precision::Day {
         return None;
     }
     let (clock, offset_minutes) = split_offset(clock)?;
-    let instant =
-        Instant::from_civil(civil, parse_clock(clock)?, offset_minutes.unwrap_or(0)).ok()?;
-    Some(When {
-        instant,
-        precision: Precision::Time,
-        offset_minutes,
-    })
+    When::at(civil, parse_clock(clock)?, offset_minutes, None)
 }
 
 fn parse_date(date: &[u8]) -> Option<((i16, i8, i8), Precision)> {

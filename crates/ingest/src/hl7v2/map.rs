@@ -15,6 +15,7 @@ use super::escape::{Characters, decode};
 use super::message::{Message, Segment, Separators, is_header};
 use super::types::{self, Kind, Topic, Treatment};
 use crate::batch::Note;
+use crate::clock::Clock;
 use crate::cut::segments;
 use crate::hash::hash64;
 use crate::latest::{Latest, Ordinals, Statement};
@@ -36,8 +37,8 @@ pub(crate) struct World<'w> {
     pub(crate) latest: Option<&'w Latest>,
     /// The place of the file among the files.
     pub(crate) file: u32,
-    /// Minutes ahead of UTC of times that say nothing of it, in messages that say nothing of it.
-    pub(crate) offset_minutes: Option<i16>,
+    /// Of times that say nothing of their offset, in messages that say nothing of it.
+    pub(crate) clock: Option<&'w Clock>,
     /// Which end of a visit dates what has no time of its own.
     pub(crate) time_from_encounter: EncounterEdge,
 }
@@ -61,7 +62,7 @@ struct Here {
     sent: Option<When>,
     /// EVN-6, else EVN-2.
     occurred: Option<When>,
-    offset_minutes: Option<i16>,
+    clock: Option<Clock>,
     /// The start of the keys by which a message that comes again is told; 0 where it cannot be.
     again: u64,
     ordinals: Ordinals,
@@ -187,7 +188,7 @@ impl<'w> Mapper<'w> {
     /// What the header says of the whole message.
     fn begin(&mut self, message: &Message<'_>) {
         let mut here = Here {
-            offset_minutes: self.world.offset_minutes,
+            clock: self.world.clock.cloned(),
             ..Here::default()
         };
         if let Some(header) = message.segment(0) {
@@ -201,9 +202,9 @@ impl<'w> Mapper<'w> {
                 facility
             };
             let sent = header.text(7);
-            here.sent = parse_hl7(&sent, self.world.offset_minutes);
+            here.sent = parse_hl7(&sent, self.world.clock);
             let own = parse_hl7(&sent, None).and_then(|when| when.offset_minutes);
-            here.offset_minutes = own.or(self.world.offset_minutes);
+            here.clock = own.map(Clock::fixed).or(here.clock);
             let control = header.text(10);
             here.again = again(message, &control);
             let record: Arc<str> = [here.kind.as_str(), "/", &control].concat().into();

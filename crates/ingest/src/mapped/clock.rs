@@ -2,9 +2,10 @@
 //! with the precision that was written. Nothing is guessed: what no format reads is a fault of the
 //! row, and a clock time that the zone has twice or never is said to be so.
 
+use crate::clock::{Clock, Doubt, in_zone, offset_at};
 use jiff::civil::{Date, DateTime, Time};
 use jiff::fmt::strtime;
-use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use jiff::tz::{Offset, TimeZone};
 use jiff::{Span, Timestamp};
 use longitude_core::{Instant, Precision};
 
@@ -45,15 +46,6 @@ pub(super) struct Written {
     pub(super) precision: Precision,
 }
 
-/// What is odd about a clock time in its zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doubt {
-    /// The zone has it twice; the earlier is taken.
-    Twice,
-    /// The zone skips it; it is read with the offset before the change.
-    Skipped,
-}
-
 /// A point in time in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
@@ -69,6 +61,14 @@ impl Zone {
             return Some(Self::Naive);
         }
         jiff::tz::db().get(name).ok().map(Self::Known)
+    }
+
+    /// The zone that a source does not state, as the clock of the options has it.
+    pub(super) fn or_clock(&self, clock: Option<&Clock>) -> Self {
+        match (self, clock.and_then(Clock::zone)) {
+            (Self::Naive, Some(zone)) => Self::Known(zone),
+            _ => self.clone(),
+        }
     }
 
     /// The instant of a point; `None` outside the years that are believed.
@@ -92,18 +92,10 @@ impl Zone {
                 doubt: None,
             });
         };
-        let (offset, doubt) = match zone.to_ambiguous_timestamp(civil).offset() {
-            AmbiguousOffset::Unambiguous { offset } => (offset, None),
-            AmbiguousOffset::Fold { before, .. } => (before, Some(Doubt::Twice)),
-            AmbiguousOffset::Gap { before, .. } => (before, Some(Doubt::Skipped)),
-        };
-        let timestamp = offset.to_timestamp(civil).ok()?;
-        let instant = Instant(timestamp.as_microsecond());
-        // A skipped clock time lies beyond the change: its instant has the offset after it.
-        let offset_minutes = self.offset_at(instant);
+        let (instant, offset_minutes, doubt) = in_zone(zone, civil)?;
         Some(Moment {
             instant,
-            offset_minutes,
+            offset_minutes: Some(offset_minutes),
             doubt,
         })
     }
@@ -112,10 +104,7 @@ impl Zone {
     pub(super) fn offset_at(&self, instant: Instant) -> Option<i16> {
         match self {
             Self::Naive => None,
-            Self::Known(zone) => {
-                let timestamp = Timestamp::from_microsecond(instant.0).ok()?;
-                i16::try_from(zone.to_offset(timestamp).seconds() / 60).ok()
-            }
+            Self::Known(zone) => offset_at(zone, instant),
         }
     }
 }

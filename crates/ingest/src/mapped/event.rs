@@ -1,10 +1,11 @@
 //! One event of one row, by one rule.
 
-use super::clock::{Doubt, Format, Moment, Point, Written, Zone, clock_time, elapsed_seconds};
+use super::clock::{Format, Moment, Point, Written, Zone, clock_time, elapsed_seconds};
 use super::language::{Base, EventRule, Measured, Offset, TimeOption, TimeRule, Unit, Value};
 use super::number::{number, plain};
 use super::row::{Cells, Line};
 use crate::batch::Note;
+use crate::clock::Doubt;
 use jiff::Span;
 use jiff::civil::{Date, Time};
 use longitude_core::{Code, EncounterId, Event, IssueKind, Origin, Precision};
@@ -195,13 +196,9 @@ impl<'a, R: Cells> Line<'a, R> {
     }
 
     fn doubt(&mut self, time: Option<&TimeRule>, doubt: Option<Doubt>) {
-        let what = match doubt {
-            None => return,
-            Some(Doubt::Twice) => "the zone has this clock time twice; the earlier is taken",
-            Some(Doubt::Skipped) => "the zone skips this clock time",
-        };
+        let Some(doubt) = doubt else { return };
         let name = time.and_then(TimeRule::name).unwrap_or_else(|| "".into());
-        let note = self.note(IssueKind::InvalidTime, &name, what);
+        let note = self.note(IssueKind::InvalidTime, &name, doubt.explanation());
         self.warnings.push(note);
     }
 
@@ -241,7 +238,7 @@ impl<'a, R: Cells> Line<'a, R> {
         else {
             return Ok(None);
         };
-        let zone = &self.program.table.zone;
+        let zone = &self.program.zone;
         let wrong = |line: &Self| {
             let name = option.base.name().unwrap_or_else(|| "".into());
             line.note(

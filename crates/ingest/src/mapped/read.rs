@@ -10,6 +10,7 @@ use super::row::{Memory, Program};
 use super::{Mapping, MappingError};
 use crate::account::Account;
 use crate::batch::{Batch, Note, Outcome};
+use crate::clock::Clock;
 use crate::files::{Shape, SourceFile};
 use crate::pipeline::{Payload, Pipeline};
 use crate::table::{self, Header, Piece, Rows};
@@ -23,6 +24,8 @@ use std::sync::atomic::AtomicBool;
 /// A mapping at work: the lookups that its files gave.
 struct Work<'m> {
     mapping: &'m Mapping,
+    /// Of tables that do not state theirs.
+    clock: Option<&'m Clock>,
     lookups: Vec<Loaded>,
 }
 
@@ -59,7 +62,12 @@ pub(crate) fn read(
             }
         }
         let lookups = load::lookups(mapping, &own, options, stop)?;
-        works.push(Work { mapping, lookups });
+        let clock = options.clock.as_ref();
+        works.push(Work {
+            mapping,
+            clock,
+            lookups,
+        });
     }
     let pipeline = Pipeline {
         files: &files.iter().collect::<Vec<_>>(),
@@ -238,6 +246,7 @@ fn map(found: Option<(&Work<'_>, Part)>, file: &SourceFile, rows: &Rows, batch: 
         language: &work.mapping.language,
         table,
         lookups: &work.lookups,
+        zone: table.zone.or_clock(work.clock),
         places: places_of(&rows.header, &table.columns),
         file: Arc::clone(&file.name),
         stem: stem(&file.name),

@@ -1,6 +1,7 @@
 //! The program of one table over one file: a row in, events or an issue out. It depends on nothing
 //! but the mapping, the lookups and the row.
 
+use super::clock::Zone;
 use super::language::{
     Condition, EventRule, IdKind, Language, Piece, Source, Step, TableRule, Template, Value,
 };
@@ -29,6 +30,7 @@ pub(super) struct Program<'m> {
     pub(super) language: &'m Language,
     pub(super) table: &'m TableRule,
     pub(super) lookups: &'m [Loaded],
+    pub(super) zone: Zone,
     /// The header's place of each of the table's columns.
     pub(super) places: Vec<Option<usize>>,
     /// The file, for origins.

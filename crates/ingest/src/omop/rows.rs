@@ -185,8 +185,15 @@ impl<'w> Mapper<'w> {
             let Some(text) = row.filled(column) else {
                 continue;
             };
-            match time::parse(text, self.world.options.utc_offset_minutes) {
-                Some(when) => return Some(when),
+            match time::parse(text, self.world.clock) {
+                Some(when) => {
+                    if let Some(doubt) = when.doubt {
+                        let (path, what) = (self.path(name), doubt.explanation());
+                        let note = Note::new(IssueKind::InvalidTime, path, what);
+                        self.batch.warnings.push(note);
+                    }
+                    return Some(when);
+                }
                 None => self.warn(IssueKind::InvalidTime, self.path(name)),
             }
         }

@@ -3,44 +3,31 @@
 //! The CDM asks for midnight where the time of day is not known (specification of every
 //! `*_datetime`), so midnight is taken for a day without a time. Nothing is put at a day's end.
 
-use crate::when::{When, YEARS, fraction, two};
-use longitude_core::{Instant, Precision};
+use crate::clock::Clock;
+use crate::when::{When, YEARS, fraction, parse_offset, two};
+use longitude_core::Precision;
 
 /// Reads `YYYY-MM-DD` or `YYYYMMDD`, and behind either ` hh:mm[:ss[.f]]` (or `T`), and behind that
 /// an offset: `Z`, `UTC`, `+00`, `+0000`, `+00:00`, with or without a space. A time of day without
-/// an offset takes `offset_default`. `None` where the text has another form, the calendar lacks the
-/// date, or the year lies outside [`YEARS`].
-pub(super) fn parse(text: &str, offset_default: Option<i16>) -> Option<When> {
+/// an offset is the clock's. `None` where the text has another form, the calendar lacks the date,
+/// or the year lies outside [`YEARS`].
+pub(super) fn parse(text: &str, clock: Option<&Clock>) -> Option<When> {
     let text = text.trim_ascii().as_bytes();
     let (date, rest) = split_date(text)?;
     if !YEARS.contains(&date.0) {
         return None;
     }
-    let day = |precision| {
-        let instant = Instant::from_civil(date, (0, 0, 0, 0), 0).ok()?;
-        Some(When {
-            instant,
-            precision,
-            offset_minutes: None,
-        })
-    };
-    let clock = match rest {
-        [] => return day(Precision::Day),
-        [b' ' | b'T', clock @ ..] => clock,
+    let time = match rest {
+        [] => return When::start_of(date, Precision::Day),
+        [b' ' | b'T', time @ ..] => time,
         _ => return None,
     };
-    let (clock, offset) = split_offset(clock)?;
-    let clock = parse_clock(clock)?;
-    if clock == (0, 0, 0, 0) {
-        return day(Precision::Day);
+    let (time, offset) = split_offset(time)?;
+    let time = parse_clock(time)?;
+    if time == (0, 0, 0, 0) {
+        return When::start_of(date, Precision::Day);
     }
-    let offset_minutes = offset.or(offset_default);
-    let instant = Instant::from_civil(date, clock, offset_minutes.unwrap_or(0)).ok()?;
-    Some(When {
-        instant,
-        precision: Precision::Time,
-        offset_minutes,
-    })
+    When::at(date, time, offset, clock)
 }
 
 /// A date of which only the year, or year and month, may be known.
@@ -58,12 +45,7 @@ pub(super) fn partial(year: &str, month: Option<&str>, day: Option<&str>) -> Opt
         (Some(month), None) => (Precision::Month, (year, month, 1)),
         (Some(month), Some(day)) => (Precision::Day, (year, month, day)),
     };
-    let instant = Instant::from_civil(date, (0, 0, 0, 0), 0).ok()?;
-    Some(When {
-        instant,
-        precision,
-        offset_minutes: None,
-    })
+    When::start_of(date, precision)
 }
 
 /// Year, month and day.
@@ -90,16 +72,7 @@ fn split_offset(clock: &[u8]) -> Option<(&[u8], Option<i16>)> {
     let Some(at) = clock.iter().position(|byte| matches!(byte, b'+' | b'-')) else {
         return Some((clock, None));
     };
-    let (hours, minutes) = match &clock[at + 1..] {
-        [a, b] => (two(&[*a, *b])?, 0),
-        [a, b, c, d] | [a, b, b':', c, d] => (two(&[*a, *b])?, two(&[*c, *d])?),
-        _ => return None,
-    };
-    let total = i16::from(hours) * 60 + i16::from(minutes);
-    if total > 14 * 60 || minutes > 59 {
-        return None;
-    }
-    let offset = if clock[at] == b'-' { -total } else { total };
+    let offset = parse_offset(&clock[at..])?;
     Some((clock[..at].trim_ascii_end(), Some(offset)))
 }
 
@@ -124,7 +97,7 @@ mod tests {
     use super::*;
 
     fn show(text: &str, default: Option<i16>) -> String {
-        parse(text, default).map_or_else(
+        parse(text, default.map(Clock::fixed).as_ref()).map_or_else(
             || "-".to_owned(),
             |when| {
                 let (precision, offset) = (when.precision, when.offset_minutes);

@@ -3,6 +3,7 @@
 
 use super::concepts::Concepts;
 use super::place::Address;
+use crate::clock::Clock;
 use crate::hash::Table;
 use crate::options::Omop;
 use longitude_core::SubjectId;
@@ -11,6 +12,8 @@ use std::collections::BTreeMap;
 /// What rows are resolved through.
 pub(super) struct World<'o> {
     pub(super) options: &'o Omop,
+    /// Of times that are written without an offset.
+    pub(super) clock: Option<&'o Clock>,
     pub(super) concepts: Concepts,
     /// `None` where there is no PERSON table: then everybody is taken for known.
     pub(super) persons: Option<Table<()>>,

@@ -2,6 +2,7 @@
 //! and file by file.
 
 use super::linkage::LinkageAccount;
+use crate::reading::Reading;
 use anyhow::{Result, ensure};
 use longitude_core::{Digest, Issue, IssueKind, RowCounts};
 use longitude_ingest::{FileReport, Finding, Report, by_kind};
@@ -41,6 +42,9 @@ pub(crate) struct Account {
     /// The digest of the reader's options.
     #[serde(default)]
     pub(crate) options: Option<Digest>,
+    /// What was asked of the reading.
+    #[serde(default)]
+    pub(crate) reading: Option<Reading>,
     /// Who was found to be who, where there was anything to decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) linkage: Option<LinkageAccount>,
@@ -108,6 +112,7 @@ impl Account {
             files: details.files.iter().map(FileAccount::from).collect(),
             code: String::new(),
             options: None,
+            reading: None,
             linkage: None,
             sources: Vec::new(),
             details,

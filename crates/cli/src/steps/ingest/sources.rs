@@ -5,6 +5,7 @@ use super::linkage::{self, Linking};
 use super::sink::{CountOnly, IntoMeds};
 use crate::failure::{Failure, Kind};
 use crate::pipeline::{code_version, write_atomically};
+use crate::reading::Reading;
 use crate::{interrupt, machine};
 use anyhow::{Context, Result};
 use longitude_core::{Digest, DigestWriter, Observation, SubjectId};
@@ -37,6 +38,8 @@ pub(crate) struct Sources {
     pub(crate) mappings: Vec<Mapping>,
     /// How records of one person are found.
     pub(crate) linking: Linking,
+    /// What was asked of the reading, for the account.
+    pub(crate) reading: Option<Reading>,
 }
 
 impl Sources {
@@ -49,6 +52,7 @@ impl Sources {
             identifiers: false,
             mappings: Vec::new(),
             linking: Linking::stated(),
+            reading: None,
         }
     }
 
@@ -153,6 +157,7 @@ impl Sources {
         let mut account = whole.account(report, summary.subjects, &self.paths)?;
         account.linkage = linkage::account(&linkage);
         account.options = Some(self.options_digest()?);
+        account.reading.clone_from(&self.reading);
         write_atomically(&to.join(ACCOUNT), &serde_json::to_vec_pretty(&account)?)?;
         Ok(account)
     }

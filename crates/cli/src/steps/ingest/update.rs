@@ -214,6 +214,7 @@ impl Update<'_> {
         let account = Account {
             code: self.before.code.clone(),
             options: self.before.options,
+            reading: self.before.reading.clone(),
             sources: self.before.sources.clone(),
             ..Account::new(report, summary.subjects)?
         };

@@ -11,6 +11,7 @@ use crate::fhir::time::{self, When};
 use crate::fhir::types;
 use crate::hash::hash64;
 use crate::options::EncounterEdge;
+use crate::when::remark;
 use longitude_core::{Code, EncounterId, Instant, IssueKind, SubjectId};
 use std::borrow::Cow;
 
@@ -173,7 +174,9 @@ impl Mapper<'_> {
                     if let Some(element) = invalid {
                         self.warn(Note::at(IssueKind::InvalidTime, element));
                     }
-                    self.note_offset(when, element);
+                    if let Some(note) = remark(Some(when), *element) {
+                        self.warn(note);
+                    }
                     return Ok(when);
                 }
                 invalid.get_or_insert(*element);
@@ -200,18 +203,10 @@ impl Mapper<'_> {
     /// A time that must be there and right, or nothing; a wrong one is warned of.
     pub(crate) fn time(&mut self, element: &'static str, text: Option<&Text<'_>>) -> Option<When> {
         let when = time::parse(text?.as_str());
-        match when {
-            Some(when) => self.note_offset(when, element),
-            None => self.warn(Note::at(IssueKind::InvalidTime, element)),
+        if let Some(note) = remark(when, element) {
+            self.warn(note);
         }
         when
-    }
-
-    fn note_offset(&mut self, when: When, element: &'static str) {
-        if when.lacks_offset() {
-            let detail = [element, ": no offset, read as UTC"].concat();
-            self.warn(Note::new(IssueKind::InvalidTime, element, detail));
-        }
     }
 
     /// The end of something that lasts, unless it lies before the start.

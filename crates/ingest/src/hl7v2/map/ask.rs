@@ -7,7 +7,7 @@ use crate::hash::hash64;
 use crate::hl7v2::message::{Field, Segment};
 use crate::latest::{Place, Standing, Statement};
 use crate::systems::{self, Spelled};
-use crate::when::{When, parse_hl7};
+use crate::when::{When, parse_hl7, remark};
 use longitude_core::{Code, IssueKind};
 use std::borrow::Cow;
 
@@ -40,15 +40,9 @@ impl Mapper<'_> {
         if text.is_empty() {
             return None;
         }
-        let when = parse_hl7(&text, self.here.offset_minutes);
-        match when {
-            Some(when) if when.lacks_offset() => {
-                let detail = [element, ": no offset, read as UTC"].concat();
-                self.rows
-                    .warn(Note::new(IssueKind::InvalidTime, element, detail));
-            }
-            Some(_) => {}
-            None => self.rows.warn(Note::at(IssueKind::InvalidTime, element)),
+        let when = parse_hl7(&text, self.here.clock.as_ref());
+        if let Some(note) = remark(when, element) {
+            self.rows.warn(note);
         }
         when
     }

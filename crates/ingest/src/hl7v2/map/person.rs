@@ -335,7 +335,7 @@ fn person(mapper: &mut Mapper<'_>, pid: Segment<'_, '_>) -> Person {
     }
     let when = |mapper: &Mapper<'_>, number| {
         let text = pid.text(number);
-        let when = crate::when::parse_hl7(&text, mapper.here.offset_minutes)?;
+        let when = crate::when::parse_hl7(&text, mapper.here.clock.as_ref())?;
         Some((when.instant, when.precision))
     };
     person.birth = when(mapper, 7);
