@@ -13,6 +13,9 @@ const TITLES: [&str; 11] = [
     "dr", "drs", "mr", "mrs", "ms", "miss", "doctor", "nurse", "prof", "mister", "rn",
 ];
 
+/// How far the word beside a name is looked for.
+const WORD_BYTES: usize = 48;
+
 impl Scrubber {
     /// Names of the lists: a given name with the capitalised word after it, or alone; a surname.
     pub(crate) fn listed_names(&self, text: &str) -> Vec<Found> {
@@ -101,14 +104,16 @@ impl Scrubber {
         };
         let is_near = |gap: &str| gap == " " || gap == "-";
         let (mut start, mut end) = (found.start, found.end);
-        let line = text[end..].find('\n').map_or(text.len(), |at| end + at);
+        let far = text.floor_char_boundary(text.len().min(end + WORD_BYTES));
+        let line = text[end..far].find('\n').map_or(far, |at| end + at);
         if let Some(next) = words(&text[end..line]).first()
             && is_near(&text[end..end + next.start()])
             && is_more(next)
         {
             end += next.end();
         }
-        let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let far = text.ceil_char_boundary(start.saturating_sub(WORD_BYTES));
+        let line = text[far..start].rfind('\n').map_or(far, |at| far + at + 1);
         if let Some(before) = words(&text[line..start]).last()
             && is_near(&text[line + before.end()..start])
             && is_more(before)

@@ -49,8 +49,18 @@ pub enum Mode {
 pub enum TextPolicy {
     /// The text is removed.
     Blank,
-    /// Identifiers that are recognised in the text are replaced. No recogniser finds all.
+    /// Identifiers that are recognised in the text are replaced by tags, dates moved where times
+    /// are. No recogniser finds all.
     Scrub,
+    /// The same with other names, numbers and places in the place of tags.
+    Surrogate,
+}
+
+impl TextPolicy {
+    /// Whether texts stay, without the identifiers that are recognised.
+    pub const fn is_scrubbed(self) -> bool {
+        matches!(self, Self::Scrub | Self::Surrogate)
+    }
 }
 
 /// How to de-identify. There is no default: each choice is made by whoever answers for it.

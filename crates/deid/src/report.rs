@@ -4,7 +4,7 @@
 //! It holds counts and digests, never a patient's value, and counts of people below the limit `k`
 //! only where they are themselves what is reported (how many are at risk).
 
-use crate::policy::{Changes, Mode, TextPolicy};
+use crate::policy::{Changes, Mode};
 use crate::policy_file::Policy;
 use crate::risk::RiskReport;
 use longitude_core::Digest;
@@ -281,7 +281,7 @@ fn remains(policy: &Policy, risk: &RiskReport, measured: bool) -> Vec<String> {
             policy.options.shift_days_max
         ),
     });
-    if risk.texts > 0 && policy.options.notes == TextPolicy::Scrub {
+    if risk.texts > 0 && policy.options.notes.is_scrubbed() {
         let how = if measured {
             "the recall that was measured stands in this report"
         } else {

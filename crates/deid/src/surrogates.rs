@@ -5,9 +5,11 @@
 
 use crate::dates::shift_days;
 use crate::key::Subkey;
+use crate::known::Known;
 use crate::labels::Label;
 use crate::moved::DatePlan;
-use crate::spans::Span;
+use crate::policy::Identifier;
+use crate::spans::{Span, replace};
 use crate::tagger::{flag, lists};
 use crate::text::Scrubber;
 use crate::words::words;
@@ -56,12 +58,28 @@ impl<'a> Surrogates<'a> {
             floor: None,
             written,
         };
+        Self::dated(scrubber, key, subject, dates)
+    }
+
+    /// For a subject whose dates move by a plan; where it moves none, a date becomes its tag.
+    pub(crate) const fn dated(
+        scrubber: &'a Scrubber,
+        key: &'a Subkey,
+        subject: &'a str,
+        dates: DatePlan,
+    ) -> Self {
         Self {
             scrubber,
             key,
             subject,
             dates,
         }
+    }
+
+    /// A text with surrogates in the place of its identifiers, and what they were.
+    pub(crate) fn replace(&self, text: &str, known: &Known<'_>) -> (String, Vec<Identifier>) {
+        let spans = self.scrubber.spans(text, known);
+        replace(text, &spans, |span| Some(self.surrogate(text, span)))
     }
 
     /// What takes the place of a span.
@@ -111,7 +129,9 @@ impl<'a> Surrogates<'a> {
         if let Some(moved) = self.scrubber.moved(text, span, self.dates) {
             return moved;
         }
-        if old.bytes().any(|b| b.is_ascii_digit()) {
+        // Another holiday would keep neither the interval nor, where dates stay, the year's part.
+        let blank = matches!(self.dates, DatePlan::Blank);
+        if blank || !is_holiday(old) {
             return Label::Date.identifier().tag().to_owned();
         }
         cased(old, HOLIDAYS[self.number("holiday", old) % HOLIDAYS.len()])
@@ -253,6 +273,22 @@ impl<'a> Surrogates<'a> {
         };
         text.chars().map(one).collect()
     }
+}
+
+/// Whether a date is told by a day that has a name, and not by day and month.
+fn is_holiday(date: &str) -> bool {
+    let lower = date.to_lowercase();
+    let words = [
+        "day",
+        "eve",
+        "easter",
+        "christmas",
+        "thanksgiving",
+        "halloween",
+        "new year",
+    ];
+    let is_named = words.iter().any(|word| lower.contains(word)) && !lower.contains("sday");
+    is_named && !lower.bytes().any(|b| b.is_ascii_digit())
 }
 
 /// A word or name in lower case, in the case of another.

@@ -13,6 +13,7 @@ use crate::policy::{Changes, Identifier, Mode, Options, TextPolicy, is_age, is_c
 use crate::rare::RarePlan;
 use crate::rules::{Rules, TextAction};
 use crate::sealed::Deidentified;
+use crate::surrogates::Surrogates;
 use crate::text::Scrubber;
 use longitude_core::{
     AsWritten, Code, EncounterId, Event, Instant, Observation, Origin, SubjectId, Timeline,
@@ -35,6 +36,7 @@ pub struct Deidentifier {
     encounters: Subkey,
     origins: Subkey,
     shifts: Subkey,
+    surrogates: Subkey,
     scrubber: Scrubber,
     shared: Strings,
     rules: Rules,
@@ -43,6 +45,8 @@ pub struct Deidentifier {
 
 /// What is known of the subject at work.
 struct Subject<'a> {
+    /// The subject as the source numbers it: the same surrogates as in notes outside the timeline.
+    name: String,
     times: Times,
     known: Known<'a>,
 }
@@ -56,6 +60,7 @@ impl Deidentifier {
             encounters: key.subkey("encounter"),
             origins: key.subkey("origin"),
             shifts: key.subkey("shift"),
+            surrogates: key.subkey("surrogate"),
             scrubber: Scrubber::new(),
             shared: Strings::none(),
             rules: Rules::standard(),
@@ -104,7 +109,8 @@ impl Deidentifier {
         let (subject, events, observation) = timeline.into_parts();
         let times = self.times(subject, &events, observation);
         let known = self.known(identifiers);
-        let about = Subject { times, known };
+        let name = subject.0.to_string();
+        let about = Subject { name, times, known };
         let mut changes = Changes::default();
         changes.add(Identifier::Other);
         let events = events.into_iter();
@@ -248,14 +254,19 @@ impl Deidentifier {
         };
         let note = &*event.code.system == "NOTE";
         let scrub = if note {
-            self.options.notes == TextPolicy::Scrub
+            self.options.notes.is_scrubbed()
         } else {
             action == TextAction::Scrub
         };
         let coded = !note && action != TextAction::Drop && is_coded_result(&text);
         if scrub {
             let plan = DatePlan::of(about.times, event.time);
-            let (scrubbed, found) = self.scrubber.scrub(&text, plan, &about.known);
+            let (scrubbed, found) = if self.options.notes == TextPolicy::Surrogate {
+                let own = Surrogates::dated(&self.scrubber, &self.surrogates, &about.name, plan);
+                own.replace(&text, &about.known)
+            } else {
+                self.scrubber.scrub(&text, plan, &about.known)
+            };
             changes.add_all(found);
             event.text_value = Some(scrubbed.into());
         } else if (coded && !about.known.is_in(&text)) || (!note && action == TextAction::Keep) {

@@ -73,6 +73,26 @@ fn the_same_subject_has_the_same_shift_in_every_note() {
     assert!(!one.contains("2024-03-05"));
 }
 
+/// A date in words moves as the same date in figures does, and stays in words.
+#[test]
+fn a_date_in_words_moves_as_one_in_figures() {
+    let words = scrubbed(
+        "Seen on the third of March and on March twenty-first.",
+        "42",
+    );
+    let figures = scrubbed("Seen on 3 March and on March 21.", "42");
+    assert!(
+        !words.contains('[') && !words.contains("third of March"),
+        "{words}"
+    );
+    let month = |text: &str| {
+        let months = text.split([' ', '.']).filter(|word| word.len() > 2);
+        let months = months.filter(|word| word.starts_with(char::is_uppercase) && *word != "Seen");
+        months.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(month(&words), month(&figures), "{words} {figures}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

@@ -346,3 +346,67 @@ proptest! {
         prop_assert_eq!(years(&timeline), years(out.get()));
     }
 }
+
+/// With surrogates a note of a timeline reads as a note: no tag, no planted string, and the dates
+/// as far apart as they were; the same subject's note outside the timeline becomes the same.
+#[test]
+fn notes_of_a_timeline_take_surrogates_where_the_policy_says_so() {
+    let options = Options {
+        notes: TextPolicy::Surrogate,
+        ..Options::expert_determination(365)
+    };
+    let text = "Mr. Quillfeather was seen on 03/04/2019 and on 03/18/2019. Call 421-274-2180.";
+    let scrubbed = |options: Options| {
+        let events = vec![event("NOTE//1", Some(at(2019, 3, 18)), Some(text))];
+        let timeline = Timeline::new(SubjectId(42), events, Observation::UNKNOWN);
+        let (sealed, _) = deidentifier(options).timeline(timeline);
+        let timeline = sealed.into_inner();
+        timeline.events()[0]
+            .text_value
+            .as_deref()
+            .unwrap()
+            .to_owned()
+    };
+    let shown = scrubbed(options);
+    assert!(!shown.contains('['), "{shown}");
+    assert!(
+        !shown.contains("Quillfeather") && !shown.contains("421-274"),
+        "{shown}"
+    );
+    let days: Vec<Instant> = shown
+        .split(' ')
+        .filter(|word| word.contains('/'))
+        .map(|word| {
+            let parts: Vec<i16> = word
+                .trim_end_matches('.')
+                .split('/')
+                .map(|p| p.parse().unwrap())
+                .collect();
+            at(
+                parts[2],
+                i8::try_from(parts[0]).unwrap(),
+                i8::try_from(parts[1]).unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(days[1].0 - days[0].0, 14 * 86_400_000_000, "{shown}");
+    let outside =
+        longitude_deid::NoteScrubber::new(&[]).with_surrogates(&Key::from_bytes([9; 32]), 365);
+    let note = longitude_deid::NoteText {
+        text,
+        subject: "42",
+        known: &[],
+        written: Some(at(2019, 3, 18)),
+    };
+    assert_eq!(outside.scrub(&note).1, shown);
+    // Safe Harbor moves no date: it is taken away.
+    let years = Options {
+        notes: TextPolicy::Surrogate,
+        ..Options::safe_harbor()
+    };
+    let shown = scrubbed(years);
+    assert!(
+        shown.contains("[DATE]") && !shown.contains("Quillfeather"),
+        "{shown}"
+    );
+}
