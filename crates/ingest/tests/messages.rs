@@ -297,3 +297,23 @@ proptest! {
         prop_assert_eq!(render(&whole.0, &whole.1), render(&pieces.0, &pieces.1));
     }
 }
+
+#[test]
+fn an_order_of_a_drug_says_route_and_frequency_wherever_they_stand() {
+    let said = |order: &str| {
+        let text = format!(
+            "MSH|^~\\&|RX|NORTH|||20200301110000Z||RDE^O11|R1|P|2.5\rPID|||7^^^NORTH^MR\r{order}\r\
+             RXR|PO^Oral^HL70162\rORC|NW|2||||||^Q1H|20200301Z\rRXR|IV\r"
+        );
+        let (_, kept) = read(text.as_bytes(), &Options::standard(1));
+        kept.events[0].1.text_value.as_deref().map(str::to_owned)
+    };
+    let drug = "1049221^APAP^RXNORM|650||mg";
+    let oral = |frequency: &str| Some(format!("Oral{frequency}"));
+    let timed = format!("ORC|NW|1\rTQ1|1||Q6H&Every six hours\rRXE|1^BID|{drug}");
+    assert_eq!(said(&timed), oral("; Q6H"));
+    assert_eq!(said(&format!("ORC|NW|1\rRXE|1^BID|{drug}")), oral("; BID"));
+    let older = format!("ORC|NW|1|||||1^TID|20200301\rRXE||{drug}");
+    assert_eq!(said(&older), oral("; TID"));
+    assert_eq!(said(&format!("ORC|NW|1\rRXE||{drug}")), oral(""));
+}

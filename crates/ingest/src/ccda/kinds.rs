@@ -129,6 +129,15 @@ pub(super) fn name(kind: Kind, statement: Element<'_, '_>) -> &'static str {
     }
 }
 
+/// The version of a rule: it grows with every change of what a row becomes.
+pub(super) fn version(name: &str) -> &'static str {
+    match name {
+        // Reaction, severity and criticality.
+        "allergy" => "@2",
+        _ => "@1",
+    }
+}
+
 /// Whether a statement within one of this kind is a row of its own: what was dispensed of a drug,
 /// and the diagnoses of an encounter. Anything else within says more about the statement itself.
 pub(super) fn has_rows_within(kind: Kind, relationship: Element<'_, '_>) -> bool {

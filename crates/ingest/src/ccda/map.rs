@@ -313,7 +313,8 @@ impl<'n, 't> Mapper<'n, 't> {
     }
 
     fn open(&mut self, element: Element<'t, 't>, kind: &'static str) {
-        self.rows.set_rule(&["ccda/", kind, "@1"].concat());
+        self.rows
+            .set_rule(&["ccda/", kind, kinds::version(kind)].concat());
         self.rows.open(element.line(), kind);
         self.rows.set_record(self.document.as_str());
         self.rows.set_recorded(None);

@@ -103,7 +103,39 @@ impl<'t> Mapper<'_, 't> {
         let said = self.said(statement, span.low.or(span.at), context)?;
         let code = self.rows.within("ALLERGY", &code);
         self.add(&said, code, &path(context, name));
+        self.reactions(&said, statement, &path(context, "entryRelationship"));
         Ok(())
+    }
+
+    /// What an allergy shows itself by and how badly: each an event at the time of the allergy.
+    fn reactions(&mut self, said: &Said<'t>, statement: Element<'t, 't>, path: &str) {
+        for relation in statement.all("entryRelationship") {
+            let Some(within) = relation.child("observation") else {
+                continue;
+            };
+            let asked = within.child("code").and_then(|code| code.attribute("code"));
+            let is_shown = relation.attribute("typeCode") == Some("MFST");
+            // SEV: severity, of the allergy or of one reaction; LOINC 82606-5: criticality.
+            let system = match asked {
+                Some("SEV") => "ALLERGY_SEVERITY",
+                Some("82606-5") => "ALLERGY_CRITICALITY",
+                _ if is_shown => "ALLERGY_REACTION",
+                _ => continue,
+            };
+            let is_negated = within.attribute("negationInd") == Some("true");
+            if !is_negated {
+                match self.coded(within.child("value"), "entryRelationship/observation/value") {
+                    Ok(code) => {
+                        let code = self.rows.within(system, &code);
+                        self.add(said, code, path);
+                    }
+                    Err(note) => self.rows.warn(note),
+                }
+            }
+            if is_shown && !is_negated {
+                self.reactions(said, within, path);
+            }
+        }
     }
 
     /// What a drug statement is of, with the dose and, as a text, route and frequency.

@@ -221,7 +221,8 @@ impl<'w> Mapper<'w> {
             (Some(name), _) => Cow::Borrowed(name),
             (None, _) => Cow::Owned(segment.name().to_owned()),
         };
-        self.rows.set_rule(&["hl7v2/", &*kind, "@1"].concat());
+        self.rows
+            .set_rule(&["hl7v2/", &*kind, types::version(&kind)].concat());
         self.rows.open(segment.row, kind);
         if self.here.again != 0 {
             let ordinal = self.here.ordinals.next(self.here.again);
@@ -304,9 +305,9 @@ impl<'w> Mapper<'w> {
             Kind::Comment => document::comment(self, message, place),
             Kind::Document => document::document(self, message, place),
             Kind::DrugRequested => drug::requested(self, message, segment),
-            Kind::DrugEncoded => drug::encoded(self, segment),
-            Kind::DrugDispensed => drug::dispensed(self, segment),
-            Kind::DrugGiven => drug::given(self, segment),
+            Kind::DrugEncoded => drug::encoded(self, message, segment),
+            Kind::DrugDispensed => drug::dispensed(self, message, segment),
+            Kind::DrugGiven => drug::given(self, message, segment),
             Kind::DrugComponent => drug::component(self, segment),
             Kind::Observed => observation::observed(self, message, place),
         }

@@ -109,6 +109,15 @@ pub(crate) fn segment(name: &str) -> (Option<&'static str>, Treatment) {
     }
 }
 
+/// The version of a segment's rule: it grows with every change of what the segment becomes.
+pub(crate) fn version(name: &str) -> &'static str {
+    match name {
+        // Route and frequency; severity and reaction.
+        "RXA" | "RXD" | "RXE" | "RXO" | "AL1" | "IAM" => "@2",
+        _ => "@1",
+    }
+}
+
 /// What a message is about, as far as mappings ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Topic {

@@ -82,6 +82,29 @@ fn allergic(
     mapper.claim(key, content(segment, &[time]), "allergy")?;
     let code = mapper.rows.within("ALLERGY", &code);
     mapper.rows.event(code, Some(when), element);
+    let elements = match segment.name() {
+        "AL1" => ["AL1-4", "AL1-5"],
+        _ => ["IAM-4", "IAM-5"],
+    };
+    let [severity, reaction] = elements;
+    for (number, element, system) in [
+        (4, severity, "ALLERGY_SEVERITY"),
+        (5, reaction, "ALLERGY_REACTION"),
+    ] {
+        for said in segment.field(number).repetitions() {
+            // U of table 0128: unknown.
+            if said.is_empty() || (number == 4 && said.component(1).text() == "U") {
+                continue;
+            }
+            match mapper.coded(said, "", element) {
+                Ok(code) => {
+                    let code = mapper.rows.within(system, &code);
+                    mapper.rows.event(code, Some(when), element);
+                }
+                Err(note) => mapper.rows.warn(note),
+            }
+        }
+    }
     Ok(())
 }
 

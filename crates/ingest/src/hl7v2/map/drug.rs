@@ -25,6 +25,8 @@ struct Taken<'m, 'a> {
     dose: [usize; 2],
     when: When,
     suffix: &'static str,
+    /// Route and frequency.
+    how: Option<String>,
 }
 
 /// RXO: the order as the clinician wrote it. Where the pharmacy's own encoding follows (RXE), that
@@ -38,22 +40,26 @@ pub(super) fn requested(
     if is_encoded {
         return Ok(());
     }
-    ordered(mapper, rxo, (1, "RXO-1"), [2, 4])
+    ordered(mapper, message, rxo, ((1, "RXO-1"), [2, 4]))
 }
 
-pub(super) fn encoded(mapper: &mut Mapper<'_>, rxe: Segment<'_, '_>) -> Result<(), Note> {
+pub(super) fn encoded(
+    mapper: &mut Mapper<'_>,
+    message: &Message<'_>,
+    rxe: Segment<'_, '_>,
+) -> Result<(), Note> {
     // In a dispense or an administration the order is there for reference.
     if matches!(mapper.here.kind.as_str(), "RDS" | "RAS") {
         return Ok(());
     }
-    ordered(mapper, rxe, (2, "RXE-2"), [3, 5])
+    ordered(mapper, message, rxe, ((2, "RXE-2"), [3, 5]))
 }
 
 fn ordered(
     mapper: &mut Mapper<'_>,
+    message: &Message<'_>,
     segment: Segment<'_, '_>,
-    code: (usize, &'static str),
-    dose: [usize; 2],
+    (code, dose): ((usize, &'static str), [usize; 2]),
 ) -> Result<(), Note> {
     let when = mapper.here.order.asked;
     let when = match when {
@@ -81,11 +87,16 @@ fn ordered(
             dose,
             when,
             suffix,
+            how: how(message, segment, true),
         },
     )
 }
 
-pub(super) fn dispensed(mapper: &mut Mapper<'_>, rxd: Segment<'_, '_>) -> Result<(), Note> {
+pub(super) fn dispensed(
+    mapper: &mut Mapper<'_>,
+    message: &Message<'_>,
+    rxd: Segment<'_, '_>,
+) -> Result<(), Note> {
     let when = mapper.place(&[("RXD-3", rxd.field(3))])?;
     let taken = Taken {
         segment: rxd,
@@ -93,11 +104,16 @@ pub(super) fn dispensed(mapper: &mut Mapper<'_>, rxd: Segment<'_, '_>) -> Result
         dose: [4, 5],
         when,
         suffix: "DISPENSED",
+        how: how(message, rxd, true),
     };
     happened(mapper, &taken)
 }
 
-pub(super) fn given(mapper: &mut Mapper<'_>, rxa: Segment<'_, '_>) -> Result<(), Note> {
+pub(super) fn given(
+    mapper: &mut Mapper<'_>,
+    message: &Message<'_>,
+    rxa: Segment<'_, '_>,
+) -> Result<(), Note> {
     let suffix = if mapper.here.topic == Some(Topic::Vaccines) {
         ""
     } else {
@@ -110,6 +126,8 @@ pub(super) fn given(mapper: &mut Mapper<'_>, rxa: Segment<'_, '_>) -> Result<(),
         dose: [6, 7],
         when,
         suffix,
+        // One administration has no frequency.
+        how: how(message, rxa, false),
     };
     // RXA-20: refused, not administered; CVX 998: no vaccine administered.
     if matches!(&*rxa.text(20), "RE" | "NA") || rxa.text(5) == "998" {
@@ -163,6 +181,7 @@ fn take(mapper: &mut Mapper<'_>, taken: &Taken<'_, '_>) -> Result<(), Note> {
     let event = mapper.rows.event(code, Some(taken.when), element);
     event.numeric_value = amount;
     event.unit = unit;
+    event.text_value = taken.how.as_deref().map(Into::into);
     mapper.here.drug = Context {
         when: Some(taken.when),
         suffix: taken.suffix,
@@ -182,8 +201,57 @@ pub(super) fn component(mapper: &mut Mapper<'_>, rxc: Segment<'_, '_>) -> Result
         dose: [3, 4],
         when,
         suffix: mapper.here.drug.suffix,
+        how: None,
     };
     take(mapper, &taken)
+}
+
+/// How a drug is taken, as the message says it: the routes (RXR-1) that follow its segment, and how
+/// often (TQ1-3, else RXE-1, else ORC-7, of its order).
+fn how(message: &Message<'_>, drug: Segment<'_, '_>, is_repeated: bool) -> Option<String> {
+    let is_order = |one: &Segment<'_, '_>| one.name() == "ORC";
+    let is_drug = |name: &str| matches!(name, "RXO" | "RXE" | "RXD" | "RXA");
+    let routes = message
+        .segments()
+        .filter(|one| one.row > drug.row)
+        .take_while(|one| !is_order(one) && !is_drug(one.name()))
+        .filter(|one| one.name() == "RXR")
+        .filter_map(|rxr| word(rxr.field(1).first()));
+    let mut said: Vec<String> = routes.collect();
+    if is_repeated {
+        let before = message.segments().filter(|one| one.row <= drug.row);
+        let order = before.filter(is_order).last();
+        let start = order.map_or(0, |order| order.row);
+        let group = message
+            .segments()
+            .filter(|one| one.row > start)
+            .take_while(|one| !is_order(one));
+        let mut timings = group.filter(|one| one.name() == "TQ1");
+        let stated = timings.find_map(|tq1| first_part(tq1.field(3).first().component(1)));
+        // The older field of quantity and timing: its second component is the interval.
+        let older = || {
+            let own = (drug.name() == "RXE").then(|| drug.field(1).first().component(2));
+            let common = order.map(|order| order.field(7).first().component(2));
+            own.into_iter().chain(common).find_map(first_part)
+        };
+        said.extend(stated.or_else(older));
+    }
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
+/// The text of a coded field, else its code.
+fn word(field: Field<'_>) -> Option<String> {
+    let parts = [2, 1].into_iter().map(|number| field.component(number));
+    parts
+        .map(Field::text)
+        .find(|text| !text.is_empty())
+        .map(Into::into)
+}
+
+/// What a component says first: a code without its system.
+fn first_part(component: Field<'_>) -> Option<String> {
+    let text = component.sub(1).text();
+    (!text.is_empty()).then(|| text.into_owned())
 }
 
 /// An amount and its unit; 999 is table 0396's word for an unknown amount of a vaccine.
