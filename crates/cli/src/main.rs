@@ -51,6 +51,8 @@ enum Command {
     Inspect(commands::inspect::Arguments),
     /// Mapping files for tables: the shipped ones, and the check of your own
     Mapping(commands::mapping::Arguments),
+    /// What a code means, what stands above it, and which codes of a data set nobody knows
+    Terminology(commands::terminology::Arguments),
     /// From an event back to the bytes of the source it was made from
     Trace(commands::trace::Arguments),
     /// A MEDS data set in the form of another standard, and what that cannot hold
@@ -86,6 +88,7 @@ fn main() -> ExitCode {
         Command::Ingest(arguments) => commands::ingest::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Mapping(arguments) => commands::mapping::run(&arguments),
+        Command::Terminology(arguments) => commands::terminology::run(&arguments),
         Command::Trace(arguments) => commands::trace::run(&arguments),
         Command::Export(arguments) => commands::export::run(&arguments),
         Command::Quality(arguments) => commands::quality::run(&arguments),

@@ -3,6 +3,7 @@
 
 use crate::failure::{Failure, Kind};
 use crate::steps::ingest::{Linking, Sources, read_id_map};
+use crate::steps::terminology::Vocabularies;
 use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use longitude_ingest::{Clock, EncounterEdge, LinkOptions, Omop, Options, Prefer, Units};
@@ -49,6 +50,10 @@ pub(crate) struct Flags {
     /// `as-written`, to convert no unit and flag no value
     #[arg(long, value_name = "FILE")]
     units: Option<PathBuf>,
+    /// Vocabularies of your own (OMOP Athena, LOINC, RxNorm, ATC, PhecodeX) for descriptions and
+    /// hierarchy of codes, beside the shipped ones; may be given several times
+    #[arg(long, value_name = "PATH")]
+    vocabulary: Vec<PathBuf>,
     /// Find records of one person by shared numbers and by names, birth, sex, address and
     /// telephone; without it only what the sources state is merged
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
@@ -100,6 +105,8 @@ pub(crate) struct Reading {
     pub(crate) time_from_encounter: EncounterEdge,
     /// A table of analytes, or `as-written`.
     pub(crate) units: Option<PathBuf>,
+    /// The institution's vocabularies, files or folders.
+    pub(crate) vocabulary: Vec<PathBuf>,
     /// Whether records of one person are searched for.
     pub(crate) link: bool,
     /// The institution's id map.
@@ -121,6 +128,7 @@ impl Reading {
             recorded_from_meta: options.recorded_from_meta,
             time_from_encounter: options.time_from_encounter,
             units: None,
+            vocabulary: Vec::new(),
             link: false,
             id_map: None,
             link_probability: 0.999,
@@ -141,6 +149,9 @@ impl Reading {
             .time_from_encounter
             .unwrap_or(self.time_from_encounter);
         self.units = flags.units.clone().or(self.units);
+        if !flags.vocabulary.is_empty() {
+            self.vocabulary.clone_from(&flags.vocabulary);
+        }
         self.link = flags.link.unwrap_or(self.link);
         self.id_map = flags.id_map.clone().or(self.id_map);
         self.link_probability = flags.link_probability.unwrap_or(self.link_probability);
@@ -151,7 +162,9 @@ impl Reading {
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         let units = self.units.as_deref().filter(|path| !is_as_written(path));
         let mapping = self.mapping.iter().map(PathBuf::as_path);
-        mapping.chain(units).chain(self.id_map.as_deref())
+        let vocabulary = self.vocabulary.iter().map(PathBuf::as_path);
+        let named = mapping.chain(units).chain(vocabulary);
+        named.chain(self.id_map.as_deref())
     }
 
     /// The sources to be read so. Every file that is named is read and checked.
@@ -172,6 +185,7 @@ impl Reading {
             sources.options.units = units(path)?;
         }
         sources.linking = self.linking()?;
+        sources.vocabularies = Vocabularies::new(self.vocabulary.clone());
         sources.reading = Some(self.clone());
         Ok(sources)
     }

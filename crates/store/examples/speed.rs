@@ -3,7 +3,7 @@
 //! It reads a data set, writes it to `TO_DIR`, and reads that. Seconds are of
 //! the processor where Linux tells them, so that a busy machine does not show; it is no test.
 
-use longitude_store::{Dataset, DatasetInfo, WriteOptions, write_timelines};
+use longitude_store::{Dataset, DatasetInfo, Describe, WriteOptions, write_timelines};
 use std::error::Error;
 use std::io::{Write, stdout};
 use std::path::Path;
@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     report("write", to, || {
         let options = WriteOptions {
             memory_bytes_max: memory,
+            describe: Describe::nothing(),
             shard_events_max: 2_000_000,
             info: DatasetInfo::default(),
         };

@@ -183,7 +183,7 @@ impl Assembly {
             splits: contents.splits,
             events: contents.events,
         };
-        let tables = (&codes, &contents.observations);
+        let tables = (codes, &contents.observations);
         writer::finish_tables(self.partial, &self.options, &written, tables)
     }
 }

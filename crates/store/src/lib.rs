@@ -19,6 +19,7 @@ pub mod assembly;
 pub mod columns;
 mod dataset;
 mod decode;
+mod describe;
 mod encode;
 mod error;
 pub mod export;
@@ -36,6 +37,7 @@ mod validate;
 mod writer;
 
 pub use dataset::Dataset;
+pub use describe::Describe;
 pub use error::{Error, Result};
 pub use info::DatasetInfo;
 pub use report::ReadReport;

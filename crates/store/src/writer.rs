@@ -3,6 +3,7 @@
 //! Memory is bounded: what exceeds it is sorted and spilled, and the sorted runs are merged at the
 //! end. The shards of a split are in the order of subjects, so that readers stream them.
 
+use crate::describe::Describe;
 use crate::error::{Error, Result};
 use crate::files::{self, Partial};
 use crate::info::DatasetInfo;
@@ -29,6 +30,8 @@ pub struct WriteOptions {
     pub shard_events_max: usize,
     /// What the data set says of itself.
     pub info: DatasetInfo,
+    /// Where descriptions and parents of codes come from.
+    pub describe: Describe,
 }
 
 /// What was written.
@@ -46,7 +49,7 @@ pub struct Summary {
 
 impl WriteOptions {
     /// How `longitude` writes a data set of this name: under half a gigabyte of events in memory,
-    /// and shards that a reader can hold.
+    /// shards that a reader can hold, and codes described by the shipped terminologies.
     pub fn standard(name: &str) -> Self {
         let info = DatasetInfo {
             dataset_name: name.to_owned(),
@@ -58,6 +61,7 @@ impl WriteOptions {
             memory_bytes_max: 384 << 20,
             shard_events_max: 2_000_000,
             info,
+            describe: Describe::shipped(),
         }
     }
 }
@@ -187,7 +191,7 @@ impl Writer {
         if spilled {
             fs::remove_dir_all(&spills).map_err(Error::write(&spills))?;
         }
-        let tables = (&self.codes, &self.observations);
+        let tables = (self.codes, &self.observations);
         finish_tables(self.partial, &self.options, &written, tables)
     }
 
@@ -239,13 +243,15 @@ pub(crate) fn finish_tables(
     partial: Partial,
     options: &WriteOptions,
     written: &Written,
-    (codes, spans): (
-        &BTreeMap<String, CodeEntry>,
+    (mut codes, spans): (
+        BTreeMap<String, CodeEntry>,
         &BTreeMap<SubjectId, Observation>,
     ),
 ) -> Result<Summary> {
     let dir = partial.path();
-    tables::write_codes(&dir.join(files::CODES), codes)?;
+    let occurring = codes.len() as u64;
+    options.describe.fill(&dir.join(files::CODES), &mut codes)?;
+    tables::write_codes(&dir.join(files::CODES), &codes)?;
     tables::write_splits(&dir.join(files::SPLITS), &written.splits)?;
     tables::write_observations(&dir.join(files::OBSERVATION), spans)?;
     let info = options.info.clone().declared();
@@ -261,7 +267,7 @@ pub(crate) fn finish_tables(
     Ok(Summary {
         subjects: written.splits.len() as u64,
         events: written.events,
-        codes: codes.len() as u64,
+        codes: occurring,
         digest,
     })
 }

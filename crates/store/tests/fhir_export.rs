@@ -6,7 +6,7 @@
 use longitude_core::{Event, Instant, Issue, Observation, SubjectId};
 use longitude_ingest::{Options, Report, Sink, Units, ingest};
 use longitude_store::export::fhir;
-use longitude_store::{Dataset, DatasetInfo, WriteOptions, Writer};
+use longitude_store::{Dataset, DatasetInfo, Describe, WriteOptions, Writer};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,7 @@ impl Sink for Into {
 
 fn write_options() -> WriteOptions {
     WriteOptions {
+        describe: Describe::nothing(),
         memory_bytes_max: 64 << 20,
         shard_events_max: 1_000_000,
         info: DatasetInfo::default(),

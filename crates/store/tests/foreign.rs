@@ -12,7 +12,7 @@ use arrow_array::{
 };
 use longitude_core::{Event, Instant, IssueKind, Split, SubjectId};
 use longitude_store::{
-    Dataset, DatasetInfo, Rule, WriteOptions, Writer, validate, write_timelines,
+    Dataset, DatasetInfo, Describe, Rule, WriteOptions, Writer, validate, write_timelines,
 };
 use parquet::arrow::ArrowWriter;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,7 @@ fn shared(path: &str) -> Option<PathBuf> {
 
 fn options(memory_bytes_max: usize) -> WriteOptions {
     WriteOptions {
+        describe: Describe::nothing(),
         memory_bytes_max,
         shard_events_max: 100_000,
         info: DatasetInfo {

@@ -8,7 +8,7 @@ use longitude_core::{
 };
 use longitude_ingest::{Options, Sink, Units, ingest};
 use longitude_store::export::omop;
-use longitude_store::{Dataset, DatasetInfo, WriteOptions, Writer, write_timelines};
+use longitude_store::{Dataset, DatasetInfo, Describe, WriteOptions, Writer, write_timelines};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -36,6 +36,7 @@ impl Sink for Into {
 fn write_options() -> WriteOptions {
     WriteOptions {
         memory_bytes_max: 64 << 20,
+        describe: Describe::nothing(),
         shard_events_max: 1_000_000,
         info: DatasetInfo::default(),
     }

@@ -9,7 +9,8 @@ use longitude_core::{
     Origin, Precision, Split, SubjectId, Timeline,
 };
 use longitude_store::{
-    Dataset, DatasetInfo, Error, RowEvent, WriteOptions, Writer, validate, write_timelines,
+    Dataset, DatasetInfo, Describe, Error, RowEvent, WriteOptions, Writer, validate,
+    write_timelines,
 };
 use proptest::prelude::*;
 use std::fs;
@@ -18,6 +19,7 @@ use std::path::Path;
 fn options(memory_bytes_max: usize) -> WriteOptions {
     WriteOptions {
         memory_bytes_max,
+        describe: Describe::nothing(),
         shard_events_max: 300,
         info: DatasetInfo {
             dataset_name: "test".into(),

@@ -68,7 +68,7 @@ fn of_list(
 
 /// The group that a code names, if it names one.
 fn group(coded: &Coded) -> Option<Group> {
-    let has_groups = coded.system != Held::Icd10Pcs && coded.plain.contains('-');
+    let has_groups = coded.system != Held::Icd10Pcs && coded.is_span();
     has_groups.then(|| groups::find(coded.system == Held::Icd10Cm, &coded.plain))?
 }
 

@@ -91,12 +91,17 @@ impl Coded {
         if let Some(point) = self.system.point(&self.plain)
             && self.plain.len() > point
             // A span of categories has none.
-            && !self.plain.contains('-')
+            && !self.is_span()
             && self.plain.is_char_boundary(point)
         {
             value.insert(point, '.');
         }
         Code::new(self.system.name(), value)
+    }
+
+    /// Whether it is a span of categories: a block or a chapter.
+    pub fn is_span(&self) -> bool {
+        self.plain.contains('-')
     }
 
     /// Whether a code of this system can look like this: letters and digits only, and as many as

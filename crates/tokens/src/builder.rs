@@ -5,13 +5,13 @@
 //! code. The result does not depend on the order of subjects. Each subject must be observed once.
 //!
 //! What is kept: a code seen in at least `subjects_min` subjects. A rarer one hands its subjects to
-//! its parent in the code's own hierarchy, whose own and handed-up subjects are added; the first
-//! ancestor whose sum passes the threshold is kept, even if it was never seen itself. What reaches
-//! the top without passing is unknown.
+//! its parent ([`crate::parent`], [`Hierarchy`]), whose own and handed-up subjects are added; the
+//! first ancestor whose sum passes the threshold is kept, even if it was never seen itself. What
+//! reaches the top without passing is unknown.
 
 use crate::bins::Bins;
 use crate::encode::Next;
-use crate::hierarchy;
+use crate::hierarchy::{self, Hierarchy};
 use crate::span::Span;
 use crate::vocabulary::{
     Entry, FitReport, VERSION, Vocabulary, result_text, text_variant, unit_variant,
@@ -138,6 +138,7 @@ pub struct VocabularyBuilder {
     report: FitReport,
     wait: WaitCounts,
     codes: BTreeMap<Code, Seen>,
+    hierarchy: Hierarchy,
 }
 
 /// Redacted: how many codes were seen.
@@ -155,7 +156,15 @@ impl VocabularyBuilder {
             options,
             report: FitReport::default(),
             codes: BTreeMap::new(),
+            hierarchy: Hierarchy::default(),
         }
+    }
+
+    /// The same with the parents that the data set names for its codes.
+    #[must_use]
+    pub fn with_hierarchy(mut self, hierarchy: Hierarchy) -> Self {
+        self.hierarchy = hierarchy;
+        self
     }
 
     /// Takes one training subject in.
@@ -240,6 +249,7 @@ impl VocabularyBuilder {
             wait: self.wait.finish(),
             groups,
             entries,
+            hierarchy: self.hierarchy,
         })
     }
 
@@ -301,7 +311,7 @@ impl VocabularyBuilder {
     fn keep(&mut self, nodes: BTreeMap<Code, Node>, entries: &mut BTreeMap<Code, Entry>) -> u64 {
         let mut levels: BTreeMap<usize, BTreeMap<Code, Node>> = BTreeMap::new();
         for (code, node) in nodes {
-            let depth = hierarchy::depth(&code);
+            let depth = self.hierarchy.depth(&code);
             levels.entry(depth).or_default().insert(code, node);
         }
         let mut unknown = 0;
@@ -313,11 +323,11 @@ impl VocabularyBuilder {
                     entries.insert(code, entry);
                     continue;
                 }
-                let Some(parent) = hierarchy::parent(&code) else {
+                let Some(parent) = self.hierarchy.parent(&code) else {
                     unknown += node.events;
                     continue;
                 };
-                let depth = hierarchy::depth(&parent);
+                let depth = self.hierarchy.depth(&parent);
                 let up = levels.entry(depth).or_default().entry(parent).or_default();
                 up.subjects = up.subjects.saturating_add(node.subjects);
                 up.events += node.events;

@@ -1,7 +1,9 @@
-//! Where a code stands in its own hierarchy, read from the code's own spelling.
+//! Where a code stands in its own hierarchy: read from the code's own spelling, then from the
+//! blocks and chapters of ICD, then from what the data set says of its codes.
 //!
-//! Not a terminology server: a code whose spelling shows no hierarchy (SNOMED, RxNorm, LOINC) has
-//! no ancestors here. The rules, each from the code system's own documentation:
+//! A code whose spelling shows no hierarchy (SNOMED, RxNorm, LOINC) has the ancestors that the data
+//! set names, if it names any. The rules of spelling, each from the code system's own
+//! documentation:
 //!
 //! - ICD-9-CM, ICD-10, ICD-10-CM: characters are dropped from the end down to the category, the
 //!   first three characters (four for the external causes `E...` of ICD-9-CM); the dot falls with
@@ -12,8 +14,14 @@
 //! - `A//B//C` shaped values: parts are dropped from the end. A part after `ICD//9` or `ICD//10` is
 //!   an ICD code and follows that rule first.
 //! - a variant `code=text` of the vocabulary falls to `code`.
+//!
+//! A category of ICD-10-CM or ICD-9-CM, however it is spelled, falls to its block and chapter in
+//! the system's own spelling (`ICD10CM//E08-E13`), where sources that spell otherwise meet.
 
-use longitude_core::Code;
+use longitude_core::{Code, CodeMatch, Predicate};
+use longitude_terminology::Coded;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How the last part of a value is cut.
 #[derive(Clone, Copy, PartialEq)]
@@ -26,20 +34,23 @@ enum Spelling {
 
 /// The code one step up, or `None` at the top.
 pub fn parent(code: &Code) -> Option<Code> {
+    let is_variant = code.value.contains('=');
+    match Coded::of(code).filter(|_| !is_variant) {
+        Some(coded) => shortened(code).or_else(|| longitude_terminology::parent(&coded.to_code())),
+        None => spelled(code),
+    }
+}
+
+/// The same by the code's own spelling alone.
+fn spelled(code: &Code) -> Option<Code> {
     let value = &*code.value;
     let up = |shorter: &str| Some(Code::new(code.system.clone(), shorter));
     if let Some((stem, _text)) = value.rsplit_once('=').filter(|(stem, _)| !stem.is_empty()) {
         return up(stem);
     }
-    let (head, last) = match value.rsplit_once("//") {
-        Some((head, last)) => (Some(head), last),
-        None => (None, value),
-    };
-    if let Some(shorter) = shorten(last, spelling(&code.system, head)) {
-        return match head {
-            Some(head) => up(&format!("{head}//{shorter}")),
-            None => up(shorter),
-        };
+    let head = value.rsplit_once("//").map(|(head, _)| head);
+    if let Some(shorter) = shortened(code) {
+        return Some(shorter);
     }
     let head = head?;
     // `ICD//10` alone, what would be left of a category, names no clinical thing.
@@ -52,20 +63,101 @@ pub fn parent(code: &Code) -> Option<Code> {
     }
 }
 
-/// All ancestors, nearest first.
+/// The code less its last letter or level, where its spelling has such.
+fn shortened(code: &Code) -> Option<Code> {
+    let (head, last) = match code.value.rsplit_once("//") {
+        Some((head, last)) => (Some(head), last),
+        None => (None, &*code.value),
+    };
+    let shorter = shorten(last, spelling(&code.system, head))?;
+    let value = match head {
+        Some(head) => format!("{head}//{shorter}"),
+        None => shorter.to_owned(),
+    };
+    Some(Code::new(code.system.clone(), value))
+}
+
+/// All ancestors by spelling and classification, nearest first.
 pub fn ancestors(code: &Code) -> Vec<Code> {
     std::iter::successors(parent(code), parent).collect()
 }
 
-/// How many ancestors a code has.
-pub(crate) fn depth(code: &Code) -> usize {
-    ancestors(code).len()
+/// The highest ancestor by spelling, or the code itself where it has none: of ICD the category,
+/// for a chapter says too little.
+pub(crate) fn root(code: &Code) -> Code {
+    let all = std::iter::successors(Some(code.clone()), spelled);
+    all.last().unwrap_or_else(|| code.clone())
 }
 
-/// The highest ancestor, or the code itself where it has none.
-pub(crate) fn root(code: &Code) -> Code {
-    ancestors(code).pop().unwrap_or_else(|| code.clone())
+/// Whether a code counts for a predicate. A block or a chapter counts where all that it spans does:
+/// `E08-E13` begins with `E08` and is above it.
+pub(crate) fn counts(predicate: &Predicate, code: &Code) -> bool {
+    let span = Coded::of(code).filter(Coded::is_span);
+    match span.and(code.value.split_once('-')) {
+        None => predicate.matches(code),
+        Some((first, last)) => {
+            let ends = [first, last].map(|end| Code::new(code.system.clone(), end));
+            let all = |one: &CodeMatch| ends.iter().all(|end| one.matches(end));
+            predicate.any_of.iter().any(all)
+        }
+    }
 }
+
+/// The parents that a data set names for codes of which [`parent`] knows none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Hierarchy(Vec<(Code, Code)>);
+
+impl Hierarchy {
+    /// Of the parents of each code the first that leads to no circle.
+    pub fn new(codes: impl IntoIterator<Item = (Code, Vec<Code>)>) -> Self {
+        let mut chosen: BTreeMap<Code, Code> = BTreeMap::new();
+        for (code, parents) in codes {
+            if parent(&code).is_some() {
+                continue;
+            }
+            let leads_back = |first: &Code| {
+                let next = |at: &Code| parent(at).or_else(|| chosen.get(at).cloned());
+                std::iter::successors(Some(first.clone()), next).any(|at| at == code)
+            };
+            if let Some(first) = parents.into_iter().find(|first| !leads_back(first)) {
+                chosen.insert(code, first);
+            }
+        }
+        Self(chosen.into_iter().collect())
+    }
+
+    /// Whether it adds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The code one step up, or `None` at the top.
+    pub fn parent(&self, code: &Code) -> Option<Code> {
+        parent(code).or_else(|| {
+            let found = self.0.binary_search_by(|(below, _)| below.cmp(code));
+            found.ok().map(|at| self.0[at].1.clone())
+        })
+    }
+
+    /// How many ancestors a code has.
+    pub(crate) fn depth(&self, code: &Code) -> usize {
+        std::iter::successors(self.parent(code), |at| self.parent(at)).count()
+    }
+
+    /// Whether its pairs are in order, as look-ups need, and lead to no circle.
+    pub(crate) fn is_sound(&self) -> bool {
+        let ordered = self.0.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        let ends = |(code, _): &(Code, Code)| {
+            let chain = std::iter::successors(self.parent(code), |at| self.parent(at));
+            chain.take(DEPTH_MAX + 1).count() <= DEPTH_MAX
+        };
+        ordered && self.0.iter().all(ends)
+    }
+}
+
+/// Deeper than any terminology: SNOMED CT has some 20 levels.
+const DEPTH_MAX: usize = 256;
 
 fn spelling(system: &str, head: Option<&str>) -> Spelling {
     if let Some(head) = head {
@@ -94,7 +186,8 @@ fn spelling(system: &str, head: Option<&str>) -> Spelling {
 
 /// The value less its last character or level, down to the category.
 fn shorten(value: &str, spelling: Spelling) -> Option<&str> {
-    if !value.is_ascii() {
+    // A span of categories (`E08-E13`) is not spelled by its letters.
+    if !value.is_ascii() || value.contains('-') {
         return None;
     }
     let category = match spelling {
@@ -123,39 +216,77 @@ mod tests {
             .iter()
             .map(|code| code.to_meds().into_owned())
             .collect();
-        expected.assert_eq(&chain.join(" < "));
+        expected.assert_eq(&chain.join("\n"));
     }
 
     #[test]
     fn each_system_falls_by_its_own_rule() {
         check(
             "ICD10CM//E11.329",
-            &expect!["ICD10CM//E11.32 < ICD10CM//E11.3 < ICD10CM//E11"],
+            &expect![[r"
+            ICD10CM//E11.32
+            ICD10CM//E11.3
+            ICD10CM//E11
+            ICD10CM//E08-E13
+            ICD10CM//E00-E89"]],
         );
-        check("ICD10CM//I10", &expect![""]);
-        check("ICD9CM//250.01", &expect!["ICD9CM//250.0 < ICD9CM//250"]);
-        check("ICD9CM//E850.3", &expect!["ICD9CM//E850"]);
+        check(
+            "ICD10CM//I10",
+            &expect![[r"
+            ICD10CM//I10-I1A
+            ICD10CM//I00-I99"]],
+        );
+        check("ICD10CM//E08-E13", &expect!["ICD10CM//E00-E89"]);
+        check(
+            "ICD9CM//250.01",
+            &expect![[r"
+            ICD9CM//250.0
+            ICD9CM//250
+            ICD9CM//240-279"]],
+        );
+        check(
+            "ICD9CM//E850.3",
+            &expect![[r"
+            ICD9CM//E850
+            ICD9CM//E000-E999"]],
+        );
         check(
             "DIAGNOSIS//ICD//10//E1165",
-            &expect!["DIAGNOSIS//ICD//10//E116 < DIAGNOSIS//ICD//10//E11"],
+            &expect![[r"
+            DIAGNOSIS//ICD//10//E116
+            DIAGNOSIS//ICD//10//E11
+            ICD10CM//E08-E13
+            ICD10CM//E00-E89"]],
         );
         check(
             "ICD//10//E1165",
-            &expect!["ICD//10//E116 < ICD//10//E11 < ICD//10"],
+            &expect![[r"
+            ICD//10//E116
+            ICD//10//E11
+            ICD10CM//E08-E13
+            ICD10CM//E00-E89"]],
         );
         check(
             "ICD10PCS//0DTN0ZZ",
-            &expect!["ICD10PCS//0DTN0Z < ICD10PCS//0DTN0 < ICD10PCS//0DTN < ICD10PCS//0DT"],
+            &expect![[r"
+            ICD10PCS//0DTN0Z
+            ICD10PCS//0DTN0
+            ICD10PCS//0DTN
+            ICD10PCS//0DT"]],
         );
         check(
             "ATC//A10BA02",
-            &expect!["ATC//A10BA < ATC//A10B < ATC//A10 < ATC//A"],
+            &expect![[r"
+            ATC//A10BA
+            ATC//A10B
+            ATC//A10
+            ATC//A"]],
         );
         check("LAB//51237//UNK", &expect!["LAB//51237"]);
         check("LOINC//5778-6=dark yellow", &expect!["LOINC//5778-6"]);
-        check("SNOMED//44054006", &expect![""]);
-        check("MEDS_DEATH", &expect![""]);
-        check("ICD10CM//Ä11.9", &expect![""]);
+        check("SNOMED//44054006", &expect![]);
+        check("MEDS_DEATH", &expect![]);
+        check("ICD10CM//Ä11.9", &expect![]);
     }
 
     #[test]
@@ -171,7 +302,7 @@ mod tests {
             "a=b=c",
         ] {
             let code = Code::from_meds(odd);
-            assert!(depth(&code) < 16, "{odd}");
+            assert!(ancestors(&code).len() < 16, "{odd}");
             assert!(!ancestors(&code).contains(&code), "{odd}");
         }
     }

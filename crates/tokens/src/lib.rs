@@ -25,7 +25,7 @@ pub use encode::{
     AGE_DAYS_MAX, AGE_UNKNOWN_DAYS, Next, Scored, Token, Tokens, age_days, encode, encode_history,
     lead_kept,
 };
-pub use hierarchy::{ancestors, parent};
+pub use hierarchy::{Hierarchy, ancestors, parent};
 pub use vocabulary::{FitReport, Marginals, PAD, UNKNOWN, Vocabulary, WaitMarginal};
 
 /// What can go wrong with a vocabulary.

@@ -11,7 +11,7 @@
 
 use crate::bins::Bins;
 use crate::builder::VocabularyOptions;
-use crate::hierarchy;
+use crate::hierarchy::{self, Hierarchy};
 use crate::{Error, Result};
 use longitude_core::{Code, Digest, Event, Predicate};
 use serde::{Deserialize, Serialize};
@@ -122,6 +122,8 @@ pub struct Vocabulary {
     pub(crate) wait: WaitMarginal,
     pub(crate) groups: Vec<String>,
     pub(crate) entries: Vec<Entry>,
+    #[serde(skip_serializing_if = "Hierarchy::is_empty", default)]
+    pub(crate) hierarchy: Hierarchy,
 }
 
 /// The version of the JSON's meaning; a reader refuses others.
@@ -168,12 +170,12 @@ impl Vocabulary {
         if let Some(id) = self.exact(code) {
             return id;
         }
-        let mut next = hierarchy::parent(code);
+        let mut next = self.hierarchy.parent(code);
         while let Some(ancestor) = next {
             if let Some(id) = self.exact(&ancestor) {
                 return id;
             }
-            next = hierarchy::parent(&ancestor);
+            next = self.hierarchy.parent(&ancestor);
         }
         UNKNOWN
     }
@@ -231,8 +233,9 @@ impl Vocabulary {
     /// The identifiers whose code counts for a predicate, variants under their base code. An
     /// identifier that stands in for rare descendants counts only where its own code does.
     pub fn ids_matching(&self, predicate: &Predicate) -> Vec<u32> {
+        let counts = |code: &Code| hierarchy::counts(predicate, code);
         self.ids()
-            .filter(|id| self.base(*id).is_some_and(|code| predicate.matches(code)))
+            .filter(|id| self.base(*id).is_some_and(counts))
             .collect()
     }
 
@@ -338,6 +341,10 @@ impl Vocabulary {
         rule(
             entries.windows(2).all(|pair| pair[0].code < pair[1].code),
             "its codes are not in order",
+        )?;
+        rule(
+            self.hierarchy.is_sound(),
+            "its hierarchy is out of order or runs in a circle",
         )?;
         let group_known = |group: &u32| (*group as usize) < self.groups_len();
         rule(

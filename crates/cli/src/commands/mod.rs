@@ -14,6 +14,7 @@ pub(crate) mod reidentify;
 pub(crate) mod run;
 pub(crate) mod scrub;
 pub(crate) mod serve;
+pub(crate) mod terminology;
 pub(crate) mod trace;
 pub(crate) mod validate;
 pub(crate) mod verify;

@@ -14,7 +14,8 @@ use longitude_deid::{
     Reopened, Report, RiskCollector, TextPolicy,
 };
 use longitude_govern::{Keyring, Layout};
-use longitude_store::{Dataset, Summary, Writer};
+use longitude_store::{Dataset, Describe, Summary, WriteOptions, Writer};
+use longitude_terminology::{Entry, Terminology};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -173,7 +174,11 @@ pub(crate) fn deidentify(work: &Work<'_>) -> Result<Done> {
     let mut changes = Changes::default();
     let mut risk = RiskCollector::new(&work.policy.risk);
     let bar = bar(source.subjects().len() as u64);
-    let mut writer = Writer::create(work.to, write_options("deidentified"))?;
+    let options = WriteOptions {
+        describe: as_described(&source)?,
+        ..write_options("deidentified")
+    };
+    let mut writer = Writer::create(work.to, options)?;
     for timeline in taken(work, &source) {
         interrupt::check()?;
         bar.inc(1);
@@ -207,6 +212,22 @@ pub(crate) fn deidentify(work: &Work<'_>) -> Result<Done> {
         report: Report::new(work.policy, digests, changes, risk.report(), text)?,
         summary,
     })
+}
+
+/// What the identified set says of codes, for those that are left.
+fn as_described(source: &Dataset) -> Result<Describe> {
+    let entries: Vec<_> = source.codes()?;
+    Ok(Describe::with(move |_codes| {
+        let entries = entries.iter().map(|(code, entry)| {
+            let described = Entry {
+                description: entry.description.as_deref().map(Into::into),
+                parents: entry.parents.clone(),
+                is_header: false,
+            };
+            (code.clone(), described)
+        });
+        Ok(Terminology::shipped().with(entries, []))
+    }))
 }
 
 fn receipt(work: &Work<'_>, digests: Digests) -> Result<Receipt> {

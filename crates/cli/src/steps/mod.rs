@@ -10,5 +10,6 @@ pub(crate) mod predict;
 pub(crate) mod questions;
 pub(crate) mod scrub;
 pub(crate) mod sign;
+pub(crate) mod terminology;
 pub(crate) mod train;
 pub(crate) mod vocabulary;

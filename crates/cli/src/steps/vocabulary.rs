@@ -6,7 +6,7 @@ use crate::pipeline::{Left, Run, write_atomically};
 use crate::progress::Step;
 use anyhow::{Context, Result};
 use longitude_core::Split;
-use longitude_tokens::{Vocabulary, VocabularyBuilder, VocabularyOptions};
+use longitude_tokens::{Hierarchy, Vocabulary, VocabularyBuilder, VocabularyOptions};
 use std::fs;
 
 /// The step of the pipeline.
@@ -20,7 +20,10 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
     // In a set of a few dozen subjects hardly any code would pass the threshold of a large one.
     let share = u32::try_from(train / 20).unwrap_or(u32::MAX).max(2);
     let least = run.options().code_subjects_min.min(share);
-    let mut builder = VocabularyBuilder::new(VocabularyOptions::with_subjects_min(least));
+    let named = data.codes()?.into_iter();
+    let hierarchy = Hierarchy::new(named.map(|(code, entry)| (code, entry.parents)));
+    let options = VocabularyOptions::with_subjects_min(least);
+    let mut builder = VocabularyBuilder::new(options).with_hierarchy(hierarchy);
     for timeline in data.timelines(Some(Split::Train)) {
         interrupt::check()?;
         builder.observe(reopened.timeline(timeline?).get());

@@ -275,3 +275,47 @@ fn nothing_and_nonsense_are_refused() {
     expect!["the vocabulary option `value_bins` must be from 1 to 255"]
         .assert_eq(&error.to_string());
 }
+
+/// Rare codes of other systems fall to what the data set says is above them, to blocks and chapters
+/// where they are of ICD; a circle in what it says is cut.
+#[test]
+fn rare_codes_fall_to_the_ancestors_that_the_data_set_names() {
+    let snomed = |value: &str| Code::new("SNOMED", value);
+    let named = |below: &str, above: &[&str]| {
+        let above = above.iter().map(|value| snomed(value)).collect();
+        (snomed(below), above)
+    };
+    let mut said: Vec<_> = (0..20).map(|i| named(&i.to_string(), &["up"])).collect();
+    said.extend([named("up", &["0", "top"]), named("top", &["up"])]);
+    let hierarchy = Hierarchy::new(said);
+    assert!(hierarchy.is_sound());
+    let options = VocabularyOptions::with_subjects_min(5);
+    let mut builder = VocabularyBuilder::new(options).with_hierarchy(hierarchy);
+    for one in subjects() {
+        let (subject, mut events, span) = one.into_parts();
+        let injury = format!("DIAGNOSIS//ICD//10//S5{}0", subject.0 % 10);
+        events.push(event(&injury, Some(9)));
+        builder.observe(&Timeline::new(subject, events, span));
+    }
+    let vocabulary = builder.finish().unwrap();
+    let id = vocabulary.id(&snomed("7"));
+    assert_eq!(vocabulary.code(id), Some(&snomed("up")));
+    assert_eq!(vocabulary.subjects_with(id), 20);
+    let block = Code::new("ICD10CM", "S50-S59");
+    let id = vocabulary.id(&Code::from_meds("ICD10CM//S59.009A"));
+    assert_eq!(vocabulary.code(id), Some(&block));
+    let counts = |prefix: &str| {
+        let prefix = CodeMatch::Prefix {
+            system: "ICD10CM".into(),
+            prefix: prefix.into(),
+        };
+        let predicate = Predicate {
+            any_of: vec![prefix],
+        };
+        vocabulary.ids_matching(&predicate).contains(&id)
+    };
+    assert!(counts("") && counts("S") && counts("S5"));
+    assert!(!counts("S50") && !counts("S59") && !counts("T"));
+    let json = vocabulary.to_json().unwrap();
+    assert_eq!(Vocabulary::from_json(&json).unwrap(), vocabulary);
+}

@@ -3,6 +3,7 @@
 
 use super::linkage::LinkageAccount;
 use crate::reading::Reading;
+use crate::steps::terminology::SystemCodes;
 use anyhow::{Result, ensure};
 use longitude_core::{Digest, Issue, IssueKind, RowCounts};
 use longitude_ingest::{FileReport, Finding, Report, by_kind};
@@ -48,6 +49,9 @@ pub(crate) struct Account {
     /// Who was found to be who, where there was anything to decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) linkage: Option<LinkageAccount>,
+    /// How the codes stand to the terminologies at hand, by code system.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) codes: BTreeMap<String, SystemCodes>,
     /// The paths that were read.
     pub(crate) sources: Vec<PathBuf>,
     /// The reader's whole report: findings with their details and first places.
@@ -114,6 +118,7 @@ impl Account {
             options: None,
             reading: None,
             linkage: None,
+            codes: BTreeMap::new(),
             sources: Vec::new(),
             details,
             columns_not_kept: BTreeMap::new(),
@@ -208,6 +213,7 @@ impl Account {
                 push(&mut text, format_args!("{told:>10}  by {reason:?}\n"));
             }
         }
+        self.odd_codes(&mut text);
         let ignored = self.details.files_ignored.len();
         if ignored > 0 {
             let first = &self.details.files_ignored[0];
@@ -223,6 +229,22 @@ impl Account {
             );
         }
         text
+    }
+
+    /// A line for each system that has codes which nobody knows.
+    fn odd_codes(&self, text: &mut String) {
+        for (system, codes) in self.codes.iter().filter(|(_, codes)| codes.held) {
+            let (all, unknown, malformed) = (codes.codes, codes.unknown, codes.malformed);
+            if unknown + malformed > 0 {
+                push(
+                    text,
+                    format_args!(
+                        "\n{system}: {unknown} of {all} codes unknown, {malformed} malformed; \
+                         `longitude terminology check` names them\n"
+                    ),
+                );
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::sink::{CountOnly, IntoMeds};
 use crate::failure::{Failure, Kind};
 use crate::pipeline::{code_version, write_atomically};
 use crate::reading::Reading;
+use crate::steps::terminology::{self, Vocabularies};
 use crate::{interrupt, machine};
 use anyhow::{Context, Result};
 use longitude_core::{Digest, DigestWriter, Observation, SubjectId};
@@ -40,6 +41,8 @@ pub(crate) struct Sources {
     pub(crate) linking: Linking,
     /// What was asked of the reading, for the account.
     pub(crate) reading: Option<Reading>,
+    /// Where descriptions of codes come from.
+    pub(crate) vocabularies: Vocabularies,
 }
 
 impl Sources {
@@ -53,6 +56,7 @@ impl Sources {
             mappings: Vec::new(),
             linking: Linking::stated(),
             reading: None,
+            vocabularies: Vocabularies::default(),
         }
     }
 
@@ -107,14 +111,20 @@ impl Sources {
             let mend = "name a new folder with --to, or bring this one up to date with --update";
             return Err(Failure::new(Kind::Busy, message, mend).into());
         }
-        self.ingest_into(to, &|| Ok(Writer::create(to, write_options("identified"))?))
+        self.ingest_into(to, &|| Ok(Writer::create(to, self.write_options())?))
     }
 
     /// The same in the place of what stands at `to`, which stays until the new one is whole.
     pub(super) fn ingest_anew(&self, to: &Path) -> Result<Account> {
-        self.ingest_into(to, &|| {
-            Ok(Writer::replace(to, write_options("identified"))?)
-        })
+        self.ingest_into(to, &|| Ok(Writer::replace(to, self.write_options())?))
+    }
+
+    /// How the data set is written.
+    pub(super) fn write_options(&self) -> WriteOptions {
+        WriteOptions {
+            describe: self.vocabularies.describe(),
+            ..write_options("identified")
+        }
     }
 
     fn ingest_into(&self, to: &Path, writer: &dyn Fn() -> Result<Writer>) -> Result<Account> {
@@ -158,6 +168,7 @@ impl Sources {
         account.linkage = linkage::account(&linkage);
         account.options = Some(self.options_digest()?);
         account.reading.clone_from(&self.reading);
+        account.codes = terminology::check(&Dataset::open(to)?, &self.vocabularies)?.systems;
         write_atomically(&to.join(ACCOUNT), &serde_json::to_vec_pretty(&account)?)?;
         Ok(account)
     }

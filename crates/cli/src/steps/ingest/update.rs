@@ -6,6 +6,7 @@ use super::account::Account;
 use super::sink::{ISSUES, IntoMeds};
 use super::sources::{ACCOUNT, Sources, digest, write_options};
 use crate::pipeline::{code_version, write_atomically};
+use crate::steps::terminology;
 use crate::{failure, interrupt};
 use anyhow::{Context, Result};
 use longitude_core::{Event, Issue, Observation, ObservationSource, SubjectId, Timeline};
@@ -174,7 +175,7 @@ impl Update<'_> {
     fn merge(&self, fresh: &Path, mut report: Report) -> Result<Option<Account>> {
         let (old, new) = (Dataset::open(self.to)?, Dataset::open(fresh)?);
         let read = records_of(&new)?;
-        let mut writer = Writer::replace(self.to, write_options("identified"))?;
+        let mut writer = Writer::replace(self.to, self.sources.write_options())?;
         let subjects = old.subjects().iter().chain(new.subjects());
         let subjects: BTreeSet<SubjectId> = subjects.map(|(subject, _)| *subject).collect();
         for subject in subjects {
@@ -211,7 +212,9 @@ impl Update<'_> {
         let summary = writer.finish()?;
         fs::rename(beside, self.to.join(ISSUES))?;
         report.subjects = summary.subjects;
+        let data = Dataset::open(self.to)?;
         let account = Account {
+            codes: terminology::check(&data, &self.sources.vocabularies)?.systems,
             code: self.before.code.clone(),
             options: self.before.options,
             reading: self.before.reading.clone(),
