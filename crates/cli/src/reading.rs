@@ -158,13 +158,12 @@ impl Reading {
         self
     }
 
-    /// The files that are named.
+    /// The files that are named, but for vocabularies: they are large, and what they say of the
+    /// codes at hand stands in the data set.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         let units = self.units.as_deref().filter(|path| !is_as_written(path));
         let mapping = self.mapping.iter().map(PathBuf::as_path);
-        let vocabulary = self.vocabulary.iter().map(PathBuf::as_path);
-        let named = mapping.chain(units).chain(vocabulary);
-        named.chain(self.id_map.as_deref())
+        mapping.chain(units).chain(self.id_map.as_deref())
     }
 
     /// The sources to be read so. Every file that is named is read and checked.
