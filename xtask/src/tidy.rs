@@ -18,7 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("ingest", &["core", "units"]),
     ("deid", &["core"]),
     ("imaging", &["core"]),
-    ("store", &["core", "units"]),
+    ("store", &["core", "terminology", "units"]),
     ("tokens", &["core", "terminology"]),
     ("eval", &["core"]),
     ("quality", &["core", "units"]),
