@@ -16,8 +16,10 @@ mod icd;
 mod maps;
 mod spelling;
 mod standing;
+mod supplied;
 mod tables;
 
 pub use maps::{Ccsr, Chronic, Equivalent, ccsr, chronic, equivalents};
 pub use spelling::{Coded, Held};
 pub use standing::{Entry, Standing, Terminology, parent};
+pub use supplied::{Supplied, SuppliedError, SuppliedKind, SuppliedSource};

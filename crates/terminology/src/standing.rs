@@ -17,6 +17,19 @@ pub struct Entry {
     pub is_header: bool,
 }
 
+impl Entry {
+    /// Adds what another source says. The first description counts.
+    pub(crate) fn merge(&mut self, more: Self) {
+        self.description = self.description.take().or(more.description);
+        for parent in more.parents {
+            if !self.parents.contains(&parent) {
+                self.parents.push(parent);
+            }
+        }
+        self.is_header |= more.is_header;
+    }
+}
+
 /// How a code stands to the terminologies at hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -53,11 +66,7 @@ impl Terminology {
         whole: impl IntoIterator<Item = Arc<str>>,
     ) -> Self {
         for (code, entry) in entries {
-            let known = self.supplied.entry(code).or_default();
-            known.description = known.description.take().or(entry.description);
-            let more = entry.parents.into_iter();
-            let more: Vec<_> = more.filter(|one| !known.parents.contains(one)).collect();
-            known.parents.extend(more);
+            self.supplied.entry(code).or_default().merge(entry);
         }
         self.whole.extend(whole);
         self
