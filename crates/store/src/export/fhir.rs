@@ -121,8 +121,11 @@ fn subject(dataset: &Dataset, timeline: &Timeline, export: &mut Export) -> Resul
         if let Some(last) = last.filter(|last| moment::is_writable(*last)) {
             export.last = export.last.max(last);
         }
-        let is_taken = patient.take(event, &mut export.account) || encounters.take(event, export);
-        if !is_taken && !groups.is_part(place) {
+        // Those inside another's resource are told with it.
+        let is_taken = groups.is_part(place)
+            || !groups.is_whole(place)
+                && (patient.take(event, &mut export.account) || encounters.take(event, export));
+        if !is_taken {
             rest.push(place);
         }
     }

@@ -289,11 +289,8 @@ fn immunization(draft: &mut Draft<'_>, parts: &[&Event], export: &Export) -> Opt
     draft.no_end();
     for part in parts {
         let mut losses = part_losses(part, event);
-        let mut reaction = json!({});
-        if let Some(time) = part.time.filter(|time| moment::is_writable(*time)) {
-            reaction["date"] = moment::of_event(part, time, &mut losses).into();
-        }
-        draft.resource.add("reaction", reaction);
+        let date = moment::of_event(part, part.time?, &mut losses);
+        draft.resource.add("reaction", json!({"date": date}));
         draft.parts.push(losses);
     }
     Some(())

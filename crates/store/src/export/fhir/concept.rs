@@ -44,7 +44,7 @@ impl Terms {
         };
         if let Some(other) = other {
             let is_behind = systems::rank(&other.system) >= systems::rank(&code.system);
-            match concept["coding"].as_array_mut() {
+            match concept.get_mut("coding").and_then(Value::as_array_mut) {
                 Some(codings) if is_behind => codings.extend(coding(other, losses)),
                 _ => losses.push("the source's own code, which a reader would prefer"),
             }
@@ -139,25 +139,28 @@ pub(super) fn quantity(
     let Some(unit) = unit else {
         return Some(quantity);
     };
+    if unit.trim() != unit || unit.is_empty() {
+        losses.push("white space of a unit");
+    }
+    let unit = unit.trim();
+    if unit.is_empty() {
+        return Some(quantity);
+    }
     let ucum = match units::Unit::parse(unit) {
         Ok(_) => Some(unit),
         Err(_) => units::to_ucum(unit),
     };
-    let shown = written.unwrap_or(unit);
-    if shown.trim().is_empty() {
-        losses.push("a unit of white space");
-        return Some(quantity);
-    }
-    quantity["unit"] = clean(shown, losses).into();
-    if let Some(ucum) = ucum {
-        if ucum != unit {
-            losses.push("a unit's spelling, which is not UCUM's");
-        }
-        quantity["system"] = units::UCUM.into();
-        quantity["code"] = ucum.into();
-    } else if written.is_some() {
+    let Some(ucum) = ucum else {
         // Without a code of UCUM the text is the unit.
         quantity["unit"] = clean(unit, losses).into();
+        return Some(quantity);
+    };
+    if ucum != unit {
+        losses.push("a unit's spelling, which is not UCUM's");
     }
+    let shown = written.filter(|written| !written.trim().is_empty());
+    quantity["unit"] = clean(shown.unwrap_or(unit), losses).into();
+    quantity["system"] = units::UCUM.into();
+    quantity["code"] = ucum.into();
     Some(quantity)
 }

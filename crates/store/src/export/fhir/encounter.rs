@@ -123,7 +123,8 @@ impl Encounters {
             return;
         }
         // A period that ends before it starts is none in FHIR.
-        let is_ordered = one.start.as_ref().is_none_or(|(start, _)| *start <= time);
+        let is_ordered =
+            event.end_time.is_none() && one.start.as_ref().is_none_or(|(start, _)| *start <= time);
         if is_ordered && one.end.as_ref().is_none_or(|(_, _, told)| !told) {
             one.end = Some((time, shown, true));
         }

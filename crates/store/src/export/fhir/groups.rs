@@ -65,6 +65,11 @@ impl Groups {
         self.wholes.contains_key(&place)
     }
 
+    /// Whether others stand inside the resource of an event.
+    pub(super) fn is_whole(&self, place: usize) -> bool {
+        self.parts.contains_key(&place)
+    }
+
     /// The events inside the resource of one.
     pub(super) fn parts<'e>(&self, place: usize, events: &'e [Event]) -> Vec<&'e Event> {
         let parts = self.parts.get(&place).map_or(&[][..], Vec::as_slice);
@@ -118,6 +123,9 @@ fn whole(event: &Event) -> Option<Key<'_>> {
 
 /// The key of the event that this one may stand in, and whether one of several will do.
 fn part(event: &Event) -> Option<(Key<'_>, bool)> {
+    if !event.time.is_some_and(moment::is_writable) {
+        return None;
+    }
     let value = &*event.code.value;
     match &*event.code.system {
         "ALLERGY_REACTION" if beside::is_bare(event) => Some((key(1, event, ""), false)),

@@ -3,10 +3,16 @@
 //! records, rows and rules are the export's own.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use longitude_core::{Event, Instant, Issue, Observation, SubjectId};
+mod made;
+mod shape;
+
+use longitude_core::{Event, Instant, Issue, Observation, SubjectId, Timeline};
 use longitude_ingest::{Options, Report, Sink, Units, ingest};
 use longitude_store::export::fhir;
-use longitude_store::{Dataset, DatasetInfo, Describe, WriteOptions, Writer};
+use longitude_store::{Dataset, DatasetInfo, Describe, WriteOptions, Writer, write_timelines};
+use made::{Given, given};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -94,6 +100,7 @@ fn round(first: &Dataset, place: &Path) -> Round {
     let to = place.join("fhir");
     let account = fhir::write(first, &to, &options()).unwrap();
     assert!(account.balanced());
+    shape::check(&to, &account);
     let (second, report) = to_meds(&to, &place.join("second"));
     let known: Vec<_> = second.subjects().iter().map(|(id, _)| *id).collect();
     // A subject whose identifier was not made from the source's is named by its number.
@@ -168,5 +175,80 @@ fn real_exports_go_round() {
         let issues = &round.report.issues;
         let is_manifest = |detail: &str| detail == "bulk export manifest";
         assert!(issues.iter().all(|one| is_manifest(&one.detail)), "{name}");
+    }
+}
+
+/// Losses that change what is compared; all others are of columns that are not.
+const CHANGING: &[&str] = &[
+    "a code's spelling, which is not that of its system",
+    "a death without a time, of which a reader makes no event",
+    "a number that is none (NaN or infinite)",
+    "a sex's spelling, which is not FHIR's",
+    "a unit's spelling, which is not UCUM's",
+    "an empty text",
+    "control characters of a text",
+    "text beside a number: stands in `note`, which a reader passes over",
+    "text of a drug: stands in `note`, which a reader passes over",
+    "unit without a number",
+    "white space of a code",
+    "white space of a unit",
+];
+/// What a reader finds more than was there.
+const ADDED: &str = "the end of an encounter as an event: only its start tells it";
+
+impl Round {
+    fn count(&self, sign: char) -> u64 {
+        let lines = self.differing.iter().filter(|line| line.starts_with(sign));
+        let number = |line: &String| line.split(' ').nth(1).unwrap().parse::<u64>().unwrap();
+        lines.map(number).sum()
+    }
+
+    /// Everything that differs is told, and the reader finds no fault.
+    fn check(&self) -> Result<(), TestCaseError> {
+        let account = &self.account;
+        let told = |name: &&str| account.losses.get(*name).copied().unwrap_or(0);
+        let changed: u64 = CHANGING.iter().map(|name| told(&name)).sum();
+        let missing: u64 = account.not_carried.values().sum();
+        let added = account.filled.get(ADDED).copied().unwrap_or(0);
+        let shown = || format!("{:?}\n{}", self.differing, account.to_text());
+        // What is carried whole comes back, whatever happens to the rest.
+        prop_assert!(self.kept >= account.events_whole, "{}", shown());
+        prop_assert!(self.count('-') <= changed + missing, "{}", shown());
+        prop_assert!(self.count('+') <= changed + added, "{}", shown());
+        let issues = &self.report.issues;
+        let is_manifest = |detail: &str| detail == "bulk export manifest";
+        prop_assert!(
+            issues.iter().all(|one| is_manifest(&one.detail)),
+            "{issues:?}"
+        );
+        Ok(())
+    }
+}
+
+/// A data set of subjects with these events, each in turn.
+fn made(place: &Path, subjects: &[Vec<Given>]) -> Dataset {
+    let timelines = (7_i64..).zip(subjects).map(|(subject, events)| {
+        let events = (1..)
+            .zip(events)
+            .map(|(row, given)| given.event(row))
+            .collect();
+        Timeline::new(SubjectId(subject), events, Observation::UNKNOWN)
+    });
+    let meds = place.join("first");
+    write_timelines(&meds, write_options(), timelines).unwrap();
+    Dataset::open(&meds).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Whatever the events, each is carried or told, and a reader finds what was carried.
+    #[test]
+    fn every_event_comes_back_or_is_told(
+        subjects in prop::collection::vec(prop::collection::vec(given(), 0..20), 1..3),
+    ) {
+        let place = tempfile::tempdir().unwrap();
+        let first = made(place.path(), &subjects);
+        round(&first, place.path()).check()?;
     }
 }
