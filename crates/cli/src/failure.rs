@@ -74,13 +74,32 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         .chain()
         .find_map(|e| e.downcast_ref::<Failure>())
         .map(|f| f.kind);
-    let kind = declared.or_else(|| machine(io_kind?));
+    let stored = error
+        .chain()
+        .find_map(|e| e.downcast_ref::<longitude_store::Error>())
+        .and_then(store);
+    let kind = declared.or(stored).or_else(|| machine(io_kind?));
     if declared.is_none()
         && let Some(Kind::Machine) = kind
     {
         eprintln!("  mend: make room or give permission, then run the same command again");
     }
     ExitCode::from(kind.map_or(1, |kind| kind as u8))
+}
+
+/// Failures of what a data set's folder holds, or of where a new one should stand.
+fn store(error: &longitude_store::Error) -> Option<Kind> {
+    use longitude_store::Error;
+    match error {
+        Error::Exists(_) => Some(Kind::Busy),
+        Error::NotADataset(_)
+        | Error::Decode { .. }
+        | Error::Column { .. }
+        | Error::Json { .. } => Some(Kind::Input),
+        Error::Read { .. } | Error::Write { .. } | Error::Encode { .. } | Error::Damaged { .. } => {
+            None
+        }
+    }
 }
 
 /// Failures of the machine rather than of the input or the program.

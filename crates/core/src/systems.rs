@@ -198,6 +198,9 @@ pub type Spelled<'c> = (Cow<'c, str>, Cow<'c, str>);
 /// (`CARE_PLAN`), a site's, and, with nothing behind it, the codes of MEDS that have no system.
 pub const OWN: &str = "urn:longitude:code-system:";
 
+/// The system of the number of an encounter of which a data set tells neither start nor end.
+pub const ENCOUNTER_ID: &str = "urn:longitude:encounter-id";
+
 /// The extension under which a Patient's fact without a time stands where FHIR has no element for
 /// it: inside it `code` with the coding, and `number`, `unit` and `text` where they are told.
 pub const FACT: &str = "http://longitude.example/fhir/StructureDefinition/static-fact";

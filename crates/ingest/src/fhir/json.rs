@@ -164,6 +164,9 @@ pub(crate) struct Head<'a> {
     pub(crate) transaction_time: Option<Text<'a>>,
     #[serde(default)]
     pub(crate) output: Present,
+    /// The account of an export of ours has this.
+    #[serde(default, rename = "events_whole")]
+    pub(crate) events_whole: Present,
 }
 
 #[derive(Derive)]
@@ -212,11 +215,23 @@ impl<'a> CodeableConcept<'a> {
 
 /// A Reference, or the reference of R5's CodeableReference.
 #[derive(Derive)]
+#[expect(clippy::struct_field_names, reason = "FHIR's own name")]
 pub(crate) struct Reference<'a> {
     #[serde(borrow)]
     pub(crate) reference: Option<Text<'a>>,
     #[serde(borrow)]
     pub(crate) display: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(crate) identifier: Option<Identifier<'a>>,
+}
+
+/// An Identifier, by which a Reference may name a record that is not there.
+#[derive(Derive)]
+pub(crate) struct Identifier<'a> {
+    #[serde(borrow)]
+    pub(crate) system: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(crate) value: Option<Text<'a>>,
 }
 
 /// R5's CodeableReference.

@@ -264,6 +264,8 @@ impl<'w> Mapper<'w> {
             Note::new(IssueKind::NotClinical, "", "bulk export log")
         } else if head.transaction_time.is_some() && head.output.0 {
             Note::new(IssueKind::NotClinical, "", "bulk export manifest")
+        } else if head.events_whole.0 {
+            Note::new(IssueKind::NotClinical, "", "account of an export")
         } else {
             Note::new(IssueKind::UnknownResourceType, "", "no resourceType")
         }

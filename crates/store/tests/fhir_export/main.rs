@@ -156,8 +156,9 @@ fn told(name: &str, round: &Round) {
     }
 }
 
+/// FHIR comes back whole.
 #[test]
-fn real_exports_go_round() {
+fn real_exports_of_fhir_go_round() {
     let Some(shared) = shared() else { return };
     let place = tempfile::tempdir().unwrap();
     for (name, path) in [
@@ -172,9 +173,30 @@ fn real_exports_go_round() {
         assert_eq!(round.differing, Vec::<String>::new(), "{name}");
         assert_eq!(round.kept, round.account.events_read, "{name}");
         assert!(round.account.not_carried.is_empty(), "{name}");
-        let issues = &round.report.issues;
-        let is_manifest = |detail: &str| detail == "bulk export manifest";
-        assert!(issues.iter().all(|one| is_manifest(&one.detail)), "{name}");
+        round.check().unwrap();
+    }
+}
+
+/// What came from elsewhere comes back but for what the account names.
+#[test]
+fn real_sets_of_others_go_round() {
+    let Some(shared) = shared() else { return };
+    let place = tempfile::tempdir().unwrap();
+    let data = shared.join("data");
+    let omop = place.path().join("omop");
+    let (omop, meds) = (
+        to_meds(&data.join("omop-synthea27nj"), &omop.join("first")).0,
+        Dataset::open(&data.join("mimic-iv-demo/meds")).unwrap(),
+    );
+    for (name, first, percent_min) in [("omop", omop, 99.8), ("meds", meds, 90.0)] {
+        let folder = place.path().join(name).join("out");
+        std::fs::create_dir_all(&folder).unwrap();
+        let round = round(&first, &folder);
+        told(name, &round);
+        round.check().unwrap();
+        assert!(round.account.not_carried.is_empty(), "{name}");
+        let percent = 100.0 * round.kept as f64 / round.account.events_read as f64;
+        assert!(percent >= percent_min, "{name}: {percent}");
     }
 }
 

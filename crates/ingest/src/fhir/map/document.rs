@@ -112,6 +112,7 @@ fn newer_encounter<'a>(context: &OneOrMany<Context<'a>>) -> Option<Reference<'a>
     Some(Reference {
         reference: Some(reference),
         display: None,
+        identifier: None,
     })
 }
 

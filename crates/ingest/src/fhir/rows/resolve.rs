@@ -12,8 +12,16 @@ use crate::fhir::types;
 use crate::hash::hash64;
 use crate::options::EncounterEdge;
 use crate::when::remark;
-use longitude_core::{Code, EncounterId, Instant, IssueKind, SubjectId};
+use longitude_core::{Code, EncounterId, Instant, IssueKind, SubjectId, systems};
 use std::borrow::Cow;
+
+/// An encounter that our own export names by its number alone, for the set does not tell it.
+fn own_encounter(reference: &Reference<'_>) -> Option<EncounterId> {
+    let identifier = reference.identifier.as_ref()?;
+    let is_own = identifier.system.as_ref()?.as_str() == systems::ENCOUNTER_ID;
+    let id = identifier.value.as_ref().filter(|_| is_own)?;
+    id.as_str().parse().ok().map(EncounterId)
+}
 
 impl Mapper<'_> {
     /// The element that names the subject, and more behind it.
@@ -79,6 +87,7 @@ impl Mapper<'_> {
     /// Places the record in its encounter, where it names one.
     pub(crate) fn encounter(&mut self, reference: Option<&Reference<'_>>) {
         let Some(text) = reference.and_then(|reference| reference.reference.as_ref()) else {
+            self.here.encounter = reference.and_then(own_encounter);
             return;
         };
         let (kind, id) = match Target::parse(text.as_str()) {
@@ -121,6 +130,7 @@ impl Mapper<'_> {
         let bare = Reference {
             reference: reference.reference.clone(),
             display: None,
+            identifier: None,
         };
         self.thing(&bare, "Encounter.location.location")
     }

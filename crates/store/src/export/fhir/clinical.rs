@@ -9,7 +9,7 @@ use super::{Export, beside, drug, moment, observation};
 use crate::error::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use longitude_core::{Code, Event, Instant, Precision, SubjectId};
+use longitude_core::{Code, Event, Instant, Precision, SubjectId, systems};
 use serde_json::{Value, json};
 
 /// Whose events are written, and how many resources they have so far.
@@ -109,7 +109,7 @@ fn draft<'e>(
     let is_patients = matches!(home, Home::Allergy | Home::Immunization);
     let owner = if is_patients { "patient" } else { "subject" };
     draft.resource.set(owner, place.reference.clone());
-    draft.encounter(home, place);
+    draft.encounter(home, place, export);
     Some(draft)
 }
 
@@ -129,16 +129,16 @@ fn kind(home: Home) -> &'static str {
 
 impl Draft<'_> {
     /// The encounter, by reference; one that the set does not tell is named by its identifier.
-    fn encounter(&mut self, home: Home, place: &Place<'_>) {
+    fn encounter(&mut self, home: Home, place: &Place<'_>, export: &mut Export) {
         let Some(id) = self.event.encounter else {
             return;
         };
         let reference = place.encounters.reference(id).unwrap_or_else(|| {
-            self.losses
-                .push("encounter of which neither start nor end is told");
-            let system = [longitude_core::systems::OWN, "ENCOUNTER_ID"].concat();
+            export
+                .account
+                .filled("an encounter's number: neither its start nor its end is told");
             json!({"type": "Encounter",
-                "identifier": {"system": system, "value": id.to_string()}})
+                "identifier": {"system": systems::ENCOUNTER_ID, "value": id.to_string()}})
         });
         if home == Home::Note {
             // The context may be there already, with the time.
@@ -198,20 +198,15 @@ impl Draft<'_> {
         }
     }
 
-    /// The number as a quantity; `None` where there is none, or where FHIR has no such number.
+    /// The number as a quantity, or its unit alone; `None` where there is neither, or where FHIR
+    /// has no such number.
     pub(super) fn amount(&mut self) -> Option<Value> {
-        let unit = self.event.unit.as_deref();
-        let Some(value) = self.event.numeric_value else {
-            if unit.is_some() {
-                self.losses.push("unit without a number");
-            }
-            return None;
-        };
+        let (value, unit) = (self.event.numeric_value, self.event.unit.as_deref());
         let amount = quantity(value, (unit, beside::unit(self.event)), &mut self.losses);
         if amount.is_none() {
             self.losses.push("a number that is none (NaN or infinite)");
         }
-        amount
+        amount.filter(|amount| *amount != json!({}))
     }
 }
 

@@ -129,13 +129,17 @@ pub(super) fn number(value: f64) -> Option<Number> {
     Number::from_f64(value)
 }
 
-/// A number in a unit: with UCUM's code where it is UCUM's, else with the unit as a text.
+/// A number in a unit, or the unit alone: with UCUM's code where it is UCUM's, else with the unit
+/// as a text. `None` where FHIR has no such number.
 pub(super) fn quantity(
-    value: f64,
+    value: Option<f64>,
     (unit, written): (Option<&str>, Option<&str>),
     losses: &mut Losses,
 ) -> Option<Value> {
-    let mut quantity = json!({"value": number(value)?});
+    let mut quantity = json!({});
+    if let Some(value) = value {
+        quantity["value"] = number(value)?.into();
+    }
     let Some(unit) = unit else {
         return Some(quantity);
     };

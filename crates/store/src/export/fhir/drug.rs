@@ -91,7 +91,7 @@ fn administered(draft: &mut Draft<'_>, parts: &[&Event]) -> Option<()> {
     for part in parts {
         let mut losses = part_losses(part, draft.event);
         let unit = (part.unit.as_deref(), beside::unit(part));
-        dosage["rateQuantity"] = quantity(part.numeric_value?, unit, &mut losses)?;
+        dosage["rateQuantity"] = quantity(Some(part.numeric_value?), unit, &mut losses)?;
         if beside::other(part).is_some() {
             losses.push("the source's own code of a rate");
         }

@@ -4,6 +4,7 @@ use super::Export;
 use super::beside;
 use super::clinical::Draft;
 use super::concept::{clean, coding, hl7, listed, quantity};
+use super::report::Losses;
 use longitude_core::{AsWritten, Code, Event};
 use longitude_units as units;
 use longitude_units::reading::{Decimal, measured};
@@ -120,7 +121,11 @@ fn value(draft: &mut Draft<'_>) {
     }
     let text = text.filter(|text| !text.is_empty());
     match (event.numeric_value, text) {
-        (None, None) => drop(draft.amount()),
+        (None, None) => {
+            if let Some(unit) = draft.amount() {
+                draft.resource.set("valueQuantity", unit);
+            }
+        }
         (Some(number), None) => number_alone(draft, number),
         (Some(number), Some(text)) => both(draft, number, text),
         (None, Some(text)) => text_alone(draft, text),
@@ -167,7 +172,7 @@ fn both(draft: &mut Draft<'_>, number: f64, text: &str) {
     } else if says(text, event, number) {
         let text = clean(text, &mut draft.losses);
         draft.resource.set("valueString", text);
-    } else if let Some(ratio) = ratio(text, event, number) {
+    } else if let Some(ratio) = ratio(text, event, number, &mut draft.losses) {
         draft.resource.set("valueRatio", ratio);
     } else {
         draft
@@ -182,7 +187,7 @@ fn both(draft: &mut Draft<'_>, number: f64, text: &str) {
 /// A text that a reader would take for a number is the text of a concept.
 fn text_alone(draft: &mut Draft<'_>, text: &str) {
     let event = draft.event;
-    if let Some(range) = range(text, event.unit.as_deref()) {
+    if let Some(range) = range(text, event.unit.as_deref(), &mut draft.losses) {
         draft.resource.set("valueRange", range);
         return;
     }
@@ -219,24 +224,28 @@ fn says(text: &str, event: &Event, number: f64) -> bool {
 }
 
 /// `a:b` as a ratio.
-fn ratio(text: &str, event: &Event, number: f64) -> Option<Value> {
+fn ratio(text: &str, event: &Event, number: f64, losses: &mut Losses) -> Option<Value> {
     let (over, under) = text.split_once(':')?;
     let (a, b) = (spoken(over)?, spoken(under)?);
     if !same(a / b, number) {
         return None;
     }
     let unit = event.unit.as_deref();
-    let over = quantity(a, (unit, None), &mut Vec::new())?;
-    let under = quantity(b, (None, None), &mut Vec::new())?;
+    let over = quantity(Some(a), (unit, None), losses)?;
+    let under = quantity(Some(b), (None, None), losses)?;
     Some(json!({"numerator": over, "denominator": under}))
 }
 
 /// `low to high` as a range.
-fn range(text: &str, unit: Option<&str>) -> Option<Value> {
+fn range(text: &str, unit: Option<&str>, losses: &mut Losses) -> Option<Value> {
     let (low, high) = text.split_once(" to ")?;
     let (low, high) = (spoken(low)?, spoken(high)?);
-    let end = |value| quantity(value, (unit, None), &mut Vec::new());
-    (low <= high).then_some(json!({"low": end(low)?, "high": end(high)?}))
+    if low > high {
+        return None;
+    }
+    let low = quantity(Some(low), (unit, None), losses)?;
+    let high = quantity(Some(high), (unit, None), &mut Losses::new())?;
+    Some(json!({"low": low, "high": high}))
 }
 
 /// A number in the spelling that a reader gives it again.
@@ -264,7 +273,7 @@ fn said(draft: &mut Draft<'_>, written: &AsWritten) {
     let mut range = json!({});
     for (name, end) in [("low", written.range_low), ("high", written.range_high)] {
         let Some(end) = end else { continue };
-        match quantity(end, (unit, None), &mut draft.losses) {
+        match quantity(Some(end), (unit, None), &mut draft.losses) {
             Some(end) => range[name] = end,
             None => draft.losses.push("an end of a range that is no number"),
         }
