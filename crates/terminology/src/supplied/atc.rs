@@ -45,22 +45,19 @@ pub(super) fn put(code: &str, name: impl Fn(&str) -> Option<Arc<str>>, supplied:
     }
 }
 
-/// The columns of code and name: `atc_code` or `atc`, in a file with `atc` in its name also
-/// `code`; `atc_name`, `atc_level_name`, `name` or `description`. Case, spaces and underscores do
-/// not count. None where the header is another's.
+/// The columns of code and name: `atc_code` or `atc`, and `atc_name` or `atc_level_name`. In a file
+/// with `atc` in its name also `code`, and `name` or `description`, which a list of drugs has too.
+/// Case, spaces and underscores do not count. None where the header is another's.
 pub(super) fn columns(header: &[String], file: &str) -> Option<(usize, usize)> {
-    let is_named = file.contains("atc");
-    let bare =
-        |name: &String| -> String { name.chars().filter(char::is_ascii_lowercase).collect() };
-    let place = |names: &[&str]| {
-        let known = |name: &&str| header.iter().position(|other| bare(other) == **name);
-        names.iter().find_map(known)
+    let bare = |name: &String| name.replace([' ', '_'], "");
+    let place = |sure: &[&str], named: &[&str]| {
+        let place = |name: &&str| header.iter().position(|other| bare(other) == **name);
+        let named = named.iter().filter(|_| file.contains("atc"));
+        sure.iter().chain(named).find_map(place)
     };
-    let code = place(&["atccode", "atc"]).or_else(|| place(&["code"]).filter(|_| is_named))?;
-    Some((
-        code,
-        place(&["atcname", "atclevelname", "name", "description"])?,
-    ))
+    let code = place(&["atccode", "atc"], &["code"])?;
+    let name = place(&["atcname", "atclevelname"], &["name", "description"])?;
+    Some((code, name))
 }
 
 /// Reads the lists. Of a code with several rows, one a defined daily dose, the first counts.

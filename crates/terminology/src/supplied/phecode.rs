@@ -1,5 +1,5 @@
-//! PhecodeX: the phecodes of ICD codes, their names and what stands above them. Source: Shuey et
-//! al., Bioinformatics 2023 (<https://doi.org/10.1093/bioinformatics/btad655>) and the files of
+//! PhecodeX: the phecodes of ICD codes, their names and what stands above them. Source: the
+//! article <https://pmc.ncbi.nlm.nih.gov/articles/PMC10627409> and the files of
 //! <https://github.com/PheWAS/PhecodeX>.
 
 use super::files::{Found, of_kind};

@@ -1,12 +1,12 @@
 //! RxNorm's Rich Release Format: concepts and their relationships, and the ATC codes that RxNorm
 //! gives to ingredients.
 //!
-//! Source: RxNorm Technical Documentation
-//! (<https://www.nlm.nih.gov/research/umls/rxnorm/docs/techdoc.html>), tables of RXNCONSO and
-//! RXNREL. "Note also the direction of REL - the relationship which the SECOND concept or atom
-//! (RXCUI2) HAS TO the FIRST (RXCUI1)": a row reads `RXCUI2 RELA RXCUI1`, so that of a brand name
-//! and its ingredient the brand is RXCUI2 of `tradename_of` and the ingredient RXCUI1. What stands
-//! above is therefore RXCUI1 of the relationships named in [`UPWARD`].
+//! Source: RxNorm Technical Documentation, the tables of RXNCONSO and RXNREL
+//! (<https://www.nlm.nih.gov/research/umls/rxnorm/docs/2012/rxnorm_doco_full_2012-1.html>). Of the
+//! direction of RXNREL it says that the row has the relationship which the second concept (RXCUI2)
+//! has to the first (RXCUI1): it reads `RXCUI2 RELA RXCUI1`. Of a brand name and its ingredient the
+//! brand is RXCUI2 of `tradename_of` and the ingredient RXCUI1. What stands above is therefore
+//! RXCUI1 of the relationships named in [`UPWARD`].
 
 use super::atc;
 use super::edges::{Edges, closure};
@@ -22,8 +22,8 @@ use std::sync::Arc;
 
 const SYSTEM: &str = "RxNorm";
 
-/// Relationships that lead from a drug to what it is, is made of or is a trade name of (RxNorm
-/// Technical Documentation, appendix 1).
+/// Relationships that lead from a drug to what it is, is made of or is a trade name of
+/// (<https://www.nlm.nih.gov/research/umls/rxnorm/docs/appendix1.html>).
 const UPWARD: &[&str] = &[
     "isa",
     "has_ingredient",

@@ -267,6 +267,14 @@ DDD: defined daily dose;;
 }
 
 #[test]
+fn a_list_of_drugs_is_no_list_of_atc() {
+    let drugs = ("drugs.csv", "atc,name\nA10BA02,Glucophage\n");
+    assert!(error(&[drugs]).contains("holds no vocabulary"));
+    let list = folder(&[("ATC_2026.csv", drugs.1)]);
+    assert!(Supplied::read(list.path(), &codes(&["ATC//A10BA02"])).is_ok());
+}
+
+#[test]
 fn an_icd_code_has_its_phecodes_above_it() {
     let map = "\
 \"code\",\"vocabulary_id\",\"phecode\"
