@@ -205,14 +205,18 @@ pub const ENCOUNTER_ID: &str = "urn:longitude:encounter-id";
 /// it: inside it `code` with the coding, and `number`, `unit` and `text` where they are told.
 pub const FACT: &str = "http://longitude.example/fhir/StructureDefinition/static-fact";
 
-/// The URIs that FHIR has for the systems of [`SYSTEMS`] that have several, and for those of
-/// [`OIDS`] that have none there.
+/// The URIs that FHIR has for the systems of [`SYSTEMS`] that have several, for those of [`OIDS`]
+/// that have none there, and for one whose name is its URI without the scheme.
 const WRITTEN: &[(&str, &str)] = &[
     ("CDCREC", "urn:oid:2.16.840.1.113883.6.238"),
     ("CDT", "urn:oid:2.16.840.1.113883.6.13"),
     ("HSLOC", "urn:oid:2.16.840.1.113883.6.259"),
     ("ICD10PCS", "http://www.cms.gov/Medicare/Coding/ICD10"),
     ("MED-RT", "urn:oid:2.16.840.1.113883.6.345"),
+    (
+        "dicom.nema.org/resources/ontology/DCM",
+        "http://dicom.nema.org/resources/ontology/DCM",
+    ),
     ("ndfrt", "urn:oid:2.16.840.1.113883.3.26.1.5"),
 ];
 

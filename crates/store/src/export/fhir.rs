@@ -8,6 +8,7 @@
 mod beside;
 mod clinical;
 mod concept;
+mod device;
 mod drug;
 mod encounter;
 mod files;

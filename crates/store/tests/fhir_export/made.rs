@@ -127,6 +127,9 @@ const CODES: &[&str] = &[
     "SUSCEPTIBILITY//SNOMED//1//LOINC//2//S",
     "http:/x//1",
     "IMAGING//DCM//CT",
+    "IMAGING//dicom.nema.org/resources/ontology/DCM//MR",
+    "DEVICE//odd  code//USED",
+    "LOCATION//odd  place",
 ];
 
 fn time() -> impl Strategy<Value = Option<i64>> {
@@ -176,6 +179,7 @@ fn written() -> impl Strategy<Value = AsWritten> {
         )
 }
 
+#[expect(clippy::too_many_lines, reason = "lists of what a field may hold")]
 pub(crate) fn given() -> impl Strategy<Value = Given> {
     let numbers = [
         None,

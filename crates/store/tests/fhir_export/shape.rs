@@ -298,7 +298,9 @@ fn filled(value: &Value, name: &str) {
         Value::Null => unreachable!("{name} is null"),
         Value::Array(items) => {
             assert!(!items.is_empty(), "{name} is empty");
-            items.iter().for_each(|item| filled(item, name));
+            for item in items {
+                filled(item, name);
+            }
         }
         Value::Object(members) => {
             assert!(!members.is_empty(), "{name} is empty");

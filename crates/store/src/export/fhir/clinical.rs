@@ -5,7 +5,7 @@ use super::encounter::Encounters;
 use super::files::Resource;
 use super::home::{self, Home, REQUESTED};
 use super::report::Losses;
-use super::{Export, beside, drug, moment, observation};
+use super::{Export, beside, device, drug, moment, observation};
 use crate::error::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -98,6 +98,9 @@ fn draft<'e>(
     match home {
         Home::Allergy => allergy(&mut draft, parts, export)?,
         Home::Condition => condition(&mut draft, export)?,
+        Home::DeviceUse => device::used(&mut draft, export)?,
+        Home::Imaging => device::imaging(&mut draft, export)?,
+        Home::Specimen => device::specimen(&mut draft, export)?,
         Home::Drug(act) => drug::fill(&mut draft, act, parts, export)?,
         Home::Immunization => immunization(&mut draft, parts, export)?,
         Home::Note => note(&mut draft, export)?,
@@ -117,6 +120,9 @@ fn kind(home: Home) -> &'static str {
     match home {
         Home::Allergy => "AllergyIntolerance",
         Home::Condition => "Condition",
+        Home::DeviceUse => "DeviceUseStatement",
+        Home::Imaging => "ImagingStudy",
+        Home::Specimen => "Specimen",
         Home::Drug(act) => drug::kind(act),
         Home::Immunization => "Immunization",
         Home::Note => "DocumentReference",

@@ -58,6 +58,12 @@ impl Terms {
     }
 }
 
+/// Whether a reader gives a code again as it is.
+pub(super) fn is_exact(code: &Code) -> bool {
+    let mut losses = Losses::new();
+    coding(code, &mut losses).is_some() && losses.is_empty()
+}
+
 /// A code as a coding. `None` for a code without a value.
 pub(super) fn coding(code: &Code, losses: &mut Losses) -> Option<Value> {
     let value = lawful(&code.value, losses);

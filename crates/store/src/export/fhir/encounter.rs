@@ -1,7 +1,7 @@
 //! The Encounters of a subject: the events of each into one resource, and the places they name.
 
 use super::beside;
-use super::concept::{absent, listed};
+use super::concept::{absent, is_exact, listed};
 use super::files::Resource;
 use super::moment;
 use super::report::{Account, Losses};
@@ -262,7 +262,7 @@ impl Encounter {
         losses: &mut Losses,
     ) -> bool {
         let code = Code::from_meds(&event.code.value);
-        if code.value.trim().is_empty() {
+        if !is_exact(&code) {
             return false;
         }
         let Some(period) = period(event, time, losses) else {

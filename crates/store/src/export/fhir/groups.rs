@@ -113,11 +113,14 @@ fn whole(event: &Event) -> Option<Key<'_>> {
             Some((kind, system, base, record, None, encounter))
         }
         Home::Condition
+        | Home::DeviceUse
         | Home::Drug(_)
+        | Home::Imaging
         | Home::Note
         | Home::Observation
         | Home::Procedure
-        | Home::Request => None,
+        | Home::Request
+        | Home::Specimen => None,
     }
 }
 

@@ -9,13 +9,16 @@ use longitude_core::Event;
 pub(super) enum Home {
     Allergy,
     Condition,
+    DeviceUse,
     Drug(Act),
+    Imaging,
     Immunization,
     Note,
     Observation,
     Procedure,
     Report,
     Request,
+    Specimen,
 }
 
 /// What was done with a drug.
@@ -41,6 +44,9 @@ impl Act {
 
 /// What stands behind the code of something asked for.
 pub(super) const REQUESTED: &str = "//REQUESTED";
+
+/// What stands behind the code of a device in use.
+pub(super) const USED: &str = "//USED";
 
 /// Systems of ours whose codes may end like those of drugs and requests.
 const OURS: &[&str] = &["COMMUNICATION", "DEVICE", "NUTRITION", "SUPPLY"];
@@ -79,6 +85,9 @@ pub(super) fn of(event: &Event) -> Home {
     let (system, value) = (&*event.code.system, &*event.code.value);
     match system {
         "ALLERGY" => return Home::Allergy,
+        "DEVICE" if value.ends_with(USED) => return Home::DeviceUse,
+        "IMAGING" => return Home::Imaging,
+        "SPECIMEN" => return Home::Specimen,
         "NOTE" => return Home::Note,
         _ => {}
     }
