@@ -26,7 +26,7 @@ const LIST: &[(&str, &str, &[&str])] = &[
     (
         "ingest",
         "FHIR resources a core-second and peak memory (PATH [THREADS])",
-        &example!("ingest", "throughput"),
+        &example!("ingest", "ingest_throughput"),
     ),
     (
         "tables",
@@ -61,7 +61,7 @@ const LIST: &[(&str, &str, &[&str])] = &[
     (
         "hospital",
         "synthetic patients a CPU-second (20000 [THREADS])",
-        &example!("hospital", "throughput"),
+        &example!("hospital", "hospital_throughput"),
     ),
     (
         "outcomes",
@@ -71,12 +71,12 @@ const LIST: &[(&str, &str, &[&str])] = &[
     (
         "deid",
         "events de-identified a CPU-second, with and without notes, and the report ([SUBJECTS])",
-        &example!("deid", "speed"),
+        &example!("deid", "deid_speed"),
     ),
     (
         "store",
         "MEDS events written, read and validated a CPU-second ([MEDS_DIR])",
-        &example!("store", "speed"),
+        &example!("store", "store_speed"),
     ),
     (
         "scan",
@@ -106,17 +106,17 @@ const LIST: &[(&str, &str, &[&str])] = &[
     (
         "sampling",
         "sampled events a CPU-second ([THREADS])",
-        &example!("predict", "throughput"),
+        &example!("predict", "predict_throughput"),
     ),
     (
         "eval",
         "metrics and intervals of 200,000 rows",
-        &example!("eval", "speed"),
+        &example!("eval", "eval_speed"),
     ),
     (
         "baseline",
         "fits of 16,000 examples by 500 features",
-        &example!("baseline", "speed"),
+        &example!("baseline", "baseline_speed"),
     ),
     (
         "phi",

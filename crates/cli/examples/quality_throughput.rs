@@ -1,4 +1,5 @@
-//! Events a CPU-second and peak memory of a quality report: `throughput MEDS_DIR [REPORT.json]`.
+//! Events a CPU-second and peak memory of a quality report: `cargo xtask bench quality MEDS_DIR
+//! [REPORT.json]`.
 //!
 //! It reads a data set, collects, and makes the report; reading alone is timed before, so that the
 //! collector's own cost can be told. Seconds are of the processor where Linux tells them; it is no

@@ -2,7 +2,7 @@
 //! and the FHIR export on all that were asked for. Where the system does not tell CPU time (it is
 //! read from Linux's `/proc`), wall time stands for it.
 //!
-//! `cargo run --release -p longitude-hospital --example throughput -- PATIENTS THREADS`
+//! `cargo run --release -p longitude-hospital --example hospital_throughput -- PATIENTS THREADS`
 
 use longitude_hospital::{Options, patient, timeline, truth, write_fhir};
 use std::sync::atomic::AtomicBool;

@@ -1,4 +1,4 @@
-//! Events a second of writing and reading: `speed MEDS_DIR TO_DIR [MEMORY_BYTES]`.
+//! Events a second of writing and reading: `store_speed MEDS_DIR TO_DIR [MEMORY_BYTES]`.
 //!
 //! It reads a data set, writes it to `TO_DIR`, and reads that. Seconds are of
 //! the processor where Linux tells them, so that a busy machine does not show; it is no test.

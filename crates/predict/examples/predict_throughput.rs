@@ -1,6 +1,6 @@
 //! How fast futures are sampled: tokens a second of one thread, preset `tiny`, 64 rows on a shared
 //! history of 256 events, 256 events each, 1,000 codes. Not a test and not a comparison with other
-//! systems. Run with `cargo run --release -p longitude-predict --example throughput [THREADS]`.
+//! systems. Run with `cargo xtask bench sampling [THREADS]`.
 
 use longitude_core::{
     Code, Days, Digest, Event, Instant, Observation, Origin, SubjectId, Timeline,

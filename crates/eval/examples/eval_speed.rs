@@ -1,4 +1,4 @@
-//! How long the metrics take: `cargo run --release -p longitude-eval --example speed`.
+//! How long the metrics take: `cargo run --release -p longitude-eval --example eval_speed`.
 
 use longitude_eval::{Options, TaskInput, auroc, task_report};
 use std::collections::BTreeMap;

@@ -1,6 +1,5 @@
 //! Reads a path of FHIR and prints the account as JSON; the events are counted and dropped. For
-//! measuring ingest alone: `time cargo run --release -p longitude-ingest --example throughput --
-//! PATH [THREADS]`. Not a part of the product.
+//! measuring ingest alone: `time cargo xtask bench ingest PATH [THREADS]`. Not a part of the product.
 
 use longitude_core::{Event, Issue, SubjectId};
 use longitude_ingest::{Options, Sink, ingest};
@@ -23,7 +22,7 @@ impl Sink for Count {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let path = arguments.next().ok_or("usage: throughput PATH [THREADS]")?;
+    let path = arguments.next().ok_or("usage: ingest_throughput PATH [THREADS]")?;
     let threads = arguments.next().map_or(Ok(2), |text| text.parse())?;
     let mut sink = Count(0);
     let options = Options::standard(threads);

@@ -1,4 +1,4 @@
-//! How long the fits take: `cargo run --release -p longitude-baseline --example speed`.
+//! How long the fits take: `cargo run --release -p longitude-baseline --example baseline_speed`.
 
 use longitude_baseline::{Error, Example, Kind, fit};
 use longitude_core::{
