@@ -22,7 +22,9 @@ impl Sink for Count {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let path = arguments.next().ok_or("usage: ingest_throughput PATH [THREADS]")?;
+    let path = arguments
+        .next()
+        .ok_or("usage: ingest_throughput PATH [THREADS]")?;
     let threads = arguments.next().map_or(Ok(2), |text| text.parse())?;
     let mut sink = Count(0);
     let options = Options::standard(threads);

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::maps::{ccsr, chronic, equivalents};
+use crate::spelling::Held;
+use crate::{groups, tables};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
@@ -250,4 +252,30 @@ proptest! {
         prop_assert!(!above.contains(&code));
         let _standing = Terminology::shipped().look_up(&code);
     }
+}
+
+/// The whole lists: each code is known, described, and stands in a chapter.
+#[test]
+fn every_listed_code_has_its_place() {
+    let terminology = Terminology::shipped();
+    let mut headings = 0;
+    for (table, system) in [
+        (tables::icd10cm(), Held::Icd10Cm),
+        (tables::icd9cm(), Held::Icd9Cm),
+    ] {
+        for number in 0..table.len() {
+            let plain = table.line(number).next().unwrap();
+            let code = Coded::new(system, plain).to_code();
+            let Standing::Known(entry) = terminology.look_up(&code) else {
+                panic!("{code} is not known");
+            };
+            assert!(entry.description.is_some(), "{code}");
+            headings += usize::from(entry.is_header);
+            let top = std::iter::successors(Some(code.clone()), parent).last();
+            let top = top.and_then(|top| Coded::of(&top)).unwrap();
+            let chapter = groups::find(system == Held::Icd10Cm, &top.plain).unwrap();
+            assert!(chapter.is_chapter, "{code}");
+        }
+    }
+    assert_eq!(headings, 23_418);
 }
