@@ -114,7 +114,9 @@ impl Coded {
         match (self.system, bytes) {
             (Held::Icd10Cm, [first, second, rest @ ..]) => {
                 let long = (1..=5).contains(&rest.len());
-                letters && long && first.is_ascii_alphabetic() && second.is_ascii_digit()
+                // The tabular list of 2026 has one category beyond the guidelines' form: QA0.
+                let digit = second.is_ascii_digit() || (*first, *second) == (b'Q', b'A');
+                letters && long && first.is_ascii_alphabetic() && digit
             }
             (Held::Icd9Cm, [b'E', rest @ ..]) => (3..=4).contains(&rest.len()) && digits(rest),
             (Held::Icd9Cm, [b'V', rest @ ..]) => (2..=4).contains(&rest.len()) && digits(rest),
