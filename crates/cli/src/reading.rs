@@ -184,7 +184,7 @@ impl Reading {
             sources.options.units = units(path)?;
         }
         sources.linking = self.linking()?;
-        sources.vocabularies = Vocabularies::new(self.vocabulary.clone());
+        sources.vocabularies = Vocabularies::new(self.vocabulary.clone())?;
         sources.reading = Some(self.clone());
         Ok(sources)
     }

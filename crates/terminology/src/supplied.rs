@@ -110,6 +110,21 @@ impl Supplied {
         Ok(supplied)
     }
 
+    /// What each file at the paths is taken for, by its name and header line alone: to be asked
+    /// before long work that will end with reading them.
+    ///
+    /// # Errors
+    /// Where nothing in a path is recognised, or a recognised file lacks a column.
+    pub fn recognise<P: AsRef<Path>>(
+        paths: &[P],
+    ) -> Result<Vec<(SuppliedKind, PathBuf)>, SuppliedError> {
+        let mut found = Vec::new();
+        for path in paths {
+            found.extend(files::find(path.as_ref(), &mut Vec::new())?);
+        }
+        Ok(found.into_iter().map(|one| (one.kind, one.path)).collect())
+    }
+
     /// Adds what is said of a code. The first description counts.
     fn put(&mut self, code: Code, entry: Entry) {
         self.entries.entry(code).or_default().merge(entry);

@@ -66,14 +66,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             code,
             vocabulary,
             json,
-        } => show(code, &Vocabularies::new(vocabulary.clone()), *json),
+        } => show(code, &Vocabularies::new(vocabulary.clone())?, *json),
         Action::Check {
             meds,
             vocabulary,
             json,
         } => {
             let data = Dataset::open(meds)?;
-            let check = terminology::check(&data, &Vocabularies::new(vocabulary.clone()))?;
+            let check = terminology::check(&data, &Vocabularies::new(vocabulary.clone())?)?;
             if *json {
                 return print(&format!("{}\n", serde_json::to_string_pretty(&check)?));
             }

@@ -1,11 +1,12 @@
 //! What the codes of a data set stand for: where descriptions come from, and which codes no
 //! terminology at hand knows.
 
+use crate::failure::{Failure, Kind};
 use crate::interrupt;
 use anyhow::Result;
 use longitude_core::{Code, SubjectId};
 use longitude_store::{Dataset, Describe};
-use longitude_terminology::{Coded, Standing, Terminology};
+use longitude_terminology::{Coded, Standing, Supplied, Terminology};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -27,11 +28,16 @@ pub(crate) struct Vocabularies {
 
 impl Vocabularies {
     /// Those at these paths, beside those that are shipped.
-    pub(crate) fn new(paths: Vec<PathBuf>) -> Self {
-        Self {
-            paths,
-            read: Arc::default(),
-        }
+    ///
+    /// # Errors
+    /// Where a path holds nothing that is known: told before any work is done.
+    pub(crate) fn new(paths: Vec<PathBuf>) -> Result<Self> {
+        Supplied::recognise(&paths).map_err(|error| {
+            let mend = "docs/terminology.md names the files that are read";
+            Failure::new(Kind::Input, format!("--vocabulary: {error}"), mend)
+        })?;
+        let read = Arc::default();
+        Ok(Self { paths, read })
     }
 
     /// For the writer of a data set.
@@ -46,12 +52,9 @@ impl Vocabularies {
         if let Some(read) = self.read.get() {
             return Ok(read);
         }
-        if let Some(path) = self.paths.first() {
-            let what = format!("{}: vocabularies are not read yet", path.display());
-            return Err(io::Error::other(what));
-        }
-        debug_assert!(codes.len() < usize::MAX);
-        Ok(self.read.get_or_init(Terminology::shipped))
+        let supplied = Supplied::read_all(&self.paths, codes).map_err(io::Error::other)?;
+        let read = Terminology::shipped().with(supplied.entries, supplied.whole);
+        Ok(self.read.get_or_init(|| read))
     }
 }
 
