@@ -1,6 +1,6 @@
 //! Reads a path of FHIR and prints the account as JSON; the events are counted and dropped. For
-//! measuring ingest alone: `time cargo xtask bench ingest PATH [THREADS]`. Not a part of the product.
-
+//! measuring ingest alone: `time cargo xtask bench ingest PATH [THREADS]`. Not a part of the
+//! product.
 use longitude_core::{Event, Issue, SubjectId};
 use longitude_ingest::{Options, Sink, ingest};
 use std::io::{self, Write};
