@@ -37,6 +37,8 @@ pub enum IssueKind {
     InvalidNumber,
     /// A unit that UCUM does not know; the unit is kept as written.
     UnknownUnit,
+    /// A unit that does not fit what is measured; it is kept as written.
+    UnitMisfit,
     /// A second record with the identifier of an earlier one.
     DuplicateRecord,
     /// A field has a type that the format does not allow.
@@ -105,6 +107,10 @@ impl IssueKind {
             Self::UnknownUnit => (
                 "the unit is not UCUM; it is kept as written",
                 "use UCUM units",
+            ),
+            Self::UnitMisfit => (
+                "the unit does not fit what is measured; it is kept as written",
+                "check code and unit at the source",
             ),
             Self::DuplicateRecord => (
                 "the identifier stands in an earlier record",

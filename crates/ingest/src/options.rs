@@ -16,7 +16,8 @@ pub struct Options {
     /// The longest line that is read; a longer one becomes an issue.
     pub line_bytes_max: usize,
     /// The largest bundle or single-resource file (unpacked) that is read; a larger one becomes an
-    /// issue. A bundle is held in memory whole, one of the largest size at a time.
+    /// issue. A bundle is held in memory whole, one of the largest size at a time; a Parquet file
+    /// inside an archive too.
     pub bundle_bytes_max: usize,
     /// Records whose identifiers are remembered to find duplicates: up to 11 bytes each. Records
     /// beyond it are mapped unchecked and counted in the report.

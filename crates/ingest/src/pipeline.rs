@@ -48,6 +48,8 @@ pub(crate) enum Fault {
     Header(&'static str),
     /// Parquet that is none.
     Parquet,
+    /// Parquet in an archive that is too large to be held in memory.
+    LargeParquet,
 }
 
 impl Fault {
@@ -61,6 +63,10 @@ impl Fault {
             Self::Empty => (IssueKind::UnreadableFile, "empty file"),
             Self::Header(what) => (IssueKind::InvalidRow, what),
             Self::Parquet => (IssueKind::UnreadableFile, "not readable as Parquet"),
+            Self::LargeParquet => (
+                IssueKind::NotSupported,
+                "Parquet inside an archive, larger than bundle_bytes_max: unpack the archive",
+            ),
         };
         Note::new(kind, "", detail)
     }

@@ -114,7 +114,7 @@ impl Standardiser {
             }
             Plan::Refuse(refusal) => {
                 let detail = format!("{} in {}: {refusal}", analyte.name, shown(&unit));
-                return Some(note(event, IssueKind::UnknownUnit, detail));
+                return Some(note(event, IssueKind::UnitMisfit, detail));
             }
         };
         event.numeric_value = Some(value);
@@ -236,9 +236,9 @@ mod tests {
             5000 mg/dL | - - | - | implausible
               implausible_value: creatinine
             1 mm[Hg] | - - | - | -
-              unknown_unit: creatinine in mm[Hg]: the units measure different things
+              unit_misfit: creatinine in mm[Hg]: the units measure different things
             1 blobs | - - | - | -
-              unknown_unit: creatinine in blobs: a unit that is not in the table
+              unit_misfit: creatinine in blobs: a unit that is not in the table
             98.6 °F | - - | - | -
             1 mg | - - | - | -
         "]]

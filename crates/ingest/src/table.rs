@@ -203,7 +203,7 @@ pub(crate) fn send(
     send: &mut impl FnMut(Payload, usize) -> bool,
 ) -> bool {
     if extension(&source.name) == "parquet" {
-        parquet::send(source, send)
+        parquet::send(source, options, send)
     } else {
         text::send(source, options, send)
     }

@@ -246,6 +246,29 @@ proptest! {
 }
 
 #[test]
+fn an_event_that_a_subject_has_once_is_made_of_the_first_row() {
+    let mapping = SMALL.replace("time = \"drawn\"", "time = \"drawn\"\nonce = true");
+    let folder = labs(&[(
+        "labs.csv",
+        b"id,patient,test,drawn,value\n1,2,K,2020-01-01,4\n2,2,K,2020-01-02,5\n\
+          3,3,K,2020-01-03,6\n",
+    )]);
+    let (report, kept) = ingest(folder.path(), &with(&mapping)).unwrap();
+    let values = kept
+        .events
+        .iter()
+        .map(|(_, event)| event.numeric_value.unwrap());
+    assert_eq!(values.collect::<Vec<_>>(), [4.0, 6.0]);
+    let issues = kept
+        .issues
+        .iter()
+        .map(|issue| (issue.kind, issue.location.row));
+    let issues: Vec<_> = issues.collect();
+    assert_eq!(issues, [(IssueKind::DuplicateRecord, 3)]);
+    assert_eq!(report.counts.rows_mapped, 2);
+}
+
+#[test]
 fn a_table_that_states_no_zone_takes_the_clock_of_the_options() {
     let folder = labs(&[(
         "labs.csv",

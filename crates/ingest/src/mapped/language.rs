@@ -267,6 +267,8 @@ pub(super) struct EventRule {
     pub(super) time: Option<TimeRule>,
     /// Whether a row without the time makes no event, and that is as it should be.
     pub(super) if_timed: bool,
+    /// Whether the first row of a subject by which it is made counts, and others are duplicates.
+    pub(super) once: bool,
     pub(super) end: Option<TimeRule>,
     pub(super) recorded: Option<TimeRule>,
     pub(super) measured: Measured,

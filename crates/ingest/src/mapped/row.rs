@@ -79,6 +79,8 @@ pub(super) struct Line<'a, R> {
     pub(super) memory: &'a mut Memory,
     /// The column of an `each`.
     pub(super) each: Option<usize>,
+    /// The key of an event that a subject has once; 0 where the row made none.
+    once: u64,
     pub(super) warnings: Vec<Note>,
 }
 
@@ -101,10 +103,14 @@ impl Program<'_> {
             cells,
             memory,
             each: None,
+            once: 0,
             warnings: Vec::new(),
         };
         let result = line.map(row, batch);
-        let key = line.key();
+        let key = match line.once {
+            0 => line.key(),
+            once => once,
+        };
         let mut warnings = line.warnings;
         let issue = match result {
             Ok(failures) => {
@@ -164,7 +170,11 @@ impl<'a, R: Cells> Line<'a, R> {
         for rule in &table.events {
             if rule.each.is_empty() {
                 self.each = None;
-                take(self.apply(rule, (row, encounter)));
+                let made = self.apply(rule, (row, encounter));
+                if rule.once && matches!(made, Ok(Some(_))) {
+                    self.once = hash64(&rule.rule, &subject.0.to_string()).max(1);
+                }
+                take(made);
             }
             for column in &rule.each {
                 self.each = Some(*column);

@@ -6,7 +6,7 @@ use super::section::{Section, Text};
 use super::times::Times;
 use std::sync::Arc;
 
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "rule",
     "each",
     "when",
@@ -27,6 +27,7 @@ const KEYS: [&str; 20] = [
     "flag",
     "written_code",
     "if_timed",
+    "once",
 ];
 
 /// The events of a table.
@@ -83,6 +84,12 @@ fn event<'d, 'i>(
     let code = times.scope.template_at(section, "code");
     let time = time(section, times);
     let if_timed = section.flag("if_timed", times.scope.faults);
+    let once = section.flag("once", times.scope.faults);
+    if once && !each.is_empty() {
+        let what = "an event of `each` cannot be made `once` a subject";
+        let place = section.place("once");
+        times.scope.faults.add(place, what, "remove one of the two");
+    }
     let end = times.at(section, "end");
     let recorded = times.at(section, "recorded");
     let measured = measured(section, times);
@@ -97,6 +104,7 @@ fn event<'d, 'i>(
         code,
         time,
         if_timed,
+        once,
         end,
         recorded,
         text,

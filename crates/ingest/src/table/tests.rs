@@ -305,6 +305,25 @@ fn parquet_has_the_same_texts() {
     .assert_eq(&shown.join("\n"));
     let shown = read("t.parquet", b"no parquet", &small());
     assert!(shown.contains("not readable as Parquet"), "{shown}");
+    parquet_inside_an_archive(&bytes);
+}
+
+/// The same rows as outside, and a clear word about a file that is too large for memory, cut or no
+/// Parquet.
+fn parquet_inside_an_archive(bytes: &[u8]) {
+    let outside = read("t.parquet", bytes, &small());
+    let rows = |shown: &str| shown.lines().take(3).collect::<Vec<_>>().join("\n");
+    let inside = read("all.zip", &zip("t.parquet", bytes, bytes, 0), &small());
+    assert_eq!(rows(&inside), rows(&outside));
+    assert!(!inside.contains("Some(("), "{inside}");
+    let options = Options {
+        bundle_bytes_max: bytes.len() - 1,
+        ..small()
+    };
+    let large = read("all.zip", &zip("t.parquet", bytes, bytes, 0), &options);
+    assert!(large.contains("unpack the archive"), "{large}");
+    let none = read("all.zip", &zip("t.parquet", b"no", b"no", 0), &small());
+    assert!(none.contains("not readable as Parquet"), "{none}");
 }
 
 /// Fields with everything that has to be quoted.

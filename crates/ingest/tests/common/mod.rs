@@ -184,21 +184,30 @@ pub(crate) fn shared_data(tests: usize) -> Option<PathBuf> {
 #[allow(dead_code, reason = "each test file uses its own part")]
 pub(crate) fn unpack(archive: &Path) -> Option<TempDir> {
     let folder = TempDir::new().unwrap();
+    unpack_into(archive, folder.path()).then_some(folder)
+}
+
+/// The same into a folder that is there.
+#[allow(dead_code, reason = "each test file uses its own part")]
+pub(crate) fn unpack_into(archive: &Path, folder: &Path) -> bool {
+    let Ok(archive) = File::open(archive) else {
+        return false;
+    };
     let zstd = Command::new("zstd")
         .args(["-d", "--long=27", "-q", "-c"])
-        .stdin(File::open(archive).ok()?)
+        .stdin(archive)
         .stdout(Stdio::piped())
         .spawn();
     let Ok(mut zstd) = zstd else {
         eprintln!("LEFT OUT: 1 test needs the zstd program");
-        return None;
+        return false;
     };
     let tar = Command::new("tar")
         .arg("x")
         .arg("-C")
-        .arg(folder.path())
+        .arg(folder)
         .stdin(zstd.stdout.take().unwrap())
         .status();
     assert!(zstd.wait().unwrap().success() && tar.unwrap().success());
-    Some(folder)
+    true
 }
