@@ -84,7 +84,9 @@ pub enum SuppliedError {
         line: u64,
     },
     /// A row is longer than any vocabulary's.
-    #[error("{path}, line {line}: a row of more than 1 MiB: the file is no table")]
+    #[error(
+        "{path}, line {line}: a row of more than 1 MiB: a quote does not close, or the file is no table"
+    )]
     TooLong {
         /// The file.
         path: PathBuf,

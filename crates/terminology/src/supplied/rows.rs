@@ -1,12 +1,13 @@
 //! Rows of a delimited text, plain or gzip (told by its first bytes), one at a time. It knows no
 //! table's meaning.
 //!
-//! Text with tabs and RRF has no quotes (names in Athena's files hold bare ones); text with commas
-//! or semicolons is quoted as in RFC 4180. An empty line is no row.
+//! RRF and text with tabs have no quotes (names in Athena's files hold bare ones), but where the
+//! header itself has them; text with commas or semicolons is quoted as in RFC 4180. An empty line
+//! is no row.
 
 use super::SuppliedError;
 use flate2::bufread::MultiGzDecoder;
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -47,7 +48,7 @@ impl Rows {
         let many = |delimiter: u8| memchr_iter(delimiter, &rows.raw).count();
         let all = [b',', b';', b'\t'];
         rows.delimiter = all.into_iter().max_by_key(|d| many(*d)).unwrap_or(b',');
-        rows.is_quoted = rows.delimiter != b'\t';
+        rows.is_quoted = rows.delimiter != b'\t' || rows.raw.starts_with(b"\"");
         rows.split()?;
         rows.header = (0..rows.ends.len())
             .map(|place| {
@@ -184,7 +185,7 @@ impl Rows {
     /// Reads the bytes of a row into `raw`, over several lines where a quote is open.
     fn fill(&mut self) -> Result<bool, SuppliedError> {
         self.raw.clear();
-        let mut quotes = 0;
+        let mut quote = Quote::Start;
         loop {
             let start = self.raw.len();
             let room = (ROW_BYTES_MAX + 1).saturating_sub(start);
@@ -205,8 +206,10 @@ impl Rows {
                     line: self.line,
                 });
             }
-            quotes += memchr_iter(b'"', &self.raw[start..]).count();
-            if self.is_quoted && quotes % 2 == 1 {
+            if self.is_quoted {
+                quote = quote.behind(&self.raw[start..], self.delimiter);
+            }
+            if quote == Quote::Open {
                 continue;
             }
             while let Some(b'\n' | b'\r') = self.raw.last() {
@@ -260,6 +263,36 @@ impl Rows {
             self.ends.push(self.text.len());
         }
         Ok(())
+    }
+}
+
+/// Where a row stands with regard to quotes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quote {
+    /// At the start of a field.
+    Start,
+    /// In a field without quotes, where a quote is a letter.
+    Bare,
+    /// Behind an opening quote.
+    Open,
+    /// Behind a quote that closes, or is the first of two.
+    Closing,
+}
+
+impl Quote {
+    /// Where the row stands behind some more bytes.
+    fn behind(self, bytes: &[u8], delimiter: u8) -> Self {
+        if self != Self::Open && memchr(b'"', bytes).is_none() {
+            return Self::Bare;
+        }
+        bytes
+            .iter()
+            .fold(self, |before, byte| match (before, *byte) {
+                (Self::Open, b'"') => Self::Closing,
+                (Self::Open, _) | (Self::Closing | Self::Start, b'"') => Self::Open,
+                (_, byte) if byte == delimiter => Self::Start,
+                _ => Self::Bare,
+            })
     }
 }
 

@@ -148,6 +148,29 @@ CONCEPT_ID,CONCEPT_NAME,VOCABULARY_ID,CONCEPT_CODE
     );
 }
 
+#[test]
+fn a_quote_is_one_only_where_a_field_begins() {
+    let commas = "\
+concept_id,concept_name,vocabulary_id,concept_code
+1,Tube of 5\" length,SNOMED,1
+2,\"Tube, long\",SNOMED,2
+";
+    let tabs = "\"concept_id\"\t\"concept_name\"\t\"vocabulary_id\"\t\"concept_code\"
+3\t\"Tube\"\t\"SNOMED\"\t\"3\"
+";
+    check(
+        &[("a/CONCEPT.csv", commas), ("b/CONCEPT.csv", tabs)],
+        &["SNOMED//1", "SNOMED//2", "SNOMED//3"],
+        &expect![[r#"
+            SNOMED//1: Tube of 5" length < 
+            SNOMED//2: Tube, long < 
+            SNOMED//3: Tube < 
+            whole ["SNOMED"]
+            OmopConcept CONCEPT.csv: 2 read, 2 used, 0 skipped
+            OmopConcept CONCEPT.csv: 1 read, 1 used, 0 skipped"#]],
+    );
+}
+
 const LOINC: &str = "\
 \"LOINC_NUM\",\"COMPONENT\",\"STATUS\",\"LONG_COMMON_NAME\"
 \"2160-0\",\"Creatinine\",\"ACTIVE\",\"Creatinine [Mass/volume] in Serum or Plasma\"
@@ -447,7 +470,7 @@ fn errors_name_file_line_and_mend() {
             write quotes in a field twice
         DIR/Loinc.csv, line 6:
             a row of more than 1 MiB:
-            the file is no table"]]
+            a quote does not close, or the file is no table"]]
     .assert_eq(&shown);
 }
 
