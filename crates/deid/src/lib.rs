@@ -48,7 +48,7 @@ pub use policy_file::{BurnedIn, DicomRules, Policy, PolicyError, RareCodes, Risk
 pub use rare::{CodeCensus, RarePlan};
 pub use receipt::{Error, Reopened, key_of, receipt, reopen};
 pub use report::{Digests, Report};
-pub use residual::{Caught, ClassRisk, Measured, ResidualRisk, wilson};
+pub use residual::{Caught, ClassRisk, Measured, ResidualRisk, Unlike, wilson};
 pub use risk::{ClassBand, QuasiIdentifier, RiskCollector, RiskReport};
 pub use rules::{CodeAction, Column, Pattern, Rules, TextAction};
 pub use sealed::Deidentified;

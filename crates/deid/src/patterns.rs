@@ -26,7 +26,7 @@ macro_rules! number_label {
 /// A number that may have letters and dashes, with a digit early on.
 macro_rules! number {
     () => {
-        r"(?P<x>[A-Za-z]{0,5}-?\d[\dA-Za-z-]{3,})"
+        r"(?P<x>[A-Za-z]{0,5}-?\d(?:[\dA-Za-z]|[-/.][\dA-Za-z]){3,})"
     };
 }
 
@@ -195,7 +195,7 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
         concat!(
             r"(?i)\b(?:licen[sc]e plate|plate|vin|vehicle|registration)",
             number_label!(),
-            r"(?P<x>[A-Z0-9]{1,4}[- ]?\d[A-Z0-9-]{2,}|\d{2,4}[ -]?[A-Z]{2,3}\b)"
+            r"(?P<x>[A-Z0-9]{1,4}[- ]?\d[A-Z0-9-]{2,}|\d{2,4}[ -]?[A-Z]{2,3}\b|\d[A-Z]{2}-[A-Z]\d{2})"
         ),
     ),
     (Label::Vehicle, r"\b[A-HJ-NPR-Z0-9]{11}\d{6}\b"),
@@ -218,7 +218,7 @@ pub(crate) const PATTERNS: &[(Label, &str)] = &[
     (
         Label::Accession,
         concat!(
-            r"(?i)\b(?:accession|acc\.?|specimen|requisition|req\.?|case|order|study|slide)",
+            r"(?i)\b(?:accession|acc\.?|specimen|spec|path|requisition|req\.?|case|order|study|slide)",
             number_label!(),
             number!()
         ),

@@ -13,6 +13,15 @@ const TITLES: [&str; 11] = [
     "dr", "drs", "mr", "mrs", "ms", "miss", "doctor", "nurse", "prof", "mister", "rn",
 ];
 
+/// Words after which a capitalised word that is no other is a person's name.
+const ROLES: &str = " rn lpn crna tech scribe rep assist assistant anesth anesthesia therapist \
+    counselor caseworker tell told ask asked cm sw lcsw nok ma cna rt slp driver witness translator \
+    interpreter roommate transport caller speak spoke w ";
+/// Words before which one is: what persons do.
+const DOINGS: &str = " states stated says said reports reported denies denied turns took wants \
+    wanted lives lived asked asks endorses presents came arrived complains complained agrees \
+    agreed verbalized feels felt thinks called ";
+
 /// How far the word beside a name is looked for.
 const WORD_BYTES: usize = 48;
 
@@ -94,14 +103,7 @@ impl Scrubber {
     /// A name with the capitalised word after it, or before it, that no list of English words has:
     /// of `Ann Qwarazon` whoever finds one word has found both.
     pub(crate) fn grown_name(&self, text: &str, found: Found) -> Found {
-        let is_more = |word: &Word<'_>| {
-            let lower = word.as_str().to_lowercase();
-            let flags = self.lexicon().flags(&lower);
-            let other = flag::ENGLISH | flag::COMMON | flag::DRUG | flag::EPONYM | flag::DEGREE;
-            let other = other | flag::HOSPITAL | flag::TITLE | flag::MONTH | flag::WEEKDAY;
-            let small = word.as_str().chars().skip(1).any(char::is_lowercase);
-            is_capitalised(word.as_str()) && small && lower.len() > 2 && flags & other == 0
-        };
+        let is_more = |word: &Word<'_>| self.is_unlisted_or_name(word);
         let is_near = |gap: &str| gap == " " || gap == "-";
         let (mut start, mut end) = (found.start, found.end);
         let far = text.floor_char_boundary(text.len().min(end + WORD_BYTES));
@@ -125,6 +127,53 @@ impl Scrubber {
             end,
             ..found
         }
+    }
+
+    /// A capitalised word that is in no list of other words, beside what says that it is a person:
+    /// `scribe Qwara`, `Qwara says`.
+    pub(crate) fn named_by_context(&self, text: &str) -> Vec<Found> {
+        let words = words(text);
+        let is_of = |list: &str, word: &Word<'_>| {
+            list.contains(&format!(" {} ", word.as_str().to_lowercase()))
+        };
+        let mut found = Vec::new();
+        for at in 0..words.len() {
+            let word = &words[at];
+            if !self.is_unlisted_or_name(word) {
+                continue;
+            }
+            let before = at.checked_sub(1).map(|before| &words[before]);
+            let follows = before.is_some_and(|before| {
+                let gap = &text[before.end()..word.start()];
+                matches!(gap, " " | "/ " | "/") && is_of(ROLES, before)
+            });
+            let does = words.get(at + 1).is_some_and(|next| {
+                &text[word.end()..next.start()] == " "
+                    && !is_capitalised(next.as_str())
+                    && is_of(DOINGS, next)
+            });
+            if follows || does {
+                found.push(Found {
+                    start: word.start(),
+                    end: word.end(),
+                    label: Label::Name,
+                });
+            }
+        }
+        found
+    }
+
+    /// Whether a capitalised word is no English word, drug, eponym or word of an institution.
+    fn is_unlisted_or_name(&self, word: &Word<'_>) -> bool {
+        let small = word.as_str().chars().skip(1).any(char::is_lowercase);
+        if !is_capitalised(word.as_str()) || !small || word.as_str().len() < 3 {
+            return false;
+        }
+        let flags = self.lexicon().flags(&word.as_str().to_lowercase());
+        let other = flag::ENGLISH | flag::COMMON | flag::DRUG | flag::EPONYM | flag::DEGREE;
+        let other = other | flag::HOSPITAL | flag::TITLE | flag::MONTH | flag::WEEKDAY;
+        let other = other | flag::STATE | flag::COUNTRY | flag::KNOWN_FIRM | flag::KNOWN_HOSPITAL;
+        flags & other == 0
     }
 
     /// Names in small letters after a title: `seen by dr. okafor`, `mrs smith`.

@@ -34,6 +34,21 @@ pub struct Measured {
     pub character_precision: f64,
     /// By the name of the label.
     pub classes: BTreeMap<String, Caught>,
+    /// What was measured on notes of styles that the scrubber did not learn from.
+    pub unlike: Unlike,
+}
+
+/// What was measured on notes that are unlike those that the scrubber learnt from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unlike {
+    /// How many notes were judged.
+    pub notes: u64,
+    /// How, in a sentence.
+    pub method: String,
+    /// The share of found characters that identify.
+    pub character_precision: f64,
+    /// By the name of the label.
+    pub classes: BTreeMap<String, Caught>,
 }
 
 impl Measured {
@@ -61,6 +76,10 @@ pub struct ClassRisk {
     pub remaining_per_1000_notes: Option<f64>,
     /// The same with the lower bound of the recall.
     pub remaining_per_1000_notes_high: Option<f64>,
+    /// The recall that was measured on notes unlike those that were learnt from.
+    pub recall_unlike: Option<f64>,
+    /// What is to be expected with that recall.
+    pub remaining_per_1000_notes_unlike: Option<f64>,
 }
 
 /// What is to be expected to be left in a scrubbed collection.
@@ -83,13 +102,20 @@ const LIMITS: &str = "An expectation for English notes like those measured, whic
 impl ResidualRisk {
     /// For a collection of so many notes in which so many spans of each label were found.
     pub fn of(measured: Measured, notes: u64, found: &BTreeMap<String, u64>) -> Self {
+        let unlike = &measured.unlike.classes;
         let mut labels: Vec<&String> = measured.classes.keys().chain(found.keys()).collect();
         labels.sort();
         labels.dedup();
         let class = |label: &String| {
             let found = found.get(label).copied().unwrap_or(0);
-            let caught = measured.classes.get(label).filter(|class| class.spans > 0);
-            let recall = caught.map(|class| class.caught as f64 / class.spans as f64);
+            let of = |classes: &BTreeMap<String, Caught>| {
+                let class = classes.get(label).copied();
+                class.filter(|class| class.spans > 0)
+            };
+            let share = |class: Caught| class.caught as f64 / class.spans as f64;
+            let caught = of(&measured.classes);
+            let recall = caught.map(share);
+            let recall_unlike = of(unlike).map(share);
             let recall_low = caught.map(|class| wilson(class.caught, class.spans).0);
             let remaining = |recall: f64| {
                 let missed = found as f64 * (1.0 - recall) / recall;
@@ -102,6 +128,8 @@ impl ResidualRisk {
                 recall_low,
                 remaining_per_1000_notes: recall.and_then(remaining),
                 remaining_per_1000_notes_high: recall_low.and_then(remaining),
+                recall_unlike,
+                remaining_per_1000_notes_unlike: recall_unlike.and_then(remaining),
             }
         };
         Self {
@@ -115,15 +143,18 @@ impl ResidualRisk {
     /// A table to read.
     pub fn to_text(&self) -> String {
         let mut text = format!(
-            "identifiers to be expected still in 1,000 such notes, from {} measured notes\n\
-             {:<16}{:>8}{:>9}{:>17}{:>11}{:>11}\n",
+            "identifiers to be expected still in 1,000 such notes, from {} measured notes; last, in \
+             notes unlike them, from {}\n{:<16}{:>8}{:>9}{:>17}{:>11}{:>11}{:>9}{:>11}\n",
             self.measured.notes,
+            self.measured.unlike.notes,
             "class",
             "found",
             "recall",
             "at least (95 %)",
             "expected",
-            "at most"
+            "at most",
+            "unlike",
+            "expected"
         );
         let number = |value: Option<f64>, digits: usize| {
             value.map_or("not measured".to_owned(), |value| {
@@ -134,7 +165,7 @@ impl ResidualRisk {
             // Writing to a string does not fail.
             let _infallible = writeln!(
                 text,
-                "{:<16}{:>8}{:>9}{:>17}{:>11}{:>11}",
+                "{:<16}{:>8}{:>9}{:>17}{:>11}{:>11}{:>9}{:>11}",
                 class.label,
                 class.found,
                 class
@@ -143,6 +174,8 @@ impl ResidualRisk {
                 number(class.recall_low, 4),
                 number(class.remaining_per_1000_notes, 1).replace("not measured", "-"),
                 number(class.remaining_per_1000_notes_high, 1).replace("not measured", "-"),
+                number(class.recall_unlike, 4).replace("not measured", "-"),
+                number(class.remaining_per_1000_notes_unlike, 1).replace("not measured", "-"),
             );
         }
         text + self.limits + "\n"
@@ -173,10 +206,12 @@ mod tests {
     fn what_was_measured_is_about_the_weights_that_are_shipped() {
         let measured = Measured::shipped().unwrap();
         assert_eq!(measured.weights_sha256, Scrubber::weights_digest().hex());
+        let unlike = measured.unlike.classes.values();
         assert!(
             measured
                 .classes
                 .values()
+                .chain(unlike)
                 .all(|c| c.caught <= c.touched && c.touched <= c.spans)
         );
     }
@@ -200,12 +235,19 @@ mod tests {
             touched: 99,
         };
         measured.classes = [("NAME".to_owned(), class)].into();
+        let class = Caught {
+            caught: 50,
+            ..class
+        };
+        measured.unlike.classes = [("NAME".to_owned(), class)].into();
         let found = [("NAME".to_owned(), 490), ("URL".to_owned(), 3)].into();
         let risk = ResidualRisk::of(measured, 200, &found);
         let name = &risk.classes[0];
         assert!((name.remaining_per_1000_notes.unwrap() - 50.0).abs() < 1e-9);
         assert!(name.remaining_per_1000_notes_high > name.remaining_per_1000_notes);
+        assert!((name.remaining_per_1000_notes_unlike.unwrap() - 2_450.0).abs() < 1e-9);
         assert_eq!(risk.classes[1].recall, None);
+        assert_eq!(risk.classes[1].recall_unlike, None);
         assert!(risk.to_text().contains("not measured"));
     }
 }

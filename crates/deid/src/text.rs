@@ -26,6 +26,14 @@ const WEIGHTS: &[u8] = include_bytes!("../data/tagger.bin");
 /// Names of hospitals that are made of English words.
 const HOSPITALS: [&str; 4] = ["Our Lady", "Sacred Heart", "Good Samaritan", "Holy "];
 
+/// The labels of names, which have no form of their own.
+const NAMES: [Label; 4] = [
+    Label::Name,
+    Label::Hospital,
+    Label::Organization,
+    Label::City,
+];
+
 /// An identifier in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -204,6 +212,7 @@ impl Scrubber {
         let sure: Vec<_> = dates.chain(self.pattern_hits(text)).collect();
         let mut listed = self.listed_names(text);
         listed.extend(self.titled_in_small(text));
+        listed.extend(self.named_by_context(text));
         self.hits_beside(text, sure, &listed)
     }
 
@@ -232,15 +241,19 @@ impl Scrubber {
         let sure: Vec<_> = spans[first..].iter().map(|span| span.found).collect();
         let mut listed = self.listed_names(text);
         listed.extend(self.titled_in_small(text));
+        listed.extend(self.named_by_context(text));
         spans.extend(listed.iter().copied().map(Span::plain));
         if let Some(weights) = &self.weights {
             let hits = self.hits_beside(text, sure, &listed);
             let tagged = tagger::tag(text, &self.lexicon, weights, &hits).into_iter();
-            let tagged: Vec<_> = tagged.map(|found| bare(text, found)).collect();
+            let tagged = tagged.map(|found| bare(text, found));
+            let small = is_in_small_letters(text);
+            let tagged = tagged.filter(|found| small || !self.is_of_words(text, found));
+            let tagged: Vec<_> = tagged.collect();
             spans = beside(text, &resolved(text, spans), &tagged);
         }
         for span in &mut spans {
-            if span.found.label == Label::Name {
+            if NAMES.contains(&span.found.label) {
                 span.found = self.grown_name(text, span.found);
             }
         }
@@ -331,6 +344,14 @@ impl Scrubber {
         flags & proper != 0 && flags & flag::HOSPITAL == 0 || flags & flag::ENGLISH == 0
     }
 
+    /// Whether the tagger took English words in small letters for a name.
+    fn is_of_words(&self, text: &str, found: &Found) -> bool {
+        let taken = &text[found.start..found.end];
+        let plain = taken.chars().all(|c| c.is_lowercase() || c.is_whitespace());
+        let mut words = taken.split_whitespace();
+        NAMES.contains(&found.label) && plain && words.all(|word| self.is_english(word))
+    }
+
     /// Whether a word is an English word and no frequent name.
     fn is_english(&self, word: &str) -> bool {
         let flags = self.lexicon.flags(&word.to_lowercase());
@@ -352,4 +373,10 @@ impl fmt::Debug for Scrubber {
             self.patterns.len() + self.dates.len()
         )
     }
+}
+
+/// Whether a text is written in small letters, so that names have no capital.
+fn is_in_small_letters(text: &str) -> bool {
+    let capitals = text.chars().filter(|c| c.is_uppercase()).count();
+    capitals * 100 < text.len()
 }

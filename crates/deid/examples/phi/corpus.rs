@@ -86,7 +86,8 @@ fn annotated(
         let (start, end) = (place(&span[start]), place(&span[end]));
         let label = read(span[label].as_str().unwrap_or_default())?;
         // A year alone identifies nobody.
-        let year = end - start == 4 && label == Label::Date;
+        let digits = text[start..end].bytes().all(|b| b.is_ascii_digit());
+        let year = digits && end - start == 4 && label == Label::Date;
         (!year).then_some(Found { start, end, label })
     };
     let mut found: Vec<Found> = spans

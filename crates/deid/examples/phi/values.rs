@@ -258,7 +258,7 @@ impl Lists {
 
     /// A hospital by its letters.
     fn hospital_code(random: &mut Random) -> String {
-        if random.percent(40) {
+        if random.percent(70) {
             return random.word(HOSPITAL_CODES).to_owned();
         }
         let form = random.word("LLH|LLLH|LMC|LLMC|LRMC|LGH|UL|LHS|LLVA|SLH");
