@@ -15,8 +15,8 @@ const TITLES: [&str; 11] = [
 
 /// Words after which a capitalised word that is no other is a person's name.
 const ROLES: &str = " rn lpn crna tech scribe rep assist assistant anesth anesthesia therapist \
-    counselor caseworker tell told ask asked cm sw lcsw nok ma cna rt slp driver witness translator \
-    interpreter roommate transport caller speak spoke w ";
+    counselor caseworker tell told ask asked cm sw lcsw nok ma cna rt slp driver witness \
+    translator interpreter roommate transport caller speak spoke w ";
 /// Words before which one is: what persons do.
 const DOINGS: &str = " states stated says said reports reported denies denied turns took wants \
     wanted lives lived asked asks endorses presents came arrived complains complained agrees \
