@@ -201,6 +201,10 @@ pub const OWN: &str = "urn:longitude:code-system:";
 /// The system of the number of an encounter of which a data set tells neither start nor end.
 pub const ENCOUNTER_ID: &str = "urn:longitude:encounter-id";
 
+/// The extension of an Observation under which a text stands beside the number or the unit that is
+/// its value, for FHIR has one value.
+pub const TEXT_VALUE: &str = "http://longitude.example/fhir/StructureDefinition/text-value";
+
 /// The extension under which a Patient's fact without a time stands where FHIR has no element for
 /// it: inside it `code` with the coding, and `number`, `unit` and `text` where they are told.
 pub const FACT: &str = "http://longitude.example/fhir/StructureDefinition/static-fact";

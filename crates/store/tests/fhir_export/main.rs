@@ -232,9 +232,7 @@ const CHANGING: &[&str] = &[
     "a unit's spelling, which is not UCUM's",
     "an empty text",
     "control characters of a text",
-    "text beside a number: stands in `note`, which a reader passes over",
     "text of a drug: stands in `note`, which a reader passes over",
-    "unit without a number",
     "white space of a code",
     "white space of a unit",
 ];

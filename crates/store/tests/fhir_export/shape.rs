@@ -137,7 +137,7 @@ const TYPES: &[Type] = &[
         required: "status code",
         optional: "subject encounter effectiveDateTime issued valueQuantity valueCodeableConcept \
             valueString valueBoolean valueRange valueRatio dataAbsentReason interpretation note \
-            referenceRange",
+            referenceRange extension",
         codes: &[(
             "status",
             "registered preliminary final amended corrected cancelled entered-in-error unknown",

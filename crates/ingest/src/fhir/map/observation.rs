@@ -12,6 +12,10 @@ use crate::fhir::reference::Target;
 use crate::fhir::rows::Mapper;
 use crate::fhir::time::When;
 use crate::hash::hash64;
+use longitude_core::systems;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::sync::Arc;
 
 valued! {
     pub(crate) struct Observation<'a> {
@@ -41,6 +45,8 @@ valued! {
         derived_from: Vec<Reference<'a>>,
         #[serde(default)]
         has_member: Present,
+        #[serde(borrow)]
+        extension: Option<&'a RawValue>,
         #[serde(default)]
         modifier_extension: Present,
     }
@@ -128,7 +134,12 @@ fn events(seen: &Observation<'_>, mapper: &mut Mapper<'_>, when: When) -> Result
                 let element = own.map_or("Observation.code".into(), |value| {
                     ["Observation.", value.element()].concat()
                 });
-                observe(mapper, (code, when), (own, seen.said()), &element)
+                observe(mapper, (code, when), (own, seen.said()), &element)?;
+                let last = mapper.batch.events.last_mut();
+                if let (Some(text), Some((_, event))) = (seen.text_beside(), last) {
+                    event.text_value.get_or_insert(text);
+                }
+                Ok(())
             })
             .err();
     }
@@ -147,6 +158,29 @@ fn events(seen: &Observation<'_>, mapper: &mut Mapper<'_>, when: When) -> Result
             Ok(())
         }
         None => Ok(()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Extension<'a> {
+    #[serde(borrow)]
+    url: Option<Text<'a>>,
+    #[serde(borrow)]
+    value_string: Option<Text<'a>>,
+}
+
+impl Observation<'_> {
+    /// The text that our own export puts beside the value. Other extensions may hold anything and
+    /// are not looked into.
+    fn text_beside(&self) -> Option<Arc<str>> {
+        let written = self.extension?.get();
+        memchr::memmem::find(written.as_bytes(), systems::TEXT_VALUE.as_bytes())?;
+        let all: Vec<Extension<'_>> = serde_json::from_str(written).ok()?;
+        let is_own =
+            |one: &&Extension<'_>| one.url.as_ref().map(Text::as_str) == Some(systems::TEXT_VALUE);
+        let text = all.iter().find(is_own)?.value_string.as_ref();
+        text.map(|text| text.as_str().into())
     }
 }
 

@@ -5,7 +5,7 @@ use super::beside;
 use super::clinical::Draft;
 use super::concept::{clean, coding, hl7, listed, quantity};
 use super::report::Losses;
-use longitude_core::{AsWritten, Code, Event};
+use longitude_core::{AsWritten, Code, Event, systems};
 use longitude_units as units;
 use longitude_units::reading::{Decimal, measured};
 use serde_json::{Value, json};
@@ -162,7 +162,7 @@ fn amount(draft: &mut Draft<'_>) -> Option<Value> {
     Some(amount)
 }
 
-/// A text that says the number is written as the text; another stands in a note beside it.
+/// A text that says the number is written as the text; another stands beside it.
 fn both(draft: &mut Draft<'_>, number: f64, text: &str) {
     let event = draft.event;
     let is_yes = (text, same(number, 1.0)) == ("true", true);
@@ -175,13 +175,15 @@ fn both(draft: &mut Draft<'_>, number: f64, text: &str) {
     } else if let Some(ratio) = ratio(text, event, number, &mut draft.losses) {
         draft.resource.set("valueRatio", ratio);
     } else {
-        draft
-            .losses
-            .push("text beside a number: stands in `note`, which a reader passes over");
-        let note = clean(text, &mut draft.losses);
-        draft.resource.add("note", json!({"text": note}));
         number_alone(draft, number);
+        text_beside(draft, text);
     }
+}
+
+fn text_beside(draft: &mut Draft<'_>, text: &str) {
+    let text = clean(text, &mut draft.losses);
+    let extension = json!({"url": systems::TEXT_VALUE, "valueString": text});
+    draft.resource.add("extension", extension);
 }
 
 /// A text that a reader would take for a number is the text of a concept.
@@ -191,8 +193,10 @@ fn text_alone(draft: &mut Draft<'_>, text: &str) {
         draft.resource.set("valueRange", range);
         return;
     }
-    if event.unit.is_some() {
-        draft.losses.push("unit without a number");
+    if let Some(unit) = draft.amount() {
+        draft.resource.set("valueQuantity", unit);
+        text_beside(draft, text);
+        return;
     }
     let text = clean(text, &mut draft.losses);
     if measured(&text, Decimal::Point).is_some() {
