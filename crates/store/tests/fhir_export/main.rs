@@ -6,7 +6,7 @@
 mod made;
 mod shape;
 
-use longitude_core::{Event, Instant, Issue, Observation, SubjectId, Timeline};
+use longitude_core::{Code, Event, Instant, Issue, Observation, Origin, SubjectId, Timeline};
 use longitude_ingest::{Options, Report, Sink, Units, ingest};
 use longitude_store::export::fhir;
 use longitude_store::{Dataset, DatasetInfo, Describe, WriteOptions, Writer, write_timelines};
@@ -294,4 +294,46 @@ proptest! {
         let first = made(place.path(), &subjects);
         round(&first, place.path()).check()?;
     }
+}
+
+/// A Patient is named as the source named it, unless FHIR or another subject forbids that.
+#[test]
+fn odd_identifiers_give_way_to_numbers() {
+    let place = tempfile::tempdir().unwrap();
+    let long = "x".repeat(65);
+    let sources = ["good.id-1", "a/b c", &long, "7"];
+    let of_source = |id: &str| {
+        let origin = Origin {
+            file: "made".into(),
+            record: format!("Patient/{id}").into(),
+            element: "Patient.gender".into(),
+            row: 1,
+            rule: "fhir/Patient@2".into(),
+        };
+        let event = Event::new(Code::new("GENDER", "female"), None, origin);
+        let subject = SubjectId::from_source("Patient", id);
+        Timeline::new(subject, vec![event], Observation::UNKNOWN)
+    };
+    let birth = Event::new(Code::birth(), Some(Instant(0)), Origin::derived("made"));
+    let numbered = Timeline::new(SubjectId(7), vec![birth], Observation::UNKNOWN);
+    let timelines = sources.into_iter().map(of_source).chain([numbered]);
+    let meds = place.path().join("meds");
+    write_timelines(&meds, write_options(), timelines).unwrap();
+    // Every line is longer than a file may be: each has a file of its own.
+    let options = fhir::Options {
+        file_bytes_max: 1,
+        ..options()
+    };
+    let to = place.path().join("fhir");
+    let account = fhir::write(&Dataset::open(&meds).unwrap(), &to, &options).unwrap();
+    shape::check(&to, &account);
+    let mut lines = String::new();
+    for number in 0..5 {
+        let file = to.join(format!("Patient.{number:03}.ndjson"));
+        lines.push_str(&std::fs::read_to_string(file).unwrap());
+    }
+    let named = |id: &str| lines.contains(&format!("\"id\":\"{id}\""));
+    let number = |id: &str| SubjectId::from_source("Patient", id).to_string();
+    assert!(named("good.id-1") && named("7"));
+    assert!(named(&number("a/b c")) && named(&number(&long)) && named(&number("7")));
 }
