@@ -176,6 +176,7 @@ impl<'s> Account<'s> {
         if let Some((digest, bytes)) = batch.stored {
             report.bytes = bytes;
             report.digest = Some(digest);
+            self.sink.file_read(bytes);
         }
         Ok(())
     }

@@ -53,7 +53,7 @@ pub use options::{EncounterEdge, Omop, Options, Prefer, Units};
 pub use person::{Link, LinkKind, Person, PersonAddress, PersonIdentifier, PersonName};
 pub use report::{FileReport, Finding, Report, by_kind};
 pub use trace::{SourceRow, source_row};
-pub use update::{Listed, affected, ingest_some, list};
+pub use update::{Listed, affected, bytes_of, ingest_some, list};
 
 use account::Account;
 use longitude_core::{Event, Issue, Observation, SubjectId, systems};
@@ -171,6 +171,11 @@ pub trait Sink {
     fn span(&mut self, subject: SubjectId, span: Observation) -> io::Result<()> {
         Ok(())
     }
+
+    /// Takes that a file has been read to its end, with its bytes as stored: for whoever shows how
+    /// far the work is. Left alone, it is dropped.
+    #[expect(unused_variables, reason = "the names document the parameters")]
+    fn file_read(&mut self, bytes: u64) {}
 
     /// Takes one warning about a row that was mapped all the same. Left alone, warnings are counted
     /// in the report only.

@@ -3,7 +3,7 @@
 
 use crate::detect::{self, Sorted};
 use crate::files::{self, SourceFile};
-use crate::{Error, Format, Sink, fhir};
+use crate::{Error, Format, Mapping, Sink, fhir};
 use crate::{Options, Report, account::Account};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,8 @@ pub struct Listed {
     pub path: PathBuf,
     /// Its format.
     pub format: Format,
+    /// Its bytes as stored.
+    pub bytes: u64,
 }
 
 /// The files under `paths` that are of a known format, in the order in which they are read, and the
@@ -32,10 +34,22 @@ pub fn list(paths: &[&Path]) -> Result<(Vec<Listed>, Vec<String>), Error> {
             file: file.name.to_string(),
             path: file.path.clone(),
             format: *format,
+            bytes: file.bytes,
         };
         files.iter().map(listed).collect()
     };
     Ok((sorted.files.iter().flat_map(of).collect(), sorted.ignored))
+}
+
+/// The bytes, as stored, of the files under `paths` that are of a known format or named by one of
+/// the mappings: what [`Sink::file_read`] will sum up to, but for files that cannot be opened.
+///
+/// # Errors
+/// As [`crate::ingest`].
+pub fn bytes_of(paths: &[&Path], mappings: &[Mapping]) -> Result<u64, Error> {
+    let sorted = detect::sort(files::find_all(paths)?, mappings);
+    let files = sorted.files.values().flatten();
+    Ok(files.map(|file| file.bytes).sum())
 }
 
 /// The files whose events may be others once the files named `changed` have changed. A name that is

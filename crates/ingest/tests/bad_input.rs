@@ -324,3 +324,43 @@ fn duplicates_beyond_the_memory_are_counted() {
     assert_eq!(kept.issues.len(), 2);
     assert_eq!(report.counts.rows_mapped, 5);
 }
+
+/// Sums the bytes that are told as read.
+#[derive(Default)]
+struct Bytes(u64);
+
+impl Sink for Bytes {
+    fn event(&mut self, _: longitude_core::SubjectId, _: longitude_core::Event) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn issue(&mut self, _: longitude_core::Issue) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn file_read(&mut self, bytes: u64) {
+        self.0 += bytes;
+    }
+}
+
+#[test]
+fn the_bytes_that_are_read_sum_up_to_those_that_were_there() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    write("a.ndjson", patients(0..3).as_bytes());
+    write("b.ndjson.gz", &gzip(patients(3..9).as_bytes()));
+    write("c.json", patients(9..10).as_bytes());
+    write("README.txt", b"not of any format");
+    let total = longitude_ingest::bytes_of(&[folder.path()], &[]).unwrap();
+    let mut read = Bytes::default();
+    longitude_ingest::ingest(
+        &[folder.path()],
+        &options(),
+        &AtomicBool::new(false),
+        &mut read,
+    )
+    .unwrap();
+    assert_eq!(read.0, total);
+    let of = |name: &str| fs::metadata(folder.path().join(name)).unwrap().len();
+    assert_eq!(total, of("a.ndjson") + of("b.ndjson.gz") + of("c.json"));
+}

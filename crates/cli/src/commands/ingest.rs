@@ -56,6 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let reading = Reading::standard().with(&arguments.reading);
     let mut sources = reading.sources(arguments.paths.clone(), arguments.threads)?;
     sources.identifiers = arguments.identifiers;
+    sources.quiet = arguments.json;
     let account = if arguments.update {
         let (account, updated) = update(&sources, &arguments.to)?;
         eprintln!("{}", updated.told());

@@ -71,8 +71,14 @@ impl IntoMeds {
             keeps_persons: false,
             linkage: Linkage::default(),
             born: BTreeSet::new(),
-            counter: Counter::start(),
+            counter: Counter::quiet(),
         })
+    }
+
+    /// Shows how far the reading is.
+    pub(crate) fn watched(mut self, counter: Counter) -> Self {
+        self.counter = counter;
+        self
     }
 
     /// Keeps the facts of persons for linkage.
@@ -131,6 +137,10 @@ impl Sink for IntoMeds {
             self.last = Some(into);
         }
         self.writer.push(into, &event).map_err(io::Error::other)
+    }
+
+    fn file_read(&mut self, bytes: u64) {
+        self.counter.file(bytes);
     }
 
     fn identifier(&mut self, subject: Option<SubjectId>, text: &str) -> io::Result<()> {

@@ -5,6 +5,7 @@ use super::linkage::{self, Linking};
 use super::sink::{CountOnly, IntoMeds};
 use crate::failure::{Failure, Kind};
 use crate::pipeline::{code_version, write_atomically};
+use crate::progress::Counter;
 use crate::reading::Reading;
 use crate::steps::terminology::{self, Vocabularies};
 use crate::{interrupt, machine};
@@ -39,6 +40,8 @@ pub(crate) struct Sources {
     pub(crate) mappings: Vec<Mapping>,
     /// How records of one person are found.
     pub(crate) linking: Linking,
+    /// Whether nothing is said of how far the reading is.
+    pub(crate) quiet: bool,
     /// What was asked of the reading, for the account.
     pub(crate) reading: Option<Reading>,
     /// Where descriptions of codes come from.
@@ -56,6 +59,7 @@ impl Sources {
             mappings: Vec::new(),
             linking: Linking::stated(),
             reading: None,
+            quiet: false,
             vocabularies: Vocabularies::default(),
         }
     }
@@ -134,7 +138,11 @@ impl Sources {
             .filter(|p| !p.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
         fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
-        let mut sink = IntoMeds::new(writer()?, to, self.identifiers)?;
+        let open = || -> Result<IntoMeds> {
+            let sink = IntoMeds::new(writer()?, to, self.identifiers)?;
+            Ok(sink.watched(self.counter(&records)?))
+        };
+        let mut sink = open()?;
         if self.linking.needs_persons() {
             sink.keep_persons();
         }
@@ -147,7 +155,7 @@ impl Sources {
             let born = born.filter(|subject| linkage.of(*subject) == *subject);
             let born = born.collect();
             drop(sink);
-            sink = IntoMeds::new(writer()?, to, self.identifiers)?;
+            sink = open()?;
             sink.merge(linkage.clone(), born);
             report = self.records(&records, &mut sink)?;
         }
@@ -171,6 +179,15 @@ impl Sources {
         account.codes = terminology::check(&Dataset::open(to)?, &self.vocabularies)?.systems;
         write_atomically(&to.join(ACCOUNT), &serde_json::to_vec_pretty(&account)?)?;
         Ok(account)
+    }
+
+    /// How far the reading of these paths is.
+    pub(super) fn counter(&self, records: &[&Path]) -> Result<Counter> {
+        if self.quiet || records.is_empty() {
+            return Ok(Counter::quiet());
+        }
+        let total = longitude_ingest::bytes_of(records, &self.mappings)?;
+        Ok(Counter::start(total))
     }
 
     /// The digest of what the events depend on besides the files; threads are not of it.

@@ -6,6 +6,7 @@ use super::account::Account;
 use super::sink::{ISSUES, IntoMeds};
 use super::sources::{ACCOUNT, Sources, digest, write_options};
 use crate::pipeline::{code_version, write_atomically};
+use crate::progress::Counter;
 use crate::steps::terminology;
 use crate::{failure, interrupt};
 use anyhow::{Context, Result};
@@ -138,6 +139,9 @@ impl Update<'_> {
         }
         let writer = Writer::create(&fresh, write_options("fresh"))?;
         let mut sink = IntoMeds::new(writer, &fresh, false)?;
+        if !self.sources.quiet {
+            sink = sink.watched(Counter::start(self.bytes(records)?));
+        }
         let options = (&self.sources.options, interrupt::flag());
         let report = longitude_ingest::ingest_some(records, &self.affected, options, &mut sink)?;
         interrupt::check()?;
@@ -153,6 +157,15 @@ impl Update<'_> {
         let account = self.merge(&fresh, report);
         fs::remove_dir_all(&fresh)?;
         account
+    }
+
+    /// Of the files that are read.
+    fn bytes(&self, records: &[&Path]) -> Result<u64> {
+        let (listed, _) = longitude_ingest::list(records)?;
+        let read = listed
+            .iter()
+            .filter(|file| self.affected.contains(&file.file));
+        Ok(read.map(|file| file.bytes).sum())
     }
 
     fn is_kept(&self, file: &str) -> bool {
