@@ -249,6 +249,7 @@ impl Scrubber {
             let tagged = tagged.map(|found| bare(text, found));
             let small = is_in_small_letters(text);
             let tagged = tagged.filter(|found| small || !self.is_of_words(text, found));
+            let tagged = tagged.filter(|found| !is_measurement(text, found));
             let tagged: Vec<_> = tagged.collect();
             spans = beside(text, &resolved(text, spans), &tagged);
         }
@@ -379,4 +380,26 @@ impl fmt::Debug for Scrubber {
 fn is_in_small_letters(text: &str) -> bool {
     let capitals = text.chars().filter(|c| c.is_uppercase()).count();
     capitals * 100 < text.len()
+}
+
+/// Whether the tagger took a part of a decimal number, or a grade out of so many, for a date.
+fn is_measurement(text: &str, found: &Found) -> bool {
+    const GRADED: [&str; 10] = [
+        "strength", "reflexes", "dtrs", "grade", "pain", "motor", "power", "pulses", "apgars",
+        "edema",
+    ];
+    let (before, after) = (&text[..found.start], &text[found.end..]);
+    let taken = &text[found.start..found.end];
+    if found.label != Label::Date || taken.contains(char::is_alphabetic) {
+        return false;
+    }
+    let is_digit = |letter: Option<char>| letter.is_some_and(|c| c.is_ascii_digit());
+    let decimal_before = before.ends_with('.') && is_digit(before.chars().nth_back(1));
+    let decimal_after = after.starts_with('.') && is_digit(after.chars().nth(1));
+    let word = before
+        .trim_end()
+        .rsplit(|c: char| !c.is_alphabetic())
+        .next();
+    let graded = word.is_some_and(|word| GRADED.contains(&&*word.to_lowercase()));
+    decimal_before || decimal_after || graded && taken.len() <= 4
 }

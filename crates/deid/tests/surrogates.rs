@@ -93,6 +93,13 @@ fn a_date_in_words_moves_as_one_in_figures() {
     assert_eq!(month(&words), month(&figures), "{words} {figures}");
 }
 
+#[test]
+fn measurements_stay() {
+    let text = "CBC: WBC 11.2 (4.5-11.0), Hgb 9.8. K 4.1 (3.5-5.1). Strength 5/5, reflexes 2/4. \
+        Metoprolol 25 mg twice daily for 90 days. Ejection fraction 45-50%.";
+    assert_eq!(scrubbed(text, "42"), text);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
