@@ -189,23 +189,13 @@ impl Update<'_> {
         let (old, new) = (Dataset::open(self.to)?, Dataset::open(fresh)?);
         let read = records_of(&new)?;
         let mut writer = Writer::replace(self.to, self.sources.write_options())?;
-        let subjects = old.subjects().iter().chain(new.subjects());
-        let subjects: BTreeSet<SubjectId> = subjects.map(|(subject, _)| *subject).collect();
-        for subject in subjects {
+        for both in side_by_side(&old, &new) {
             interrupt::check()?;
-            let mut events = Vec::new();
-            let mut stated = None;
-            for timeline in [old.timeline(subject)?, new.timeline(subject)?] {
-                let Some(timeline) = timeline else { continue };
-                stated = span_of(&timeline).or(stated);
-                events.push(timeline.into_parts().1);
-            }
-            let fresh = if new.split(subject).is_some() {
-                events.pop()
-            } else {
-                None
-            };
-            let mut kept = events.pop().unwrap_or_default();
+            let (subject, [before, now]) = both?;
+            let span = |one: &Option<Timeline>| one.as_ref().and_then(span_of);
+            let stated = span(&now).or(span(&before));
+            let events = |one: Option<Timeline>| one.map(|one| one.into_parts().1);
+            let (mut kept, fresh) = (events(before).unwrap_or_default(), events(now));
             kept.retain(|event| self.is_kept(&event.origin.file));
             let is_twice = |event: &Event| read.contains(&event.origin.record);
             if kept.iter().any(is_twice) {
@@ -268,6 +258,33 @@ impl Update<'_> {
         }
         out.into_inner().context(ISSUES)?.sync_all().context(ISSUES)
     }
+}
+
+/// Two data sets subject by subject, in the order of their ids: each file is read once from its
+/// start to its end.
+fn side_by_side<'a>(
+    old: &'a Dataset,
+    new: &'a Dataset,
+) -> impl Iterator<Item = longitude_store::Result<(SubjectId, [Option<Timeline>; 2])>> + 'a {
+    let mut sets = [old, new].map(|set| set.timelines(None).peekable());
+    std::iter::from_fn(move || {
+        let mut heads = Vec::new();
+        for set in &mut sets {
+            match set.peek() {
+                Some(Ok(timeline)) => heads.push(timeline.subject()),
+                Some(Err(_)) => return set.next()?.err().map(Err),
+                None => {}
+            }
+        }
+        let subject = heads.into_iter().min()?;
+        let is_next = |one: &longitude_store::Result<Timeline>| {
+            one.as_ref().is_ok_and(|one| one.subject() == subject)
+        };
+        let both = sets
+            .each_mut()
+            .map(|set| set.next_if(is_next).and_then(Result::ok));
+        Some(Ok((subject, both)))
+    })
 }
 
 /// A span that the source states; one that ends with the export is made anew.

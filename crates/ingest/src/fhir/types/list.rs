@@ -46,8 +46,8 @@ pub(crate) const TYPES: &[Type] = &[
     t(
         "Basic",
         R4,
-        NotSupported,
-        "an extension of FHIR of a site's own",
+        Ruled(&rule::BASIC),
+        "`BASIC//code` at the date of its creation; what stands in extensions is not read",
     ),
     t(
         "Binary",

@@ -66,6 +66,17 @@ pub(crate) const APPOINTMENT: Rule = Rule {
     ..Rule::NONE
 };
 
+pub(crate) const BASIC: Rule = Rule {
+    subject: &["Basic.subject"],
+    times: &["Basic.created"],
+    parts: &[Part {
+        codes: &["Basic.code"],
+        system: "BASIC",
+        ..Part::NONE
+    }],
+    ..Rule::NONE
+};
+
 pub(crate) const CARE_PLAN: Rule = Rule {
     subject: &["CarePlan.subject"],
     encounter: &["CarePlan.encounter"],
