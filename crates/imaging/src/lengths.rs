@@ -99,6 +99,17 @@ pub(crate) fn check(bytes: &[u8], form: Form) -> Result<(), Misfit> {
             } else if header.tag != ITEM {
                 depth += 1;
                 fragments = matches!(header.vr, Some(VR::OB | VR::OW));
+                // What follows must be an item or the end: the parser reads anything else in
+                // another way than this walk does.
+                let first = bytes.get(header.value_at..header.value_at + 2);
+                let group = if form == Form::ExplicitBig {
+                    ITEM_GROUP.to_be_bytes()
+                } else {
+                    ITEM_GROUP.to_le_bytes()
+                };
+                if first.is_some_and(|first| first != group) {
+                    return Err(misfit(bytes, at, &header));
+                }
             }
             if depth > DEPTH_MAX {
                 return Err(misfit(bytes, at, &header));
@@ -240,5 +251,17 @@ mod tests {
         let end = b"\xFE\xFF\xDD\xE0\x00\x00\x00\x00";
         let bytes = [&pixels[..], fragment, end, &MODALITY].concat();
         assert_eq!(check(&bytes, Form::ExplicitLittle), Ok(()));
+    }
+
+    /// Found by fuzzing: behind an element of no known representation and no stated length, what
+    /// the parser took for a length was another number than what this walk took for one.
+    #[test]
+    fn a_container_of_no_length_holds_items() {
+        let unknown = b"\xFF\xFF\x16\x00\x00\x00\x00\x00\xFF\xFF\xFF\xFF";
+        let item = b"\xFE\xFF\x00\xE0\xFF\xFF\xFF\xFF";
+        let bytes = [&unknown[..], item].concat();
+        assert_eq!(check(&bytes, Form::ExplicitLittle), Ok(()));
+        let bytes = [&unknown[..], &MODALITY].concat();
+        assert_eq!(check(&bytes, Form::ExplicitLittle).unwrap_err().at, 0);
     }
 }

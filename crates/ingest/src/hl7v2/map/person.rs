@@ -80,7 +80,8 @@ fn subject_of(mapper: &Mapper<'_>, field: Field<'_>) -> Option<SubjectId> {
 /// Sex, race, ethnicity, marital status, language, birth and death: each the last statement of it.
 fn facts(mapper: &mut Mapper<'_>, pid: Segment<'_, '_>) {
     let sex = pid.text(8);
-    if is_news(mapper, pid, 8) {
+    // A field of escapes alone is written and says nothing.
+    if is_news(mapper, pid, 8) && !sex.trim().is_empty() {
         let code = mapper.rows.code("GENDER", administrative(&sex));
         fact(mapper, code, "PID-8");
     }
