@@ -96,7 +96,7 @@ struct Into {
 impl Sink for Into {
     fn event(&mut self, subject: SubjectId, event: Event) -> io::Result<()> {
         self.subjects.insert(subject);
-        self.writer.push(subject, event).map_err(io::Error::other)
+        self.writer.push(subject, &event).map_err(io::Error::other)
     }
 
     fn span(&mut self, subject: SubjectId, span: Observation) -> io::Result<()> {
