@@ -109,20 +109,38 @@ struct Seen {
     last: Option<SubjectId>,
 }
 
-/// Looks every code of a data set up.
-pub(crate) fn check(data: &Dataset, vocabularies: &Vocabularies) -> Result<Check> {
-    let mut seen: BTreeMap<Code, Seen> = BTreeMap::new();
+/// Counts every code of a data set.
+fn count(data: &Dataset) -> Result<BTreeMap<Code, Seen>> {
+    let mut places: BTreeMap<Code, usize> = BTreeMap::new();
+    let mut seen: Vec<Seen> = Vec::new();
+    // Where the codes of the rows at hand stand in `seen`: a look-up for each code, not each row.
+    let (mut last, mut known): (*const Code, Vec<Option<usize>>) = (std::ptr::null(), Vec::new());
     data.scan(None, |event| {
-        let one = match seen.get_mut(event.code()) {
-            Some(one) => one,
-            None => seen.entry(event.code().clone()).or_default(),
-        };
+        let (codes, at) = event.dictionary();
+        if codes.as_ptr() != last || codes.len() != known.len() {
+            (last, known) = (codes.as_ptr(), vec![None; codes.len()]);
+        }
+        let place = *known[at].get_or_insert_with(|| {
+            *places.entry(codes[at].clone()).or_insert_with(|| {
+                seen.push(Seen::default());
+                seen.len() - 1
+            })
+        });
+        let one = &mut seen[place];
         one.events += 1;
         let subject = Some(event.subject());
         one.subjects += u64::from(one.last != subject);
         one.last = subject;
         Ok::<(), longitude_store::Error>(())
     })?;
+    let mut seen = seen.into_iter().map(Some).collect::<Vec<_>>();
+    let taken = |(code, place): (Code, usize)| Some((code, seen[place].take()?));
+    Ok(places.into_iter().filter_map(taken).collect())
+}
+
+/// Looks every code of a data set up.
+pub(crate) fn check(data: &Dataset, vocabularies: &Vocabularies) -> Result<Check> {
+    let seen = count(data)?;
     interrupt::check()?;
     let terminology = vocabularies.of(&seen.keys().cloned().collect())?;
     let mut check = Check::default();
