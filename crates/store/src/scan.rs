@@ -43,8 +43,8 @@ impl<'a> RowEvent<'a> {
         &self.batch.codes[self.code]
     }
 
-    /// The codes of the rows lent at the time, and which of them this row has. The slice is the same
-    /// in memory for many rows, so that something can be kept beside each code of it.
+    /// The codes of the rows lent at the time, and which of them this row has. The slice is the
+    /// same in memory for many rows, so that something can be kept beside each code of it.
     pub fn dictionary(&self) -> (&'a [Code], usize) {
         (&self.batch.codes, self.code)
     }
