@@ -35,6 +35,7 @@ pub(crate) struct Misfit {
 const TRANSFER_SYNTAX: Tag = Tag(0x0002, 0x0010);
 const ITEM_GROUP: u16 = 0xFFFE;
 const ITEM: Tag = Tag(ITEM_GROUP, 0xE000);
+const ITEM_END: Tag = Tag(ITEM_GROUP, 0xE00D);
 const SEQUENCE_END: Tag = Tag(ITEM_GROUP, 0xE0DD);
 const UNDEFINED: u32 = u32::MAX;
 /// Deeper nesting is no record but an attack on the stack.
@@ -86,6 +87,11 @@ pub(crate) fn check(bytes: &[u8], form: Form) -> Result<(), Misfit> {
     while let Some(header) = header(bytes, at, form) {
         let delimiter = header.tag.group() == ITEM_GROUP && header.tag != ITEM;
         if delimiter {
+            // The parser takes any other tag of the group, and a delimiter that has a length, for
+            // an element with a value.
+            if header.length != 0 || ![ITEM_END, SEQUENCE_END].contains(&header.tag) {
+                return Err(misfit(bytes, at, &header));
+            }
             fragments = false;
             depth = depth.saturating_sub(u32::from(header.tag == SEQUENCE_END));
             at = header.value_at;
@@ -263,5 +269,16 @@ mod tests {
         assert_eq!(check(&bytes, Form::ExplicitLittle), Ok(()));
         let bytes = [&unknown[..], &MODALITY].concat();
         assert_eq!(check(&bytes, Form::ExplicitLittle).unwrap_err().at, 0);
+    }
+
+    /// Found by fuzzing, too.
+    #[test]
+    fn a_delimiter_is_one_of_two_and_has_no_length() {
+        let other = b"\xFE\xFF\x02\x01\x00\x00\x00\xFF";
+        let long = b"\xFE\xFF\xDD\xE0\x00\x00\x00\xFF";
+        for end in [other, long] {
+            let bytes = [&MODALITY[..], end].concat();
+            assert_eq!(check(&bytes, Form::ExplicitLittle).unwrap_err().at, 10);
+        }
     }
 }
