@@ -209,7 +209,7 @@ fn parse(bytes: &[u8]) -> Result<DefaultDicomObject, Refusal> {
 
 fn told(misfit: &Misfit) -> String {
     format!(
-        "the element at byte {} claims {} bytes and {} are left",
+        "the element at byte {} claims {} bytes ({} are left), which cannot be",
         misfit.at, misfit.claimed, misfit.left
     )
 }

@@ -132,7 +132,41 @@ fn is_sequence(header: &Header) -> bool {
     header.tag != ITEM && (header.length == UNDEFINED || header.vr == Some(VR::SQ))
 }
 
+/// Bytes of one value of a representation of fixed size (PS3.5, table 6.2-1). Of a length that is no
+/// multiple the parser leaves the rest, and takes it for the next element.
+fn value_bytes(vr: VR) -> u32 {
+    match vr {
+        VR::SS | VR::US | VR::OW => 2,
+        VR::AT | VR::FL | VR::OF | VR::OL | VR::SL | VR::UL => 4,
+        VR::FD | VR::OD | VR::OV | VR::SV | VR::UV => 8,
+        VR::AE
+        | VR::AS
+        | VR::CS
+        | VR::DA
+        | VR::DS
+        | VR::DT
+        | VR::IS
+        | VR::LO
+        | VR::LT
+        | VR::OB
+        | VR::PN
+        | VR::SH
+        | VR::SQ
+        | VR::ST
+        | VR::TM
+        | VR::UC
+        | VR::UI
+        | VR::UN
+        | VR::UR
+        | VR::UT => 1,
+    }
+}
+
 fn end_of(bytes: &[u8], at: usize, header: &Header) -> Result<usize, Misfit> {
+    let whole = header.vr.map_or(1, value_bytes);
+    if !header.length.is_multiple_of(whole) {
+        return Err(misfit(bytes, at, header));
+    }
     let length = usize::try_from(header.length).ok();
     let end = length.and_then(|length| header.value_at.checked_add(length));
     end.filter(|end| *end <= bytes.len())
@@ -269,6 +303,17 @@ mod tests {
         assert_eq!(check(&bytes, Form::ExplicitLittle), Ok(()));
         let bytes = [&unknown[..], &MODALITY].concat();
         assert_eq!(check(&bytes, Form::ExplicitLittle).unwrap_err().at, 0);
+    }
+
+    /// And a length of 22 bytes for numbers of 4.
+    #[test]
+    fn numbers_come_whole() {
+        let numbers = b"\x08\x00\x16\x00FL\x06\x00";
+        let bytes = [&numbers[..], &[0; 6], &MODALITY].concat();
+        assert_eq!(check(&bytes, Form::ExplicitLittle).unwrap_err().claimed, 6);
+        let numbers = b"\x08\x00\x16\x00FL\x08\x00";
+        let bytes = [&numbers[..], &[0; 8], &MODALITY].concat();
+        assert_eq!(check(&bytes, Form::ExplicitLittle), Ok(()));
     }
 
     /// Found by fuzzing, too.
