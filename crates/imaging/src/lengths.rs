@@ -132,8 +132,8 @@ fn is_sequence(header: &Header) -> bool {
     header.tag != ITEM && (header.length == UNDEFINED || header.vr == Some(VR::SQ))
 }
 
-/// Bytes of one value of a representation of fixed size (PS3.5, table 6.2-1). Of a length that is no
-/// multiple the parser leaves the rest, and takes it for the next element.
+/// Bytes of one value of a representation of fixed size (PS3.5, table 6.2-1). Of a length that is
+/// no multiple the parser leaves the rest, and takes it for the next element.
 fn value_bytes(vr: VR) -> u32 {
     match vr {
         VR::SS | VR::US | VR::OW => 2,
