@@ -37,6 +37,8 @@ const ITEM_GROUP: u16 = 0xFFFE;
 const ITEM: Tag = Tag(ITEM_GROUP, 0xE000);
 const ITEM_END: Tag = Tag(ITEM_GROUP, 0xE00D);
 const SEQUENCE_END: Tag = Tag(ITEM_GROUP, 0xE0DD);
+/// The first group that a data set may have.
+const FIRST_GROUP: u16 = 0x0004;
 const UNDEFINED: u32 = u32::MAX;
 /// Deeper nesting is no record but an attack on the stack.
 const DEPTH_MAX: u32 = 64;
@@ -85,6 +87,11 @@ pub(crate) fn head(bytes: &[u8]) -> Result<Head, Misfit> {
 pub(crate) fn check(bytes: &[u8], form: Form) -> Result<(), Misfit> {
     let (mut at, mut depth, mut fragments) = (0, 0_u32, false);
     while let Some(header) = header(bytes, at, form) {
+        // Groups of commands and of the file meta have no place here (PS3.5, section 7.1): sorted to
+        // the front, they would make what is written unreadable.
+        if header.tag.group() < FIRST_GROUP {
+            return Err(misfit(bytes, at, &header));
+        }
         let delimiter = header.tag.group() == ITEM_GROUP && header.tag != ITEM;
         if delimiter {
             // The parser takes any other tag of the group, and a delimiter that has a length, for
@@ -303,6 +310,13 @@ mod tests {
         assert_eq!(check(&bytes, Form::ExplicitLittle), Ok(()));
         let bytes = [&unknown[..], &MODALITY].concat();
         assert_eq!(check(&bytes, Form::ExplicitLittle).unwrap_err().at, 0);
+    }
+
+    /// An element of a command.
+    #[test]
+    fn groups_of_commands_are_refused() {
+        let bytes = [&MODALITY[..], b"\x00\x00\x00\x00FL\x00\x00"].concat();
+        assert_eq!(check(&bytes, Form::ExplicitLittle).unwrap_err().at, 10);
     }
 
     /// And a length of 22 bytes for numbers of 4.
