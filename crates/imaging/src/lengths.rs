@@ -87,8 +87,8 @@ pub(crate) fn head(bytes: &[u8]) -> Result<Head, Misfit> {
 pub(crate) fn check(bytes: &[u8], form: Form) -> Result<(), Misfit> {
     let (mut at, mut depth, mut fragments) = (0, 0_u32, false);
     while let Some(header) = header(bytes, at, form) {
-        // Groups of commands and of the file meta have no place here (PS3.5, section 7.1): sorted to
-        // the front, they would make what is written unreadable.
+        // Groups of commands and of the file meta have no place here (PS3.5, section 7.1): sorted
+        // to the front, they would make what is written unreadable.
         if header.tag.group() < FIRST_GROUP {
             return Err(misfit(bytes, at, &header));
         }
