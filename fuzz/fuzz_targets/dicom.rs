@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use longitude_imaging::{BurnedInRule, Dates, Keyed, Options, Refusal, Subject, deidentify};
+use longitude_imaging::{BurnedInRule, Dates, Keyed, Options, Subject, deidentify};
 
 struct Plain;
 
@@ -26,9 +26,6 @@ fuzz_target!(|bytes: &[u8]| {
         burned_in: BurnedInRule::Report,
     };
     if let Ok((after, _)) = deidentify(bytes, options, &Plain) {
-        // It may be refused for what would be written of it: texts in no character set that is
-        // known do not always survive twice. What was written can be read.
-        let again = deidentify(&after, options, &Plain);
-        assert!(matches!(again, Ok(_) | Err(Refusal::Write(_))));
+        assert!(deidentify(&after, options, &Plain).is_ok());
     }
 });

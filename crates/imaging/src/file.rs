@@ -7,6 +7,7 @@ use crate::known::Known;
 use crate::lengths::{self, Form, Misfit};
 use crate::options::{BurnedInRule, Dates, Keyed, Options};
 use crate::table::EDITION;
+use dicom_core::header::Header;
 use dicom_core::value::{DataSetSequence, PrimitiveValue, Value};
 use dicom_core::{DataElement, Length, Tag, VR};
 use dicom_object::file::ReadPreamble;
@@ -271,16 +272,23 @@ fn write(
     instance: &str,
     syntax: &str,
 ) -> Result<Vec<u8>, Refusal> {
+    let tags: Vec<Tag> = object.iter().map(Header::tag).collect();
     let file = object.with_exact_meta(meta(syntax, class, instance)?);
     let mut bytes = Vec::new();
     let written = file.write_all(&mut bytes);
     written.map_err(|error| Refusal::Write(chain(&error)))?;
-    // What a damaged file became may not be readable; then nothing is handed on.
+    // What a damaged file became may not be readable, or be read as other elements than were meant;
+    // then nothing is handed on.
     let options = OpenFileOptions::new().read_preamble(ReadPreamble::Never);
-    match options.from_reader(&bytes[PREAMBLE_BYTES..]) {
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(Refusal::Write(chain(&error))),
+    let whole = options.from_reader(&bytes[PREAMBLE_BYTES..]);
+    whole.map_err(|error| Refusal::Write(chain(&error)))?;
+    let again = parse(&bytes[PREAMBLE_BYTES..]);
+    let again = again.map_err(|refusal| Refusal::Write(refusal.to_string()))?;
+    if !again.iter().map(Header::tag).eq(tags) {
+        let what = "what was written is read as other elements".to_owned();
+        return Err(Refusal::Write(what));
     }
+    Ok(bytes)
 }
 
 /// Says that identity was removed, and by which method and options (PS3.15, E.1.1; codes of

@@ -349,3 +349,15 @@ proptest! {
         }
     }
 }
+
+/// Found by fuzzing: a text in no known character set is written longer than its length, so that
+/// what follows would be read as other elements. Whatever comes out comes out again.
+#[test]
+fn what_comes_out_can_be_treated_again() {
+    let damaged = include_bytes!("../../../fuzz/corpus/dicom/text-in-no-character-set");
+    if let Ok((after, _)) = run(damaged, options()) {
+        assert!(run(&after, options()).is_ok());
+    }
+    let (after, _) = run(&bytes_of(object(Some("NO")), EXPLICIT), options()).unwrap();
+    assert!(run(&after, options()).is_ok());
+}

@@ -50,10 +50,6 @@ impl Header {
     }
 
     /// The names as written, without white space around them.
-    #[cfg_attr(
-        not(test),
-        allow(dead_code, reason = "the reader of mapped tables follows")
-    )]
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
