@@ -12,7 +12,7 @@
 
 use longitude_model::{
     AdamW, AdamWOptions, Batch, Codes, Config, Decoder, Device, Grads, Input, Model, Preset,
-    Result, Sizes, Target, Workspace,
+    Result, Sizes, Target, Workspace, flops_per_token,
 };
 use std::sync::Arc;
 use std::time::Instant;
@@ -138,19 +138,6 @@ fn train(
         space.bytes() >> 20
     );
     Ok(())
-}
-
-/// Forward and backward: 6 a weight of a linear map (the code table as output included) and
-/// attention below the diagonal.
-fn flops_per_token(model: &Model, length: usize) -> f64 {
-    let linear: usize = model
-        .tensors()
-        .iter()
-        .filter(|tensor| tensor.decay || tensor.name == "embedding.code")
-        .map(|tensor| tensor.range.len())
-        .sum();
-    let config = model.config();
-    6.0 * linear as f64 + (config.layers * config.dim * length) as f64 * 6.0
 }
 
 fn sample(name: &str, threads: usize, seconds: f64) -> Result<()> {

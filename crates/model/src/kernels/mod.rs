@@ -12,8 +12,11 @@
 pub(crate) mod decode;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
+mod peak;
 pub(crate) mod reduce;
 mod tile;
+
+pub use peak::peak_gflops;
 
 /// Instruction sets with code of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
