@@ -21,7 +21,7 @@ mod select;
 pub use age_sex::{AgeSex, BAND_LAST_YEARS, BAND_YEARS, PRIOR_EVENTS};
 pub use boosted::{Boosted, LEARNING_RATE, TREES_MAX, TREES_PATIENCE};
 pub use error::{Error, NotFitted};
-pub use features::{AGE_YEARS_MAX, Feature, Window};
+pub use features::{AGE_YEARS_MAX, Feature, Statistic, Window};
 pub use fitted::{EXAMPLES_MIN, Example, Fitted, Kind, Model, fit};
 pub use logistic::{DEVIATIONS_MAX, Logistic, PENALTIES};
 pub use select::{FEATURES_MAX, FeatureSet, SUBJECTS_MIN};

@@ -2,7 +2,7 @@
 //!
 //! The rule. A code is looked at when at least [`SUBJECTS_MIN`] train subjects have it before one
 //! of their prediction times. Each of its columns is a candidate when at least [`SUBJECTS_MIN`]
-//! train rows fill it and it varies. Of the candidates the [`FEATURES_MAX`] with the largest score
+//! train rows fill it, it varies and it is no twin of another of the code. Of the candidates the [`FEATURES_MAX`] with the largest score
 //! statistic are kept: that of one column alone in a logistic regression, which is the squared
 //! covariance with the label over its variance under no association (Rao 1948; the
 //! Cochran-Armitage trend statistic for a binary label). Ties go by the order of the columns. The
@@ -10,8 +10,8 @@
 
 use crate::Example;
 use crate::features::{
-    COUNT, CodeTable, Extractor, Feature, GENERAL, LATEST, LATEST_DAYS, SLOTS, STATIC, Scale,
-    SlotRow, Window, general,
+    COUNT, CodeTable, Extractor, Feature, GENERAL, LATEST, LATEST_DAYS, NUMBERS, SLOTS, STATIC,
+    Scale, SlotRow, Window, general, statistics,
 };
 use crate::matrix::Rows;
 use longitude_core::{Code, SubjectId};
@@ -95,7 +95,9 @@ impl From<Vec<Feature>> for FeatureSet {
                 Feature::Static { code } | Feature::Count { code, .. } => {
                     codes.entry(code.clone()).or_default();
                 }
-                Feature::Latest { code, unit } | Feature::LatestDays { code, unit } => {
+                Feature::Latest { code, unit }
+                | Feature::LatestDays { code, unit }
+                | Feature::Numbers { code, unit, .. } => {
                     codes.insert(code.clone(), unit.clone());
                 }
                 Feature::AgeYears
@@ -171,6 +173,8 @@ fn codes_of(train: &[(Example<'_>, bool)]) -> CodeTable {
 pub(crate) fn slot_features(table: &CodeTable) -> Vec<Feature> {
     let mut features = general();
     assert_eq!(features.len(), GENERAL, "the general columns are counted");
+    let statistics: Vec<_> = statistics().collect();
+    assert_eq!(NUMBERS + statistics.len(), SLOTS, "the slots are counted");
     for (code, &number) in &table.index {
         let unit = &table.units[number as usize];
         for slot in 0..SLOTS {
@@ -185,6 +189,12 @@ pub(crate) fn slot_features(table: &CodeTable) -> Vec<Feature> {
                     code,
                     unit: unit.clone(),
                 },
+                number if number >= NUMBERS => Feature::Numbers {
+                    code,
+                    unit: unit.clone(),
+                    window: statistics[number - NUMBERS].0,
+                    statistic: statistics[number - NUMBERS].1,
+                },
                 count => Feature::Count {
                     code,
                     window: Window::ALL[count - COUNT],
@@ -196,7 +206,7 @@ pub(crate) fn slot_features(table: &CodeTable) -> Vec<Feature> {
 }
 
 /// Sums over the rows that fill a column.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq)]
 struct Sums {
     n: f64,
     x: f64,
@@ -251,5 +261,24 @@ fn score_statistics(
             0.0
         })
     };
-    sums.iter().zip(&scales).map(statistic).collect()
+    let mut scores: Vec<Option<f64>> = sums.iter().zip(&scales).map(statistic).collect();
+    let (general, of_codes) = (
+        GENERAL.min(sums.len()),
+        &mut scores[GENERAL.min(slots.len())..],
+    );
+    let of_codes = of_codes.chunks_exact_mut(SLOTS);
+    for (scores, sums) in of_codes.zip(sums[general..].chunks_exact(SLOTS)) {
+        leave_out_twins(scores, sums);
+    }
+    scores
+}
+
+/// Leaves out each column of a code that another one repeats: where no history is longer than a
+/// window, the wider windows say the same. Of equal columns the last, the widest window's, stays.
+fn leave_out_twins(scores: &mut [Option<f64>], sums: &[Sums]) {
+    for slot in 0..sums.len() {
+        if sums[slot].n > 0.0 && sums[slot + 1..].contains(&sums[slot]) {
+            scores[slot] = None;
+        }
+    }
 }

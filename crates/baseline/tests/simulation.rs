@@ -199,7 +199,8 @@ fn crooked(draws: &mut Draws) -> (Vec<Event>, f64) {
     let mut logit = -1.5;
     if draws.uniform() < 0.8 {
         let value = 4.0 * draws.uniform() - 2.0;
-        events.push(lab("LOINC//1", value * 9.0, -50.0));
+        // The earlier number is of another size and says nothing, also not beside the later one.
+        events.push(lab("LOINC//1", 100.0 * draws.uniform(), -50.0));
         events.push(lab("LOINC//1", value, -3.0));
         logit += if ill && value.abs() > 1.0 { 3.0 } else { 0.0 };
     }
