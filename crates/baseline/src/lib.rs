@@ -10,6 +10,7 @@
 
 mod age_sex;
 mod boosted;
+mod cross;
 mod error;
 mod features;
 mod fitted;
@@ -20,6 +21,7 @@ mod select;
 
 pub use age_sex::{AgeSex, BAND_LAST_YEARS, BAND_YEARS, PRIOR_EVENTS};
 pub use boosted::{Boosted, LEARNING_RATE, TREES_MAX, TREES_PATIENCE};
+pub use cross::{CrossFitted, FOLDS, cross_fit, fold_of};
 pub use error::{Error, NotFitted};
 pub use features::{AGE_YEARS_MAX, Feature, Statistic, Window};
 pub use fitted::{EXAMPLES_MIN, Example, Fitted, Kind, Model, fit};

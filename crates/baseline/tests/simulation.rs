@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
-use longitude_baseline::{Error, Example, Feature, Fitted, Kind, Model, NotFitted, fit};
+use longitude_baseline::{
+    Error, Example, FOLDS, Feature, Fitted, Kind, Model, NotFitted, cross_fit, fit, fold_of,
+};
 use longitude_core::{
     Code, Days, Event, Instant, Observation, ObservationSource, Origin, Predicate, SubjectId, Task,
     Timeline,
@@ -476,4 +478,45 @@ proptest! {
             prop_assert_eq!(ask(&longer), ask(&shorter));
         }
     }
+}
+
+#[test]
+fn cross_fitted_risks_are_of_models_that_never_saw_the_subject() {
+    let train = Simulated::draw(3_000, 11, crooked);
+    let task = task("ICD10CM//X");
+    let (fitted, risks) = cross_fit(Kind::Boosted, &train.labelled(), &task, FOLDS, 7).unwrap();
+    // A label turned over changes the models of the other folds, never the subject's own risk.
+    let mut turned = train.labelled();
+    turned[0].1 = !turned[0].1;
+    let (_, again) = cross_fit(Kind::Boosted, &turned, &task, FOLDS, 7).unwrap();
+    let fold = |i: usize| fold_of(train.timelines[i].subject(), FOLDS);
+    let tuned = (fold(0) + FOLDS - 1) % FOLDS;
+    let mut changed = 0;
+    for i in 0..risks.len() {
+        if fold(i) == fold(0) {
+            assert_eq!(risks[i].to_bits(), again[i].to_bits(), "subject {i}");
+        }
+        changed += usize::from(fold(i) != tuned && risks[i].to_bits() != again[i].to_bits());
+    }
+    assert!(changed > 0, "a label that nothing depends on");
+    // On subjects of its own folds it is as good as on new ones, within the noise.
+    let held = Simulated::draw(2_000, 12, crooked);
+    let (out, new) = (
+        auroc(&train.labels, &risks),
+        auroc(&held.labels, &fitted.predict(&held.examples())),
+    );
+    assert!((out - new).abs() < 0.03, "{out} {new}");
+}
+
+#[test]
+fn two_folds_leave_nothing_to_tune_on() {
+    let train = Simulated::draw(100, 13, crooked);
+    let refused = cross_fit(Kind::Logistic, &train.labelled(), &task("ICD10CM//X"), 2, 1);
+    assert!(matches!(
+        refused,
+        Err(Error::NotFitted {
+            reason: NotFitted::NothingToTuneOn,
+            ..
+        })
+    ));
 }
