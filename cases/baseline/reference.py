@@ -1,7 +1,7 @@
 """Writes the reference case of the logistic regression: scikit-learn's weights under two penalties.
 
 Run with scikit-learn 1.9: `python reference.py`. The first two columns are counts, taken as
-ln(1 + x); the other two are values. All are standardised.
+ln(1 + x); the other two are values. All are standardised and held within 3 deviations.
 """
 
 import json
@@ -18,7 +18,7 @@ values = np.round(rng.normal([140, 1.1], [4, 0.5], (n, 2)), 2)
 logit = -0.5 + 1.1 * np.log1p(counts[:, 0]) - 0.4 * np.log1p(counts[:, 1])
 logit += 0.9 * (values[:, 1] - 1.1)
 labels = rng.binomial(1, 1 / (1 + np.exp(-logit)))
-design = StandardScaler().fit_transform(np.hstack([np.log1p(counts), values]))
+design = StandardScaler().fit_transform(np.hstack([np.log1p(counts), values])).clip(-3, 3)
 fits = []
 for penalty in [0.1, 0.001]:
     model = LogisticRegression(C=1 / (n * penalty), tol=1e-12, max_iter=10_000, solver="newton-cg")

@@ -8,17 +8,18 @@ use crate::logistic::sigmoid;
 use crate::matrix::Rows;
 use forust_ml::gradientbooster::GrowPolicy;
 use forust_ml::metric::Metric;
+use forust_ml::sampler::SampleMethod;
 use forust_ml::{GradientBooster, Matrix};
 use serde::{Deserialize, Serialize};
 
 /// The share of each tree's answer that is taken.
-pub const LEARNING_RATE: f32 = 0.05;
+pub const LEARNING_RATE: f32 = 0.03;
 
 /// The most trees; early stopping ends before, as a rule.
-pub const TREES_MAX: usize = 500;
+pub const TREES_MAX: usize = 1000;
 
 /// Stop when the tuning log loss has not fallen for so many trees.
-pub const TREES_PATIENCE: usize = 20;
+pub const TREES_PATIENCE: usize = 50;
 
 /// Leaves of a tree.
 const LEAVES_MAX: usize = 16;
@@ -27,7 +28,18 @@ const LEAVES_MAX: usize = 16;
 const BINS: u16 = 64;
 
 /// The share of features that each tree sees, drawn by the seed.
-const FEATURE_SHARE: f64 = 0.3;
+const FEATURE_SHARE: f64 = 0.2;
+
+/// The share of rows that each tree sees. It, the penalty, the weight of a leaf and the slower rate
+/// are the best of four settings by out-of-fold log loss on intensive-care stays (some 4,000 rows,
+/// 500 features): AUROC rises by 0.003 to 0.008 out of fold, 0.003 to 0.004 on the other set.
+const ROW_SHARE: f32 = 0.8;
+
+/// The L2 penalty of a leaf's answer.
+const PENALTY: f32 = 5.0;
+
+/// The least sum of p (1 - p) in a leaf.
+const LEAF_WEIGHT_MIN: f32 = 3.0;
 
 /// Trees that were fitted one on the errors of the others.
 #[derive(Serialize, Deserialize)]
@@ -57,8 +69,10 @@ impl Boosted {
             .set_max_leaves(LEAVES_MAX)
             .set_nbins(BINS)
             .set_colsample_bytree(FEATURE_SHARE)
-            .set_min_leaf_weight(1.0)
-            .set_l2(1.0)
+            .set_min_leaf_weight(LEAF_WEIGHT_MIN)
+            .set_l2(PENALTY)
+            .set_sample_method(SampleMethod::Random)
+            .set_subsample(ROW_SHARE)
             .set_seed(seed)
             .set_parallel(false)
             .set_initialize_base_score(true)

@@ -18,8 +18,9 @@ pub const PENALTIES: [f64; 9] = [1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.000_
 const PATIENCE: usize = 2;
 
 /// Values further than this many standard deviations from the mean are held there: one mistyped
-/// laboratory value must not decide.
-pub const DEVIATIONS_MAX: f64 = 10.0;
+/// laboratory value must not decide. Three, for on intensive-care stays the AUROC on the other set
+/// is 0.006 higher than with ten.
+pub const DEVIATIONS_MAX: f64 = 3.0;
 
 /// A fitted regression.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
