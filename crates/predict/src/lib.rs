@@ -26,6 +26,7 @@ mod process;
 mod risk;
 mod rng;
 mod sample;
+mod stack;
 mod workers;
 
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use fan::{Fan, FanPoint, Outlook, OutlookOptions, fan};
 pub use index::{IndexFit, IndexOptions, index_time, last_observed};
 pub use risk::{Outcome, Raw};
 pub use sample::{Future, SampleOptions, Step};
+pub use stack::{Stack, StackError};
 
 /// What can go wrong with an answer. No variant holds a patient's value.
 #[derive(Debug, thiserror::Error)]
