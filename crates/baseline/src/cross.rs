@@ -1,9 +1,9 @@
 //! Cross-fitting: every training subject gets a risk from models that never saw it.
 //!
 //! A stack must not learn from the risks of models that learnt from the same labels (Wolpert 1992).
-//! The subjects fall into folds by hash; each fold's model learns from the other folds and is
-//! tuned on the next one, so that the fold it answers for decides nothing. New subjects get the mean
-//! of the logits of all folds' models, which is also steadier than any one of them (Breiman 1996).
+//! The subjects fall into folds by hash; each fold's model learns from the other folds and is tuned
+//! on the next one, so that the fold it answers for decides nothing. New subjects get the mean of
+//! the logits of all folds' models, which is also steadier than any one of them (Breiman 1996).
 
 use crate::error::{Error, NotFitted};
 use crate::fitted::{Example, Fitted, Kind, fit};

@@ -4,8 +4,8 @@
 //! it has numbers, the latest number and how old it is, and the mean, least and greatest number of
 //! each window, with the spread, the first number and the slope of all of them. Beside them age,
 //! static facts (sex), totals of events and encounters, and the time since the first and the last
-//! event. Nothing after the prediction time is looked at: the only way in is
-//! [`Timeline::history`]. Windows and aggregates follow MEDS-Tab (Oufattole et al. 2024, section 3).
+//! event. Nothing after the prediction time is looked at: the only way in is [`Timeline::history`].
+//! Windows and aggregates follow MEDS-Tab (Oufattole et al. 2024, section 3).
 //!
 //! Which features there are is decided in `select`, from train alone.
 

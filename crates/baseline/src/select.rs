@@ -2,11 +2,11 @@
 //!
 //! The rule. A code is looked at when at least [`SUBJECTS_MIN`] train subjects have it before one
 //! of their prediction times. Each of its columns is a candidate when at least [`SUBJECTS_MIN`]
-//! train rows fill it, it varies and it is no twin of another of the code. Of the candidates the [`FEATURES_MAX`] with the largest score
-//! statistic are kept: that of one column alone in a logistic regression, which is the squared
-//! covariance with the label over its variance under no association (Rao 1948; the
-//! Cochran-Armitage trend statistic for a binary label). Ties go by the order of the columns. The
-//! general columns are always kept.
+//! train rows fill it, it varies and it is no twin of another of the code. Of the candidates the
+//! [`FEATURES_MAX`] with the largest score statistic are kept: that of one column alone in a
+//! logistic regression, which is the squared covariance with the label over its variance under no
+//! association (Rao 1948; the Cochran-Armitage trend statistic for a binary label). Ties go by the
+//! order of the columns. The general columns are always kept.
 
 use crate::Example;
 use crate::features::{
