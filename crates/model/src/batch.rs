@@ -181,6 +181,19 @@ impl Batch {
         }
         Ok(())
     }
+
+    /// Whether every target's value bin is one of its code; `bins` `[V]` says how many a code has,
+    /// and [`Batch::check`] has passed.
+    pub(crate) fn check_values(&self, bins: &[u16]) -> Result<()> {
+        let beyond = self.targets.iter().position(|target| match *target {
+            Target::Event {
+                code, value_bin, ..
+            } => value_bin > bins[code as usize],
+            Target::None | Target::Censored { .. } => false,
+        });
+        let reason = "the target's value bin is not one of its code";
+        beyond.map_or(Ok(()), |position| Err(Error::Batch { position, reason }))
+    }
 }
 
 /// Whether a model of this configuration can take the event.

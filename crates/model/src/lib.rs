@@ -23,6 +23,7 @@
 
 mod batch;
 mod checkpoint;
+mod columns;
 mod config;
 mod error;
 mod flops;
@@ -42,6 +43,7 @@ mod workspace;
 
 pub use batch::{Batch, Input, Target};
 pub use checkpoint::CHECKPOINT_FILE;
+pub use columns::Columns;
 pub use config::{Config, Preset, Sizes};
 pub use error::{Error, Result};
 pub use flops::flops_per_token;

@@ -8,7 +8,7 @@
 //! wait  <- h        code, value <- g = mark(h, wait)
 //! ```
 
-use crate::batch::{Batch, Target};
+use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::gradients::Grads;
 use crate::layout::{FEATURES, LayerSpans, disjoint};
@@ -130,15 +130,7 @@ impl Workspace {
             }
         }
         batch.check(model.config())?;
-        let bins = &model.codes().value_bins;
-        let beyond = batch.targets().iter().position(|target| match *target {
-            Target::Event {
-                code, value_bin, ..
-            } => value_bin > bins[code as usize],
-            Target::None | Target::Censored { .. } => false,
-        });
-        let reason = "the target's value bin is not one of its code";
-        beyond.map_or(Ok(()), |position| Err(Error::Batch { position, reason }))
+        batch.check_values(&model.codes().value_bins)
     }
 
     /// Fills the caches and the residual stream after the last block.
