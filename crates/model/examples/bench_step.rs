@@ -1,9 +1,10 @@
 //! Times training steps of the shapes A and D and sampling of 64 rows, with one thread and two.
 //!
-//! `cargo run --release -p longitude-model --example bench_step -- [seconds] [part]`, where part is
-//! one of `A1 A2 D1 D2 T1 T2 S1 S2`; T is the preset `tiny` with 1,000 codes. Each line gives the
-//! median of the repetitions in wall time and the processor time a token, which counts on a shared
-//! machine. `cases/model/bench_torch.py` is the counterpart.
+//! `cargo run --release -p longitude-model --example bench_step -- [seconds] [part] [level]`, where
+//! part is one of `A1 A2 D1 D2 T1 T2 S1 S2`; T is the preset `tiny` with 1,000 codes. Each line
+//! gives the median of the repetitions in wall time and the processor time a token, which counts on
+//! a shared machine, and the share of the level's peak. `cases/model/bench_torch.py` is the
+//! counterpart, and `cases/model/bench_compare.py` runs both in turn.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(
     clippy::cast_possible_truncation,
@@ -11,8 +12,8 @@
 )]
 
 use longitude_model::{
-    AdamW, AdamWOptions, Batch, Codes, Config, Decoder, Device, Grads, Input, Model, Preset,
-    Result, Sizes, Target, Workspace, flops_per_token,
+    AdamW, AdamWOptions, Batch, Codes, Config, Decoder, Device, Grads, Input, Level, Model, Preset,
+    Result, Sizes, Target, Workspace, flops_per_token, peak_gflops,
 };
 use std::sync::Arc;
 use std::time::Instant;
@@ -113,7 +114,9 @@ fn train(
         });
         batch.push(&inputs, &targets.collect::<Vec<_>>())?;
     }
-    let device = Device::cpu(threads);
+    let level = argument(3).and_then(|name| Level::named(&name));
+    let level = level.unwrap_or(Level::best());
+    let device = Device { level, threads };
     let mut space = Workspace::new(model.config(), batch.positions(), device)?;
     let mut grads = Grads::new(&model);
     let mut adam = AdamW::new(&model, AdamWOptions::default(), device.level);
@@ -129,10 +132,12 @@ fn train(
     };
     step()?;
     let (wall, cpu) = repeat(seconds, &mut step)?;
+    let peak = peak_gflops(level, 0.2) * threads as f64;
     println!(
-        "{name} train: {:8.0} tokens/s  {:6.1} GFLOP/s  {:7.1} cpu-us/token  {}  {} MB",
+        "{name} train: {:8.0} tokens/s  {:6.1} GFLOP/s  {:4.1} % of peak  {:7.1} cpu-us/token  {}  {} MB",
         tokens / wall,
         flops / wall / 1e9,
+        100.0 * flops / wall / 1e9 / peak,
         cpu / tokens * 1e6,
         device.level.name(),
         space.bytes() >> 20

@@ -96,7 +96,7 @@ fn run(level: Level, threads: usize) -> (Vec<f32>, Losses) {
 
 #[test]
 fn threads_do_not_change_a_bit() {
-    for level in Level::available() {
+    for level in Level::available().into_iter().chain(Level::bf16()) {
         let one = run(level, 1);
         for threads in [2, 3, 5] {
             assert!(
@@ -116,6 +116,16 @@ fn levels_agree_within_rounding() {
             (losses.total() / levels[0].total() - 1.0).abs() < 1e-4,
             "{losses:?}"
         );
+    }
+    // Operands of 8 bits: the imitation and the instructions agree, and both stay near f32.
+    let rounded: Vec<Losses> = Level::bf16().iter().map(|l| run(*l, 1).1).collect();
+    for losses in &rounded {
+        let near = |other: &Losses| (losses.total() / other.total() - 1.0).abs();
+        assert!(
+            near(&rounded[0]) < 1e-3 && near(&levels[0]) < 1e-2,
+            "{losses:?}"
+        );
+        assert!(losses != &levels[0], "nothing was rounded");
     }
 }
 

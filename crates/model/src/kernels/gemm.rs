@@ -5,8 +5,9 @@
 //! Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008): a panel of `b` stays in the
 //! first cache while a block of rows of `a` passes from the second.
 
-use super::Level;
 use super::tile::{self, Tile};
+use super::transpose::{SIDE, Square, transpose};
+use super::{Level, bf16};
 
 /// Depth of a block: a packed panel of 384 x 32 floats is 48 kB.
 pub(crate) const DEPTH: usize = 384;
@@ -14,6 +15,9 @@ pub(crate) const DEPTH: usize = 384;
 const LINE: usize = 16;
 /// Rows of a block: 336 x 384 floats are 516 kB, half of a second-level cache.
 const ROWS: usize = 336;
+
+/// Columns of a block of bf16: 512 x 384 of them are 393 kB, less than half of a second-level cache.
+const COLUMNS: usize = 512;
 
 /// A matrix in memory: element (i, j) at `i * row + j * step`.
 #[derive(Clone, Copy)]
@@ -84,8 +88,8 @@ impl<'a> Packed<'a> {
 
     /// The panel that starts at `column`, from row `first` of a block start on.
     fn panel(&self, level: Level, first: usize, column: usize) -> &'a [f32] {
-        let block = DEPTH.min(self.whole.0 - first);
-        &self.data[first * padded(level, self.whole.1) + column * block..]
+        let block = lines(level, DEPTH.min(self.whole.0 - first));
+        &self.data[lines(level, first) * padded(level, self.whole.1) + column * block..]
     }
 }
 
@@ -101,50 +105,18 @@ pub(crate) fn padded(level: Level, columns: usize) -> usize {
     columns.next_multiple_of(tile::width(level.kind()))
 }
 
-/// The floats that [`pack`] writes.
-pub(crate) fn packed_len(level: Level, depth: usize, columns: usize) -> usize {
-    depth * padded(level, columns)
+/// Lines of a packed panel: of bf16, two of depth share one.
+fn lines(level: Level, depth: usize) -> usize {
+    if level.pairs() {
+        depth.div_ceil(2)
+    } else {
+        depth
+    }
 }
 
-/// Packs rows `first..first + block` of a right side `[depth, columns]` into `out`, which holds
-/// `block * padded` floats. Blocks of `DEPTH` rows lie one after another, so that they can be
-/// packed in parallel.
-pub(crate) fn pack_block(
-    level: Level,
-    b: Strided<'_>,
-    first: usize,
-    columns: usize,
-    out: &mut [f32],
-) {
-    let width = tile::width(level.kind());
-    let depth = out.len() / padded(level, columns).max(1);
-    assert!(
-        b.reaches(first + depth, columns),
-        "the right side is too small"
-    );
-    for (panel, out) in out.chunks_exact_mut((depth * width).max(1)).enumerate() {
-        let column = panel * width;
-        let live = width.min(columns - column);
-        if b.step == 1 {
-            for (p, out) in out.chunks_exact_mut(width).enumerate() {
-                let start = (first + p) * b.row + column;
-                out[..live].copy_from_slice(&b.data[start..start + live]);
-                out[live..].fill(0.0);
-            }
-        } else {
-            out.fill(0.0);
-            // Eight rows of depth at a time: each column's line is read once for all of them.
-            for p0 in (0..depth).step_by(8) {
-                let p1 = depth.min(p0 + 8);
-                for j in 0..live {
-                    let start = first * b.row + (column + j) * b.step;
-                    for p in p0..p1 {
-                        out[p * width + j] = b.data[start + p * b.row];
-                    }
-                }
-            }
-        }
-    }
+/// The floats that [`pack`] writes.
+pub(crate) fn packed_len(level: Level, depth: usize, columns: usize) -> usize {
+    lines(level, depth) * padded(level, columns)
 }
 
 /// Packs a right side `[depth, columns]` into `out` of [`packed_len`] floats.
@@ -154,12 +126,112 @@ pub(crate) fn pack<'a>(
     (depth, columns): (usize, usize),
     out: &'a mut [f32],
 ) -> Packed<'a> {
-    let padded = padded(level, columns);
-    let out = &mut out[..depth * padded];
-    for (block, out) in out.chunks_mut((DEPTH * padded).max(1)).enumerate() {
-        pack_block(level, b, block * DEPTH, columns, out);
+    let out = &mut out[..packed_len(level, depth, columns)];
+    for (place, panel) in panels(level, (depth, columns), out) {
+        pack_panel(level, b, place, panel);
     }
     Packed::new(out, depth, columns)
+}
+
+/// Where a panel comes from: rows `first..first + depth`, columns `column..column + live`.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    first: usize,
+    depth: usize,
+    column: usize,
+    live: usize,
+}
+
+/// The panels of a packed right side `[depth, columns]`, which can be packed in parallel.
+pub(crate) fn panels(
+    level: Level,
+    (depth, columns): (usize, usize),
+    out: &mut [f32],
+) -> impl Iterator<Item = (Place, &mut [f32])> {
+    let (width, padded) = (tile::width(level.kind()), padded(level, columns));
+    let blocks = out.chunks_mut((lines(level, DEPTH) * padded).max(1));
+    blocks.enumerate().flat_map(move |(block, out)| {
+        let first = block * DEPTH;
+        let depth = DEPTH.min(depth - first);
+        let panels = out.chunks_exact_mut(lines(level, depth) * width);
+        panels.enumerate().map(move |(panel, out)| {
+            let column = panel * width;
+            let live = width.min(columns - column);
+            let place = Place {
+                first,
+                depth,
+                column,
+                live,
+            };
+            (place, out)
+        })
+    })
+}
+
+/// Packs one panel of a right side, one of whose strides is 1.
+pub(crate) fn pack_panel(level: Level, b: Strided<'_>, place: Place, out: &mut [f32]) {
+    let Place {
+        first,
+        depth,
+        column,
+        live,
+    } = place;
+    assert!(
+        b.reaches(first + depth, column + live) && (b.step == 1 || b.row == 1),
+        "the right side is too small or has no stride of 1"
+    );
+    let width = tile::width(level.kind());
+    let from = &b.data[first * b.row + column * b.step..];
+    if b.step != 1 {
+        pack_across(level, from, b.step, place, out);
+    } else if level.pairs() {
+        bf16::pair_rows(level, from, b.row, [depth, live, width], out);
+    } else {
+        for (p, out) in out.chunks_exact_mut(width).enumerate() {
+            copy_line(&from[p * b.row..][..live], out);
+        }
+    }
+}
+
+/// Copies a row and fills the line up with zeros; whole lines are copied as such, for a copy of
+/// fixed size is one load and one store.
+fn copy_line(from: &[f32], out: &mut [f32]) {
+    let (from, from_rest) = from.as_chunks::<LINE>();
+    let (to, to_rest) = out.split_at_mut(from.len() * LINE);
+    for (to, from) in to.as_chunks_mut::<LINE>().0.iter_mut().zip(from) {
+        *to = *from;
+    }
+    to_rest[..from_rest.len()].copy_from_slice(from_rest);
+    to_rest[from_rest.len()..].fill(0.0);
+}
+
+/// Packs a panel whose columns lie along the memory, `step` apart, a square at a time.
+fn pack_across(level: Level, from: &[f32], step: usize, place: Place, out: &mut [f32]) {
+    let width = tile::width(level.kind());
+    let per_line = if level.pairs() { 2 } else { 1 };
+    for p0 in (0..place.depth).step_by(SIDE * per_line) {
+        let live = (place.depth - p0).min(SIDE * per_line);
+        for j0 in (0..width).step_by(SIDE) {
+            let mut square = Square([[0.0; SIDE]; SIDE]);
+            let columns = place.live.saturating_sub(j0).min(SIDE);
+            for (j, row) in square.0.iter_mut().enumerate().take(columns) {
+                let from = &from[(j0 + j) * step + p0..][..live];
+                if level.pairs() {
+                    bf16::pair_along(level, from, row);
+                } else if let Ok(from) = from.try_into() {
+                    *row = from;
+                } else {
+                    row[..live].copy_from_slice(from);
+                }
+            }
+            transpose(level, &mut square);
+            let first = p0 / per_line * width + j0;
+            let lines = out[first..].chunks_mut(width).zip(&square.0);
+            for (out, row) in lines.take(live.div_ceil(per_line)) {
+                out[..SIDE].copy_from_slice(row);
+            }
+        }
+    }
 }
 
 /// `c (+)= a b` for `rows` rows of `a`, one of whose strides is 1.
@@ -170,6 +242,9 @@ pub(crate) fn gemm(level: Level, a: Strided<'_>, rows: usize, b: Packed<'_>, c: 
     );
     assert!(a.reaches(rows, b.depth), "the left side is too small");
     check(level, rows, b, &c);
+    if level.pairs() {
+        return gemm_pairs(level, a, rows, b, c);
+    }
     let Output {
         data: c,
         row: c_row,
@@ -205,8 +280,59 @@ pub(crate) fn gemm(level: Level, a: Strided<'_>, rows: usize, b: Packed<'_>, c: 
     }
 }
 
+/// [`gemm`] of pairs of bf16: a tile's rows of `a` are paired once and stay in the first cache
+/// while panels of `b` pass from the second.
+fn gemm_pairs(level: Level, a: Strided<'_>, rows: usize, b: Packed<'_>, c: Output<'_>) {
+    let Output {
+        data: c,
+        row: c_row,
+        add,
+    } = c;
+    let width = tile::width(level.kind());
+    let per_tile = even_rows(level, rows);
+    let mut left = [0.0f32; DEPTH / 2 * LINE];
+    for first in (0..b.depth).step_by(DEPTH) {
+        let depth = DEPTH.min(b.depth - first);
+        let pairs = depth.div_ceil(2);
+        for column0 in (0..b.columns).step_by(COLUMNS) {
+            let column1 = b.columns.min(column0 + COLUMNS);
+            for row in (0..rows).step_by(per_tile) {
+                let live = per_tile.min(rows - row);
+                let from = &a.data[row * a.row + first * a.step..];
+                if a.step == 1 {
+                    for (i, left) in left.chunks_exact_mut(pairs).enumerate().take(live) {
+                        bf16::pair_along(level, &from[i * a.row..][..depth], left);
+                    }
+                } else {
+                    bf16::pair_rows(level, from, a.step, [depth, live, LINE], &mut left);
+                }
+                for column in (column0..column1).step_by(width) {
+                    let tile = Tile {
+                        rows: live,
+                        columns: width.min(column1 - column),
+                        depth: pairs,
+                        a: left.as_ptr(),
+                        a_row: if a.step == 1 { pairs } else { 1 },
+                        a_step: if a.step == 1 { 1 } else { LINE },
+                        b: b.panel(level, first, column).as_ptr(),
+                        c: c[row * c_row + column..].as_mut_ptr(),
+                        c_row,
+                        add: add || first > 0,
+                    };
+                    // SAFETY: the caller's checks and the minima keep every element inside its
+                    // slice; `left` holds the tile's rows of this depth.
+                    unsafe { tile::run(level.kind(), &tile) }
+                }
+            }
+        }
+    }
+}
+
 /// The floats of scratch that [`gemm_transposed`] needs.
 pub(crate) fn transposed_scratch(level: Level, rows: usize, depth: usize) -> usize {
+    if level.pairs() {
+        return 0;
+    }
     DEPTH.min(depth) * rows.div_ceil(even_rows(level, rows)) * LINE
 }
 
@@ -229,6 +355,10 @@ pub(crate) fn gemm_transposed(
         "the scratch is too small"
     );
     check(level, rows, b, &c);
+    if level.pairs() {
+        let columns = Strided::transposed(&a.data[columns.start..], a.row);
+        return gemm_pairs(level, columns, rows, b, c);
+    }
     let Output {
         data: c,
         row: c_row,

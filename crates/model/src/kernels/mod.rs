@@ -9,23 +9,29 @@
     reason = "calls into code for a detected instruction set; each block says why it is sound"
 )]
 
+pub(crate) mod bf16;
 pub(crate) mod decode;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
 mod peak;
 pub(crate) mod reduce;
 mod tile;
+pub(crate) mod transpose;
 
 pub use peak::peak_gflops;
 
-/// Instruction sets with code of their own.
+/// Instruction sets with code of their own; those that end in `Bf16` round the operands of matrix
+/// products and are otherwise the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Portable,
+    PortableBf16,
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx512Bf16,
 }
 
 /// The instruction set that the kernels use. It can be made only by asking the processor, so that
@@ -35,7 +41,7 @@ pub(crate) enum Kind {
 pub struct Level(Kind);
 
 impl Level {
-    /// The fastest level that this processor has.
+    /// The fastest level of f32 products that this processor has.
     pub fn best() -> Self {
         Self::available()
             .last()
@@ -48,7 +54,7 @@ impl Level {
         Self(Kind::Portable)
     }
 
-    /// Every level that this processor has, slowest first.
+    /// Every level of f32 products that this processor has, slowest first.
     pub fn available() -> Vec<Self> {
         let mut levels = vec![Self(Kind::Portable)];
         #[cfg(target_arch = "x86_64")]
@@ -66,24 +72,58 @@ impl Level {
         levels
     }
 
-    /// The level by its name, where this processor has it.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::available().into_iter().find(|l| l.name() == name)
+    /// Every level that rounds the operands of the linear maps' products to bf16 and sums them in
+    /// f32, slowest first. Weights, moments, attention, norms and losses stay f32. The portable one
+    /// only imitates it, slowly: a run can be repeated where the instructions lack.
+    pub fn bf16() -> Vec<Self> {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let wide = Self::available().contains(&Self(Kind::Avx512));
+            if wide && std::arch::is_x86_feature_detected!("avx512bf16") {
+                return vec![Self(Kind::PortableBf16), Self(Kind::Avx512Bf16)];
+            }
+        }
+        vec![Self(Kind::PortableBf16)]
     }
 
-    /// `portable`, `avx2` or `avx512`.
+    /// The level by its name, where this processor has it.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut levels = Self::available().into_iter().chain(Self::bf16());
+        levels.find(|l| l.name() == name)
+    }
+
+    /// `portable`, `avx2`, `avx512`, `portable_bf16` or `avx512_bf16`.
     pub fn name(self) -> &'static str {
         match self.0 {
             Kind::Portable => "portable",
+            Kind::PortableBf16 => "portable_bf16",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Bf16 => "avx512_bf16",
         }
     }
 
     pub(crate) fn kind(self) -> Kind {
         self.0
+    }
+
+    /// The level with f32 products of the same instructions.
+    pub(crate) fn exact(self) -> Self {
+        Self(match self.0 {
+            Kind::Portable | Kind::PortableBf16 => Kind::Portable,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => Kind::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 | Kind::Avx512Bf16 => Kind::Avx512,
+        })
+    }
+
+    /// Whether products take pairs of bf16.
+    pub(crate) fn pairs(self) -> bool {
+        self != self.exact()
     }
 }
 
@@ -107,7 +147,9 @@ macro_rules! vectorised {
                 body::<true>($($arg),*)
             }
             match level.kind() {
-                $crate::kernels::Kind::Portable => body::<false>($($arg),*),
+                $crate::kernels::Kind::Portable | $crate::kernels::Kind::PortableBf16 => {
+                    body::<false>($($arg),*)
+                }
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: a Level of this kind exists only where the processor reported the
                 // features.
@@ -115,7 +157,9 @@ macro_rules! vectorised {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: a Level of this kind exists only where the processor reported the
                 // features.
-                $crate::kernels::Kind::Avx512 => unsafe { avx512($($arg),*) },
+                $crate::kernels::Kind::Avx512 | $crate::kernels::Kind::Avx512Bf16 => unsafe {
+                    avx512($($arg),*)
+                },
             }
         }
     };

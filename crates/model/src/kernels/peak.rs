@@ -31,13 +31,16 @@ pub fn peak_gflops(level: Level, seconds: f64) -> f64 {
 /// One run; returns its floating-point operations.
 fn run(kind: Kind) -> f64 {
     let lanes = match kind {
-        Kind::Portable => portable(),
+        Kind::Portable | Kind::PortableBf16 => portable(),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a Level of this kind exists only where the processor reported the features.
         Kind::Avx2 => unsafe { x86::avx2() },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a Level of this kind exists only where the processor reported the features.
         Kind::Avx512 => unsafe { x86::avx512() },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a Level of this kind exists only where the processor reported the features.
+        Kind::Avx512Bf16 => unsafe { x86::avx512_bf16() },
     };
     2.0 * f64::from(ROUNDS) * SUMS as f64 * f64::from(lanes)
 }
@@ -61,8 +64,8 @@ fn portable() -> u32 {
 mod x86 {
     use super::{ROUNDS, SUMS, black_box};
     use std::arch::x86_64::{
-        _mm256_fmadd_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm512_fmadd_ps, _mm512_set1_ps,
-        _mm512_setzero_ps,
+        _mm256_fmadd_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps,
+        _mm512_fmadd_ps, _mm512_set1_ps, _mm512_setzero_ps,
     };
 
     /// Returns the multiply-adds of one instruction.
@@ -97,5 +100,23 @@ mod x86 {
         }
         black_box(sums);
         16
+    }
+
+    /// Returns the multiply-adds of one instruction.
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    pub(super) fn avx512_bf16() -> u32 {
+        let (a, b) = (
+            _mm512_set1_ps(black_box(1.0)),
+            _mm512_set1_ps(black_box(1e-9)),
+        );
+        let (a, b) = (_mm512_cvtne2ps_pbh(a, a), _mm512_cvtne2ps_pbh(b, b));
+        let mut sums = [_mm512_setzero_ps(); SUMS];
+        for _ in 0..ROUNDS {
+            for sum in &mut sums {
+                *sum = _mm512_dpbf16_ps(*sum, a, b);
+            }
+        }
+        black_box(sums);
+        32
     }
 }

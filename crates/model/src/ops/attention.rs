@@ -84,7 +84,7 @@ fn piece_forward(
     o: &mut [f32],
     lse: &mut [f32],
 ) {
-    let (level, width, len) = (cpu.level, shape.head_dim, lse.len());
+    let (level, width, len) = (cpu.level.exact(), shape.head_dim, lse.len());
     let stride = row_stride(len);
     let sizes = [
         packed_len(level, width, len),
@@ -173,7 +173,7 @@ fn piece_backward(
     d_o: &[f32],
     [dq, dk, dv]: [&mut [f32]; 3],
 ) {
-    let (level, width, len) = (cpu.level, shape.head_dim, s.lse.len());
+    let (level, width, len) = (cpu.level.exact(), shape.head_dim, s.lse.len());
     let stride = row_stride(len);
     let across = packed_len(level, width, len);
     let sizes = [across, across, packed_len(level, len, width)];

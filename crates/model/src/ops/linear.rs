@@ -1,7 +1,7 @@
 //! Linear maps: `y = x w` with `w` `[inputs, outputs]`, and the two gradients.
 
 use crate::kernels::gemm::{
-    DEPTH, Output, Packed, Strided, gemm, gemm_transposed, pack_block, packed_len, padded,
+    self, Output, Packed, Strided, gemm, gemm_transposed, pack_panel, packed_len, panels,
     transposed_scratch,
 };
 use crate::memory::Cpu;
@@ -48,12 +48,16 @@ impl<'a> Weight<'a> {
 
 /// Packs a weight for [`apply`] into `out`.
 pub(crate) fn pack<'a>(cpu: &Cpu, w: Weight<'_>, out: &'a mut [f32]) -> Packed<'a> {
-    let padded = padded(cpu.level, w.outputs);
-    let out = &mut out[..w.inputs * padded];
-    let blocks = out.par_chunks_mut((DEPTH * padded).max(1)).enumerate();
-    blocks.for_each(|(block, out)| {
-        pack_block(cpu.level, w.strided(), block * DEPTH, w.outputs, out);
-    });
+    let (level, shape) = (cpu.level, (w.inputs, w.outputs));
+    let out = &mut out[..packed_len(level, w.inputs, w.outputs)];
+    if cpu.threads == 1 {
+        return gemm::pack(level, w.strided(), shape, out);
+    }
+    let panels: Vec<_> = panels(level, shape, out).collect();
+    panels
+        .into_par_iter()
+        .with_min_len(4)
+        .for_each(|(place, out)| pack_panel(level, w.strided(), place, out));
     Packed::new(out, w.inputs, w.outputs)
 }
 

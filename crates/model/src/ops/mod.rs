@@ -6,6 +6,8 @@
 //! loops, the oracle of the tests.
 
 pub(crate) mod attention;
+#[cfg(test)]
+mod bf16_tests;
 pub(crate) mod embedding;
 pub(crate) mod heads;
 pub(crate) mod linear;
