@@ -121,16 +121,6 @@ vectorised! {
 }
 
 vectorised! {
-    /// `p = scale p (d - delta)`, the gradient of a softmax row before its scale.
-    fn softmax_gradient(factors: (f32, f32), d: &[f32], p: &mut [f32]) {
-        let (scale, delta) = factors;
-        for (p, d) in p.iter_mut().zip(d) {
-            *p *= scale * (d - delta);
-        }
-    }
-}
-
-vectorised! {
     /// Rotates the pairs (x[j], x[j + half]) by the angles whose cosines and sines are given.
     fn rotate(cos: &[f32], sin: &[f32], x: &[f32], y: &mut [f32]) {
         let half = cos.len();

@@ -16,8 +16,8 @@ const LINE: usize = 16;
 /// Rows of a block: 336 x 384 floats are 516 kB, half of a second-level cache.
 const ROWS: usize = 336;
 
-/// Columns of a block of bf16: 512 x 384 of them are 393 kB, less than half of a second-level cache.
-const COLUMNS: usize = 512;
+/// Numbers of a block of bf16: 393 kB, less than half of a second-level cache.
+const BLOCK: usize = 512 * DEPTH;
 
 /// A matrix in memory: element (i, j) at `i * row + j * step`.
 #[derive(Clone, Copy)]
@@ -294,8 +294,9 @@ fn gemm_pairs(level: Level, a: Strided<'_>, rows: usize, b: Packed<'_>, c: Outpu
     for first in (0..b.depth).step_by(DEPTH) {
         let depth = DEPTH.min(b.depth - first);
         let pairs = depth.div_ceil(2);
-        for column0 in (0..b.columns).step_by(COLUMNS) {
-            let column1 = b.columns.min(column0 + COLUMNS);
+        let per_block = (BLOCK / depth).next_multiple_of(width);
+        for column0 in (0..b.columns).step_by(per_block) {
+            let column1 = b.columns.min(column0 + per_block);
             for row in (0..rows).step_by(per_tile) {
                 let live = per_tile.min(rows - row);
                 let from = &a.data[row * a.row + first * a.step..];

@@ -15,6 +15,7 @@ pub(crate) mod elementwise;
 pub(crate) mod gemm;
 mod peak;
 pub(crate) mod reduce;
+pub(crate) mod softmax;
 mod tile;
 pub(crate) mod transpose;
 

@@ -130,8 +130,8 @@ macro_rules! wide_tile {
             }
 
             /// # Safety
-            /// As [`super::run`]; `R` is the tile's rows, `V` covers its columns, `ROWS` says that `a_step`
-            /// is 1 (else `a_row` is).
+            /// As [`super::run`]; `R` is the tile's rows, `V` covers its columns, `ROWS` says that
+            /// `a_step` is 1 (else `a_row` is).
             #[target_feature(enable = $features)]
             unsafe fn tile<const R: usize, const V: usize, const ROWS: bool>(t: &Tile) {
                 let mut sums: [[__m512; V]; R] = [[_mm512_setzero_ps(); V]; R];

@@ -4,8 +4,9 @@
 //! log-sum-exp of each row (Dao et al. 2022, FlashAttention, algorithms 1 and 4, with blocks of
 //! queries that see all their keys at once).
 
+use crate::kernels::Level;
 use crate::kernels::gemm::{Output, Packed, Strided, gemm, pack, packed_len};
-use crate::kernels::{Level, elementwise, reduce};
+use crate::kernels::softmax::{self, Causal};
 use crate::memory::Cpu;
 use rayon::prelude::*;
 
@@ -106,14 +107,17 @@ fn piece_forward(
             keys.first_columns(last),
             to(scores, stride, false),
         );
+        let causal = Causal {
+            stride,
+            first,
+            last,
+            scale: shape.scale(),
+        };
         let mut sums = [0.0f32; QUERIES];
-        for (i, row) in scores.chunks_exact_mut(stride).take(rows).enumerate() {
-            let (seen, unseen) = row[..last].split_at_mut(first + i + 1);
-            let shift = reduce::max(level, seen) * shape.scale();
-            let sum = reduce::exp_shifted(level, seen, shape.scale(), shift);
-            unseen.fill(0.0);
-            lse[first + i] = shift + sum.ln();
-            sums[i] = sum;
+        let (sums, lse) = (&mut sums[..rows], &mut lse[first..last]);
+        softmax::causal_softmax(level, causal, scores, sums, lse);
+        for (lse, sum) in lse.iter_mut().zip(sums.iter()) {
+            *lse += sum.ln();
         }
         let o = &mut o[first * width..last * width];
         gemm(
@@ -123,9 +127,7 @@ fn piece_forward(
             values.first_rows(last),
             to(o, width, false),
         );
-        for (o, sum) in o.chunks_exact_mut(width).zip(sums) {
-            elementwise::scale(level, 1.0 / sum, o);
-        }
+        softmax::divide_rows(level, sums, width, o);
     }
 }
 
@@ -262,11 +264,18 @@ impl HeadBackward<'_> {
         gemm(level, queries, rows, keys, to(p, stride, false));
         let values = self.right.values_across.first_columns(last);
         gemm(level, d_o_rows, rows, values, to(d, stride, false));
-        for (i, p) in p.chunks_exact_mut(stride).take(rows).enumerate() {
-            let (seen, unseen) = p[..last].split_at_mut(first + i + 1);
-            reduce::exp_shifted(level, seen, self.scale, s.lse[i]);
-            unseen.fill(0.0);
+        let causal = Causal {
+            stride,
+            first,
+            last,
+            scale: self.scale,
+        };
+        let (mut deltas, mut by_row) = ([0.0f32; QUERIES], [[0.0f32; 2]; QUERIES]);
+        softmax::row_dots(level, d_o, s.o, width, &mut deltas);
+        for ((both, lse), delta) in by_row.iter_mut().zip(s.lse).zip(deltas) {
+            *both = [*lse, delta];
         }
+        softmax::causal_gradient(level, causal, p, d, &by_row[..rows]);
         let right = pack(level, d_o_rows, (rows, width), packed);
         gemm(
             level,
@@ -275,16 +284,10 @@ impl HeadBackward<'_> {
             right,
             to(self.dv, width, true),
         );
-        let pairs = p.chunks_exact_mut(stride).zip(d.chunks_exact(stride));
-        for (i, (p, d)) in pairs.take(rows).enumerate() {
-            let row = i * width..(i + 1) * width;
-            let delta = reduce::dot(level, &d_o[row.clone()], &s.o[row]);
-            elementwise::softmax_gradient(level, (self.scale, delta), &d[..last], &mut p[..last]);
-        }
         let keys = self.right.keys.first_rows(last);
         gemm(
             level,
-            Strided::rows(p, stride),
+            Strided::rows(d, stride),
             rows,
             keys,
             to(dq, width, false),
@@ -292,7 +295,7 @@ impl HeadBackward<'_> {
         let right = pack(level, queries, (rows, width), packed);
         gemm(
             level,
-            Strided::transposed(p, stride),
+            Strided::transposed(d, stride),
             last,
             right,
             to(self.dk, width, true),
