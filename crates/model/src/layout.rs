@@ -161,3 +161,14 @@ impl Layout {
         Span(range.start, range.end)
     }
 }
+
+impl Config {
+    /// Names, shapes and places of the weights of this shape, without making them.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] when the shape is impossible.
+    pub fn tensors(&self) -> crate::Result<Vec<Tensor>> {
+        self.validate()?;
+        Ok(Layout::new(self).tensors)
+    }
+}

@@ -33,6 +33,9 @@ pub(crate) struct Belongs {
     pub(crate) options: Digest,
     pub(crate) vocabulary: Digest,
     pub(crate) data: Digest,
+    /// Of the stream of batches; none in checkpoints of older programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stream: Option<Digest>,
 }
 
 /// Where a training stands, weights apart. The random state is the seed of the options and `place`.
@@ -48,6 +51,9 @@ pub(crate) struct State {
     pub(crate) best: Option<u64>,
     pub(crate) strikes: u32,
     pub(crate) last: Option<Nats>,
+    /// The steps at which a training went on with other options.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) changed: Vec<u64>,
 }
 
 /// `state.json`: the state and the digest of the weights that it goes with.
@@ -84,16 +90,11 @@ pub(crate) fn save(dir: &Path, snapshot: &Snapshot<'_>) -> Result<()> {
     let (partial, place) = (dir.join(format!(".{name}.partial")), dir.join(&name));
     fs::create_dir_all(dir).map_err(file("creating", dir))?;
     remove(&partial)?;
-    fs::create_dir(&partial).map_err(file("creating", &partial))?;
-    let bytes = tensors(snapshot)?;
-    let stored = Stored {
-        state: snapshot.state.clone(),
-        weights: Digest::of(&bytes),
-    };
-    let json = serde_json::to_vec_pretty(&stored).map_err(Error::Json)?;
-    write_synced(&partial.join(WEIGHTS), &bytes)?;
-    write_synced(&partial.join(STATE), &json)?;
-    sync_folder(&partial)?;
+    if let Err(error) = write(&partial, snapshot) {
+        // On a full disk half a checkpoint only takes room.
+        remove(&partial).ok();
+        return Err(error);
+    }
     remove(&place)?;
     fs::rename(&partial, &place).map_err(file("renaming", &partial))?;
     sync_folder(dir)?;
@@ -104,8 +105,27 @@ pub(crate) fn save(dir: &Path, snapshot: &Snapshot<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Reads the newest checkpoint and checks that it is whole and belongs to this training.
-pub(crate) fn load(dir: &Path, belongs: &Belongs, model: &Model) -> Result<Restored> {
+fn write(partial: &Path, snapshot: &Snapshot<'_>) -> Result<()> {
+    fs::create_dir(partial).map_err(file("creating", partial))?;
+    let bytes = tensors(snapshot)?;
+    let stored = Stored {
+        state: snapshot.state.clone(),
+        weights: Digest::of(&bytes),
+    };
+    let json = serde_json::to_vec_pretty(&stored).map_err(Error::Json)?;
+    write_synced(&partial.join(WEIGHTS), &bytes)?;
+    write_synced(&partial.join(STATE), &json)?;
+    sync_folder(partial)
+}
+
+/// Reads the newest checkpoint and checks that it is whole and belongs to this training; with
+/// `changed`, to one with the same stream of batches.
+pub(crate) fn load(
+    dir: &Path,
+    belongs: &Belongs,
+    model: &Model,
+    changed: bool,
+) -> Result<Restored> {
     let newest = steps(dir)?.pop().ok_or_else(|| Error::NoCheckpoint {
         path: dir.to_owned(),
     })?;
@@ -117,10 +137,14 @@ pub(crate) fn load(dir: &Path, belongs: &Belongs, model: &Model) -> Result<Resto
         return Err(damaged(&path, "its version is not the one read here"));
     }
     let found = &stored.state.belongs;
+    let options = match (belongs.stream, found.stream) {
+        (Some(expected), Some(found)) if changed => ("stream of batches", expected, found),
+        _ => ("options", belongs.options, found.options),
+    };
     for (what, expected, found) in [
         ("vocabulary", belongs.vocabulary, found.vocabulary),
         ("data", belongs.data, found.data),
-        ("options", belongs.options, found.options),
+        options,
     ] {
         if expected != found {
             return Err(Error::Mismatch {

@@ -3,8 +3,8 @@
 //! The only way in is [`TrainData::push`], which takes a `Deidentified<Timeline>`: records that did
 //! not pass the privacy boundary cannot be trained on, and that is a matter of types.
 
-use crate::Result;
 use crate::sequences::Sequences;
+use crate::{Result, Subjects};
 use longitude_core::{Digest, Split, SubjectId, Timeline};
 use longitude_deid::Deidentified;
 use longitude_tokens::{Tokens, UNKNOWN, Vocabulary, encode};
@@ -54,6 +54,8 @@ pub struct TrainData {
     pub(crate) vocabulary_digest: Digest,
     pub(crate) learn: Sequences,
     pub(crate) early_stop: Sequences,
+    /// The pseudonyms of the subjects to learn from, in the order of `learn`.
+    learn_subjects: Vec<SubjectId>,
     warnings: Warnings,
     digest: Digest,
 }
@@ -82,6 +84,7 @@ impl TrainData {
             vocabulary_digest,
             learn: Sequences::default(),
             early_stop: Sequences::default(),
+            learn_subjects: Vec::new(),
             warnings: Warnings::default(),
             digest: Digest::of_parts(&[b"train data of ", &vocabulary_digest.0]),
         })
@@ -106,7 +109,10 @@ impl TrainData {
         let unknown = tokens.code.iter().filter(|code| **code == UNKNOWN);
         warnings.events_unknown += unknown.count() as u64;
         let sequences = match part {
-            Part::Learn => &mut self.learn,
+            Part::Learn => {
+                self.learn_subjects.push(subject);
+                &mut self.learn
+            }
             Part::EarlyStop => &mut self.early_stop,
         };
         sequences.push(tokens);
@@ -135,6 +141,41 @@ impl TrainData {
         match part {
             Part::Learn => self.learn.positions(),
             Part::EarlyStop => self.early_stop.positions(),
+        }
+    }
+
+    /// Bytes of the columns.
+    pub fn bytes(&self) -> usize {
+        let subjects = self.learn_subjects.capacity() * size_of::<SubjectId>();
+        self.learn.bytes() + self.early_stop.bytes() + subjects
+    }
+
+    /// The same with those subjects to learn from that are kept; `name` marks the digest.
+    pub(crate) fn keep(&self, keep: impl Fn(SubjectId) -> bool, name: u16) -> Self {
+        let kept: Vec<bool> = self.learn_subjects.iter().map(|one| keep(*one)).collect();
+        let subjects = self.learn_subjects.iter().zip(&kept);
+        Self {
+            learn: self.learn.kept(&kept),
+            learn_subjects: subjects
+                .filter(|(_, kept)| **kept)
+                .map(|(one, _)| *one)
+                .collect(),
+            digest: Digest::of_parts(&[b"share of ", &self.digest.0, &name.to_le_bytes()]),
+            ..self.clone()
+        }
+    }
+
+    /// The pseudonyms of rows of the subjects to learn from.
+    pub(crate) fn named(&self, rows: &[u32]) -> Subjects {
+        let mut named: Vec<SubjectId> = rows
+            .iter()
+            .filter_map(|row| self.learn_subjects.get(*row as usize).copied())
+            .collect();
+        named.sort_unstable();
+        named.truncate(Subjects::NAMED);
+        Subjects {
+            named,
+            count: rows.len(),
         }
     }
 

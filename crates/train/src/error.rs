@@ -1,7 +1,34 @@
 //! Everything that can go wrong in training. No message holds a patient's value.
 
-use longitude_core::Digest;
+use longitude_core::{Digest, SubjectId};
+use std::fmt;
 use std::path::PathBuf;
+
+/// Some subjects by their pseudonyms: the first of them and the number of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subjects {
+    /// At most [`Subjects::NAMED`] pseudonyms, ascending.
+    pub named: Vec<SubjectId>,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Subjects {
+    /// The most pseudonyms that a message names.
+    pub const NAMED: usize = 20;
+}
+
+impl fmt::Display for Subjects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named: Vec<String> = self.named.iter().map(ToString::to_string).collect();
+        write!(f, "{} subjects ({}", self.count, named.join(", "))?;
+        f.write_str(if self.count > named.len() {
+            ", ..)"
+        } else {
+            ")"
+        })
+    }
+}
 
 /// An operation of this crate that failed.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +53,7 @@ pub enum Error {
     },
     /// The loss, a gradient or a weight is not finite.
     #[error(
-        "step {step}: `{tensor}` is no longer finite, on a batch of {subjects} subjects; the last \
+        "step {step}: `{tensor}` is no longer finite, on a batch of {subjects}; the last \
          checkpoint is kept: resume it with a lower learning rate"
     )]
     NotFinite {
@@ -34,8 +61,8 @@ pub enum Error {
         step: u64,
         /// The first tensor at fault, or the part of the loss.
         tensor: String,
-        /// How many subjects are in the batch.
-        subjects: usize,
+        /// Whose records are in the batch.
+        subjects: Subjects,
     },
     /// A fresh training was asked for where checkpoints of another lie.
     #[error("{path} holds checkpoints already: resume them, or choose another folder")]
@@ -66,6 +93,12 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong.
         what: String,
+    },
+    /// The thread that builds batches could not be started.
+    #[error("starting the loader's thread failed")]
+    Thread {
+        /// Why.
+        source: std::io::Error,
     },
     /// A file could not be read or written.
     #[error("{action} {path} failed")]

@@ -16,10 +16,16 @@ mod checkpoint;
 mod data;
 mod error;
 mod evaluate;
+mod feed;
 mod loader;
 mod marginal;
 mod options;
+mod page;
+mod plan;
+mod rate;
+mod report;
 mod run;
+mod scaling;
 mod schedule;
 mod sequences;
 #[cfg(test)]
@@ -27,9 +33,15 @@ mod world;
 
 pub use checkpoint::has_checkpoint;
 pub use data::{Part, TrainData, Warnings};
-pub use error::{Error, Result};
+pub use error::{Error, Result, Subjects};
 pub use evaluate::{EvaluateOptions, Losses, Nats, evaluate};
 pub use loader::Place;
 pub use marginal::marginal_model;
 pub use options::{Budget, Options, plan_steps, sizes};
+pub use plan::{Chosen, EVENTS_PER_WEIGHT, Memory, Size, preset_for, size};
+pub use rate::{RateCurve, RatePoint, Sweep, find_rate};
+pub use report::{
+    Asked, CURVE_POINTS, Curve, CurvePoint, Energy, Machine, Speed, TrainingReport, WATTS_PER_CORE,
+};
 pub use run::{Control, Progress, Record, StopCause, Trained, TuningPoint, probe, resume, train};
+pub use scaling::{Expected, ScalingLaw, ScalingPoint};

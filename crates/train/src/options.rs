@@ -19,6 +19,9 @@ pub struct Options {
     pub steps: u64,
     /// Positions of a batch, at least the model's context.
     pub batch_tokens: usize,
+    /// Micro-batches of `batch_tokens` positions whose gradients one step adds up.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulate: usize,
     /// Events that a later window of a long timeline repeats as context.
     pub overlap_positions: usize,
     /// The peak of the learning rate.
@@ -46,6 +49,19 @@ pub struct Options {
     /// The folder of checkpoints, if any are to be written.
     #[serde(skip)]
     pub checkpoints: Option<PathBuf>,
+    /// Whether [`crate::resume`] may go on with other options than the checkpoint's (a lower rate
+    /// after an overflow, more steps): only the stream of batches must be the same.
+    #[serde(skip)]
+    pub resume_changed: bool,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_one(number: &usize) -> bool {
+    *number == 1
 }
 
 impl Options {
@@ -63,6 +79,7 @@ impl Options {
             seed,
             steps,
             batch_tokens: config.context.max(1024),
+            accumulate: 1,
             overlap_positions: config.context / 4,
             learning_rate: (4e-3 * (96.0 / width).sqrt()).min(4e-3),
             warmup_steps: (steps / 20).max(1),
@@ -75,6 +92,7 @@ impl Options {
             kernels: Level::best().name().to_owned(),
             threads: 1,
             checkpoints: None,
+            resume_changed: false,
             config,
         }
     }
@@ -91,11 +109,29 @@ impl Options {
         Digest::of_json(&decisive).map_err(Error::Json)
     }
 
+    /// The digest of what decides the stream of batches and the weights' shapes: what options must
+    /// have in common to go on from one another's checkpoint.
+    pub(crate) fn stream_digest(&self) -> Result<Digest> {
+        let stream = (
+            &self.config,
+            self.seed,
+            self.batch_tokens,
+            self.accumulate,
+            self.overlap_positions,
+        );
+        Digest::of_json(&stream).map_err(Error::Json)
+    }
+
+    /// Positions of a step at most: all its micro-batches.
+    pub fn step_tokens(&self) -> usize {
+        self.batch_tokens.saturating_mul(self.accumulate)
+    }
+
     /// The positions of one evaluation on the early-stop subjects: a position costs a third of a
     /// trained one (a forward pass without the backward one).
     pub(crate) fn tuning_positions(&self) -> usize {
         let evaluations = self.steps / self.tuning_every.max(1) + 2;
-        let trained = self.steps.saturating_mul(self.batch_tokens as u64);
+        let trained = self.steps.saturating_mul(self.step_tokens() as u64);
         let fifth = trained / 5 * 3 / evaluations;
         let affordable = usize::try_from(fifth).unwrap_or(usize::MAX);
         self.tuning_positions_max
@@ -108,6 +144,7 @@ impl Options {
         let rules = [
             (self.steps > 0, "steps", "at least 1"),
             (self.tuning_every > 0, "tuning_every", "at least 1"),
+            (self.accumulate > 0, "accumulate", "at least 1"),
             (
                 self.batch_tokens >= self.config.context,
                 "batch_tokens",
@@ -178,7 +215,7 @@ pub struct Budget {
 /// How many steps fit into a budget, when evaluations take a fifth of the training's work. At least
 /// 1.
 pub fn plan_steps(data: &TrainData, options: &Options, budget: Budget) -> u64 {
-    let batch = options.batch_tokens.max(1) as f64;
+    let batch = options.step_tokens().max(1) as f64;
     let by_time = budget.tokens_per_second * budget.seconds / 1.2 / batch;
     let by_epochs = budget.epochs_max * data.events(Part::Learn) as f64 / batch;
     #[expect(

@@ -6,6 +6,7 @@
 use crate::checkpoint::{self, Belongs, Restored, Snapshot, State};
 use crate::data::{Part, TrainData, Warnings};
 use crate::evaluate::{Losses, Nats, losses};
+use crate::feed::{Feed, with_feed};
 use crate::loader::{Order, Place, windows};
 use crate::marginal::marginal_model;
 use crate::options::{Options, device};
@@ -13,7 +14,7 @@ use crate::schedule::learning_rate;
 use crate::sequences::{Window, single};
 use crate::{Error, Result};
 use longitude_core::Digest;
-use longitude_model::{AdamW, Batch, Grads, Model, Workspace};
+use longitude_model::{AdamW, Grads, Model, Workspace};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -49,6 +50,8 @@ pub struct Progress {
     pub learning_rate: f64,
     /// The norm of the gradient before it was clipped.
     pub gradient_norm: f64,
+    /// Whether the step had to wait for its batch.
+    pub waited: bool,
 }
 
 /// One evaluation on the early-stop subjects.
@@ -98,6 +101,9 @@ pub struct Record {
     pub parameters: usize,
     /// What about the data weakens the training.
     pub warnings: Warnings,
+    /// The steps at which it went on with other options than before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<u64>,
     /// The digest of the options.
     pub options: Digest,
     /// The digest of the vocabulary.
@@ -158,22 +164,23 @@ pub fn resume(
 /// # Errors
 /// As [`train`].
 pub fn probe(data: &TrainData, options: &Options, steps: u64) -> Result<u64> {
-    let mut run = Run::new(data, options)?;
-    for _ in 0..steps {
-        run.step()?;
-    }
-    Ok(run.state.tokens)
+    let run = Run::new(data, options)?;
+    run.feed(|mut run, feed| {
+        for _ in 0..steps {
+            run.step(feed, run.rate())?;
+        }
+        Ok(run.state.tokens)
+    })
 }
 
-struct Run<'r> {
+pub(crate) struct Run<'r> {
     data: &'r TrainData,
     options: &'r Options,
     model: Model,
     optimiser: AdamW,
     workspace: Workspace,
     grads: Grads,
-    batch: Batch,
-    order: Order,
+    learn: Vec<Window>,
     windows: usize,
     tuning: Vec<Window>,
     best: Option<Vec<f32>>,
@@ -181,14 +188,15 @@ struct Run<'r> {
 }
 
 /// What one step did.
-struct Step {
-    losses: Losses,
+pub(crate) struct Step {
+    pub(crate) losses: Losses,
     learning_rate: f64,
     gradient_norm: f64,
+    waited: bool,
 }
 
 impl<'r> Run<'r> {
-    fn new(data: &'r TrainData, options: &'r Options) -> Result<Self> {
+    pub(crate) fn new(data: &'r TrainData, options: &'r Options) -> Result<Self> {
         options.check(data)?;
         let cut = |sequences| windows(sequences, options.config.context, options.overlap_positions);
         let learn = cut(&data.learn);
@@ -203,9 +211,8 @@ impl<'r> Run<'r> {
             optimiser: AdamW::new(&model, options.adamw, device.level),
             grads: Grads::new(&model),
             workspace,
-            batch: Batch::new(),
             windows: learn.len(),
-            order: Order::new(learn, options.seed),
+            learn,
             tuning: tuning.take(&mut Place::default(), options.tuning_positions()),
             best: None,
             state: State {
@@ -214,6 +221,7 @@ impl<'r> Run<'r> {
                     options: options.digest()?,
                     vocabulary: data.vocabulary_digest,
                     data: data.data_digest(),
+                    stream: Some(options.stream_digest()?),
                 },
                 step: 0,
                 tokens: 0,
@@ -222,6 +230,7 @@ impl<'r> Run<'r> {
                 best: None,
                 strikes: 0,
                 last: None,
+                changed: Vec::new(),
             },
             model,
             data,
@@ -230,7 +239,9 @@ impl<'r> Run<'r> {
     }
 
     fn restore(&mut self, dir: &Path) -> Result<()> {
-        let restored = checkpoint::load(dir, &self.state.belongs, &self.model)?;
+        let belongs = self.state.belongs;
+        let changed = self.options.resume_changed;
+        let restored = checkpoint::load(dir, &belongs, &self.model, changed)?;
         let Restored {
             weights,
             optimiser,
@@ -241,10 +252,29 @@ impl<'r> Run<'r> {
         self.optimiser.restore(&optimiser)?;
         self.best = best;
         self.state = state;
+        if self.state.belongs.options != belongs.options {
+            self.state.changed.push(self.state.step);
+        }
+        self.state.belongs = belongs;
         Ok(())
     }
 
-    fn go(mut self, observe: &mut dyn FnMut(&Progress) -> Control) -> Result<Trained> {
+    /// Runs work with batches from where the training stands.
+    pub(crate) fn feed<T>(mut self, work: impl FnOnce(Self, &Feed) -> Result<T>) -> Result<T> {
+        let order = Order::new(std::mem::take(&mut self.learn), self.options.seed);
+        let (data, place, options) = (self.data, self.state.place, self.options);
+        with_feed(data, order, place, options, |feed| work(self, feed))
+    }
+
+    fn go(self, observe: &mut dyn FnMut(&Progress) -> Control) -> Result<Trained> {
+        self.feed(|run, feed| run.steps(feed, observe))
+    }
+
+    fn steps(
+        mut self,
+        feed: &Feed,
+        observe: &mut dyn FnMut(&Progress) -> Control,
+    ) -> Result<Trained> {
         let stop = loop {
             if self.state.step.is_multiple_of(self.options.tuning_every) {
                 self.tune()?;
@@ -255,7 +285,7 @@ impl<'r> Run<'r> {
             if self.state.step >= self.options.steps {
                 break StopCause::Steps;
             }
-            let step = self.step()?;
+            let step = self.step(feed, self.rate())?;
             let control = observe(&self.progress(&step));
             let every = self.options.checkpoint_every;
             let due = every > 0 && self.state.step.is_multiple_of(every);
@@ -272,57 +302,53 @@ impl<'r> Run<'r> {
         Ok(self.finish(stop))
     }
 
-    fn step(&mut self) -> Result<Step> {
-        let step = self.state.step;
-        let taken = self
-            .order
-            .take(&mut self.state.place, self.options.batch_tokens);
-        self.batch.clear();
-        let mut within = 0.0;
-        for window in &taken {
-            if let Some(sequence) = self.data.learn.get(window.subject) {
-                within += sequence.fill(window, &mut self.batch)?;
-            }
-        }
+    /// The learning rate of the step that comes next.
+    fn rate(&self) -> f64 {
+        let (steps, warmup) = (self.options.steps, self.options.warmup_steps);
+        learning_rate(self.state.step, steps, warmup, self.options.learning_rate)
+    }
+
+    /// One step: the mean gradient over the scored events of all micro-batches, clipped.
+    pub(crate) fn step(&mut self, feed: &Feed, rate: f64) -> Result<Step> {
+        let (load, waited) = feed.next()?;
         self.grads.zero();
-        let sums = self
-            .workspace
-            .forward_backward(&self.model, &self.batch, &mut self.grads)?;
-        let targets = (sums.events + sums.censored).max(1);
+        let mut losses = Losses::default();
+        for (batch, within) in load.batches.iter().zip(&load.within) {
+            let (model, grads) = (&self.model, &mut self.grads);
+            let sums = self.workspace.forward_backward(model, batch, grads)?;
+            losses.add(sums, *within);
+            self.state.tokens += batch.positions() as u64;
+        }
+        let targets = (losses.events + losses.censored).max(1);
         self.grads.scale(single(1.0 / targets as f64));
         let gradient_norm = self.grads.clip(self.options.gradient_norm_max);
-        if let Some(tensor) = self.not_finite(&sums, gradient_norm) {
-            let mut subjects: Vec<u32> = taken.iter().map(|window| window.subject).collect();
-            subjects.sort_unstable();
-            subjects.dedup();
+        if let Some(tensor) = self.not_finite(&losses, gradient_norm) {
             return Err(Error::NotFinite {
-                step,
+                step: self.state.step,
                 tensor,
-                subjects: subjects.len(),
+                subjects: self.data.named(&load.subjects),
             });
         }
-        let (steps, warmup) = (self.options.steps, self.options.warmup_steps);
-        let rate = learning_rate(step, steps, warmup, self.options.learning_rate);
         self.optimiser
             .step(&mut self.model, &self.grads, single(rate));
-        let mut losses = Losses::default();
-        losses.add(sums, within);
         self.state.step += 1;
-        self.state.tokens += self.batch.positions() as u64;
+        self.state.place = load.place;
         self.state.last = losses.per_event();
+        feed.give_back(load);
         Ok(Step {
             losses,
             learning_rate: rate,
             gradient_norm,
+            waited,
         })
     }
 
     /// The first thing that is not finite, if any: a part of the loss, else a tensor's gradient.
-    fn not_finite(&self, sums: &longitude_model::Losses, gradient_norm: f64) -> Option<String> {
+    fn not_finite(&self, sums: &Losses, gradient_norm: f64) -> Option<String> {
         let parts = [
             ("loss.wait", sums.wait),
             ("loss.code", sums.code),
-            ("loss.value", sums.value),
+            ("loss.value", sums.value_bin),
         ];
         let tensor = |flat: &[f32], kind: &str| {
             let mut tensors = self.model.tensors().iter();
@@ -377,17 +403,13 @@ impl<'r> Run<'r> {
         self.state.history.iter().find(|point| point.step == best)
     }
 
-    /// Writes a checkpoint where the options ask for any, unless a weight is not finite.
-    fn save(&self) -> Result<()> {
+    /// Writes a checkpoint where the options ask for any, unless the weights are no good: a
+    /// checkpoint that leads to an overflow is nothing to go back to.
+    fn save(&mut self) -> Result<()> {
         let Some(dir) = &self.options.checkpoints else {
             return Ok(());
         };
-        if self
-            .model
-            .weights()
-            .iter()
-            .any(|weight| !weight.is_finite())
-        {
+        if !self.is_sound()? {
             return Ok(());
         }
         let snapshot = Snapshot {
@@ -397,6 +419,23 @@ impl<'r> Run<'r> {
             state: &self.state,
         };
         checkpoint::save(dir, &snapshot)
+    }
+
+    /// Whether all weights are finite, and the loss of a batch of early-stop subjects under them.
+    fn is_sound(&mut self) -> Result<bool> {
+        if !self.model.weights().iter().all(|weight| weight.is_finite()) {
+            return Ok(false);
+        }
+        let mut positions = 0;
+        let fits = |window: &&Window| {
+            positions += window.positions();
+            positions <= self.options.batch_tokens
+        };
+        let few: Vec<Window> = self.tuning.iter().take_while(fits).copied().collect();
+        let early_stop = &self.data.early_stop;
+        let sums = losses(&self.model, &mut self.workspace, early_stop, &few)?;
+        let nats = sums.per_event();
+        Ok(nats.is_none_or(|nats| nats.learnt().is_finite()))
     }
 
     fn progress(&self, step: &Step) -> Progress {
@@ -411,6 +450,7 @@ impl<'r> Run<'r> {
             marginal: history.first().map(|point| point.nats),
             learning_rate: step.learning_rate,
             gradient_norm: step.gradient_norm,
+            waited: step.waited,
         }
     }
 
@@ -437,6 +477,7 @@ impl<'r> Run<'r> {
             events: [Part::Learn, Part::EarlyStop].map(|part| self.data.events(part)),
             parameters: model.parameters(),
             warnings: self.data.warnings(),
+            changed: self.state.changed,
             options: self.state.belongs.options,
             vocabulary: self.state.belongs.vocabulary,
             data: self.state.belongs.data,

@@ -100,6 +100,34 @@ impl Sequences {
         })
     }
 
+    /// Bytes of the columns and rows.
+    pub(crate) fn bytes(&self) -> usize {
+        let events = 4 * self.code.capacity() + 2 * self.value_bin.capacity();
+        let values = 4 * (self.value.capacity() + self.value_nats.capacity());
+        let rows = size_of::<Row>() * self.rows.capacity();
+        events + values + 8 * self.time_us.capacity() + rows
+    }
+
+    /// The subjects that are kept, in their order.
+    pub(crate) fn kept(&self, kept: &[bool]) -> Self {
+        let mut out = Self::default();
+        for (row, _) in self.rows.iter().zip(kept).filter(|(_, kept)| **kept) {
+            let range = row.start..row.start + row.len;
+            out.rows.push(Row {
+                start: out.code.len(),
+                ..*row
+            });
+            out.code.extend_from_slice(&self.code[range.clone()]);
+            out.value_bin
+                .extend_from_slice(&self.value_bin[range.clone()]);
+            out.value.extend_from_slice(&self.value[range.clone()]);
+            out.value_nats
+                .extend_from_slice(&self.value_nats[range.clone()]);
+            out.time_us.extend_from_slice(&self.time_us[range]);
+        }
+        out
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = Sequence<'_>> {
         (0u32..).map_while(|subject| self.get(subject))
     }

@@ -228,17 +228,27 @@ fn other_data_and_a_folder_in_use_are_refused() {
 }
 
 #[test]
-fn overflow_is_named_and_the_last_checkpoint_kept() {
+fn overflow_is_named_and_a_lower_rate_goes_on_from_the_last_good_checkpoint() {
     let world = world(20, 30);
     let dir = tempfile::tempdir().unwrap();
-    let options = Options {
+    let calm = Options {
         checkpoints: Some(dir.path().to_owned()),
         checkpoint_every: 1,
-        learning_rate: 1e38,
         warmup_steps: 0,
         ..world.options(8)
     };
-    let error = train(&world.data, &options, &mut quiet).unwrap_err();
+    let mut stop_at_4 = |progress: &Progress| match progress.step {
+        4 => Control::Stop,
+        _ => Control::Continue,
+    };
+    train(&world.data, &calm, &mut stop_at_4).unwrap();
+    let wild = Options {
+        learning_rate: 1e38,
+        resume_changed: true,
+        ..calm.clone()
+    };
+    let error = resume(&world.data, &wild, &mut quiet).unwrap_err();
+    let shown = error.to_string();
     let Error::NotFinite {
         step,
         tensor,
@@ -247,19 +257,118 @@ fn overflow_is_named_and_the_last_checkpoint_kept() {
     else {
         panic!("{error}");
     };
-    println!("step {step}, {tensor}, {subjects} subjects");
-    assert!(step >= 1 && !tensor.is_empty() && subjects > 1 && subjects <= 20);
-    let kept = checkpoint::load(
-        dir.path(),
-        &Run::new(&world.data, &options).unwrap().state.belongs,
-        &marginal_model(&world.data, &options).unwrap(),
+    assert!(step == 5 && !tensor.is_empty(), "{shown}");
+    // The pseudonyms of those in the batch, not the rows: the world's subjects begin at 1.
+    assert!(subjects.count > 1 && subjects.count <= 20);
+    assert_eq!(subjects.named.len(), subjects.count);
+    let known = |subject: &longitude_core::SubjectId| (1..=20).contains(&subject.0);
+    assert!(subjects.named.iter().all(known) && subjects.named.is_sorted());
+    assert!(
+        shown.contains(&format!("{} subjects (1, ", subjects.count)),
+        "{shown}"
+    );
+    // The weights after the wild step are finite but no good: they are not what is gone back to.
+    let refused = resume(
+        &world.data,
+        &Options {
+            resume_changed: false,
+            ..wild
+        },
+        &mut quiet,
     );
     assert!(
-        kept.unwrap()
-            .weights
-            .iter()
-            .all(|weight| weight.is_finite())
+        matches!(refused, Err(Error::Mismatch { .. })),
+        "{refused:?}"
     );
+    let lower = Options {
+        learning_rate: calm.learning_rate / 2.0,
+        resume_changed: true,
+        ..calm.clone()
+    };
+    let resumed = resume(&world.data, &lower, &mut quiet).unwrap().record;
+    assert_eq!((resumed.steps_done, resumed.changed), (8, vec![4]));
+    let other_stream = Options { seed: 8, ..lower };
+    let refused = resume(&world.data, &other_stream, &mut quiet).unwrap_err();
+    assert!(
+        refused.to_string().contains("stream of batches"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn accumulated_batches_are_one_larger_batch() {
+    // Timelines of one length, so that both ways take the same windows: 22 positions each.
+    let tokens = (1..).map(|subject| crate::world::timeline(subject, 20));
+    let world = world(20, 30);
+    let tokens = tokens.map(|one| {
+        (
+            one.subject(),
+            longitude_tokens::encode(&world.vocabulary, &one),
+        )
+    });
+    let ends_open = |one: &longitude_tokens::Tokens| {
+        one.len() == 23 && one.next(22) == longitude_tokens::Next::None
+    };
+    let mut data = TrainData::new(&world.vocabulary).unwrap();
+    for (subject, tokens) in tokens.filter(|(_, one)| ends_open(one)).take(128) {
+        data.take(Part::Learn, subject, &tokens);
+    }
+    let trained = |batch_tokens, accumulate| {
+        let options = Options {
+            batch_tokens,
+            accumulate,
+            ..world.options(6)
+        };
+        train(&data, &options, &mut quiet).unwrap()
+    };
+    let (large, parts) = (trained(16 * 22, 1), trained(4 * 22, 4));
+    assert_eq!(large.record.tokens, 6 * 16 * 22);
+    assert_eq!(large.record.tokens, parts.record.tokens);
+    let distance = |a: &Model, b: &Model| {
+        let pairs = a.weights().iter().zip(b.weights());
+        pairs
+            .map(|(a, b)| f64::from(a - b).powi(2))
+            .sum::<f64>()
+            .sqrt()
+    };
+    let start = marginal_model(&data, &world.options(6)).unwrap();
+    let (moved, apart) = (
+        distance(&start, &large.model),
+        distance(&large.model, &parts.model),
+    );
+    println!("{apart} of {moved}");
+    assert!(moved > 0.1 && apart < 1e-3 * moved, "{apart} of {moved}");
+    let first = |trained: &Trained| trained.record.last_batch.unwrap().learnt();
+    assert!((first(&large) - first(&parts)).abs() < 1e-4);
+}
+
+#[test]
+fn a_failing_disk_leaves_the_checkpoint_before() {
+    let world = world(20, 30);
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        checkpoints: Some(dir.path().to_owned()),
+        checkpoint_every: 2,
+        ..world.options(6)
+    };
+    let straight = Options {
+        checkpoints: None,
+        ..options.clone()
+    };
+    let straight = train(&world.data, &straight, &mut quiet).unwrap();
+    // A file stands where the second checkpoint's folder should be made.
+    let blocked = dir.path().join(".step-0000000004.partial");
+    let error = train(&world.data, &options, &mut |progress| {
+        if progress.step == 3 {
+            fs::write(&blocked, "in the way").unwrap();
+        }
+        Control::Continue
+    });
+    assert!(matches!(error, Err(Error::File { .. })), "{error:?}");
+    fs::remove_file(&blocked).unwrap();
+    let resumed = resume(&world.data, &options, &mut quiet).unwrap();
+    assert_eq!(resumed.record, straight.record);
+    assert_eq!(resumed.model.weights(), straight.model.weights());
 }
 
 #[test]
