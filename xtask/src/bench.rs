@@ -104,6 +104,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &["python3", "cases/model/bench_torch.py"],
     ),
     (
+        "adapt",
+        "what adaptation to a site gains and forgets, and what new codes start from ([PATIENTS]..)",
+        &example!("train", "adapt"),
+    ),
+    (
         "sampling",
         "sampled events a CPU-second ([THREADS])",
         &example!("predict", "predict_throughput"),

@@ -178,6 +178,15 @@ concepts! {
     Admission Snomed "32485007" "Hospital admission"
 }
 
+/// What a code of the hospital is called; none for codes that are not from its list.
+pub fn display(code: &Code) -> Option<&'static str> {
+    let value = code.value.split("//").next().unwrap_or_default();
+    let found = TABLE
+        .iter()
+        .find(|(system, known, _)| system.name() == &*code.system && *known == value);
+    found.map(|(_, _, display)| *display)
+}
+
 impl Concept {
     /// The code system.
     pub(crate) fn system(self) -> System {

@@ -39,6 +39,7 @@ mod truth;
 #[cfg(test)]
 mod tests;
 
+pub use concepts::display;
 pub use effects::{BASES, Base, EFFECTS, Effect, Factor, Process, SHIFTS, Shift};
 pub use export::{FileSummary, Summary, write_fhir};
 pub use notes::{IdentifierKind, PlantedIdentifier};

@@ -8,7 +8,7 @@ use crate::concepts::Concept;
 use crate::course::{Class, Sink, advance};
 use crate::entry;
 use crate::identity::Identity;
-use crate::person::{Person, floor};
+use crate::person::{Person, Site, floor};
 use crate::physiology::{DISEASES, State};
 use crate::random::{Purpose, Random, identifier};
 use longitude_core::{Instant, SubjectId};
@@ -85,6 +85,11 @@ impl Patient {
     /// The id of the FHIR resource.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Where the patient is cared for.
+    pub fn site(&self) -> Site {
+        self.person.site
     }
 
     /// The subject that ingest makes of the FHIR id.

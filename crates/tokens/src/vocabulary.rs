@@ -186,6 +186,12 @@ impl Vocabulary {
         found.ok().and_then(|index| id_at(index).ok())
     }
 
+    /// The code one step above a code, by its spelling, its classification or the data set; kept or
+    /// not.
+    pub fn parent(&self, code: &Code) -> Option<Code> {
+        self.hierarchy.parent(code)
+    }
+
     /// The code of an identifier; none for padding and unknown. A variant has its own code here:
     /// [`Vocabulary::base`] is what predicates see.
     pub fn code(&self, id: u32) -> Option<&Code> {

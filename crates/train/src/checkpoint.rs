@@ -10,7 +10,7 @@ use crate::loader::Place;
 use crate::run::TuningPoint;
 use crate::{Error, Result};
 use longitude_core::Digest;
-use longitude_model::{AdamW, Model};
+use longitude_model::Model;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -66,7 +66,7 @@ struct Stored {
 /// What changes with every step, tensors first.
 pub(crate) struct Snapshot<'s> {
     pub(crate) model: &'s Model,
-    pub(crate) optimiser: &'s AdamW,
+    pub(crate) optimiser: &'s [u8],
     pub(crate) best: Option<&'s [f32]>,
     pub(crate) state: &'s State,
 }
@@ -195,7 +195,7 @@ fn restore(path: &Path, bytes: &[u8], model: &Model, state: State) -> Result<Res
 
 fn tensors(snapshot: &Snapshot<'_>) -> Result<Vec<u8>> {
     let model = snapshot.model;
-    let optimiser = snapshot.optimiser.to_bytes();
+    let optimiser = snapshot.optimiser.to_vec();
     let mut named: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = vec![(
         OPTIMISER.to_owned(),
         Dtype::U8,

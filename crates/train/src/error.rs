@@ -110,6 +110,30 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Another rank of a data-parallel training cannot be reached.
+    #[error("the ranks of the training lost each other: {reason}")]
+    Reduce {
+        /// What the communication library says.
+        reason: String,
+    },
+    /// An adapter that is cut short, altered, or not one.
+    #[error("the adapter {path} cannot be used: {what}")]
+    Adapter {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// An adapter that was trained beside another base model or vocabulary.
+    #[error("the adapter belongs to {what} {found}, not to {expected}")]
+    AdapterOf {
+        /// `base model` or `vocabulary`.
+        what: &'static str,
+        /// The digest of what the caller gave.
+        expected: Digest,
+        /// The digest in the adapter.
+        found: Digest,
+    },
     /// A state that cannot be written as JSON.
     #[error("the training state cannot be written as JSON")]
     Json(#[source] serde_json::Error),

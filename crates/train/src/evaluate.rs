@@ -7,6 +7,7 @@
 
 use crate::loader::windows;
 use crate::options::device;
+use crate::reduce::{self, Reduce};
 use crate::sequences::{Sequences, Window};
 use crate::{Error, Result};
 use longitude_model::{Batch, Model, Workspace};
@@ -77,6 +78,24 @@ impl Losses {
         self.events += model.events;
         self.censored += model.censored;
         self.values += model.values;
+    }
+}
+
+impl Losses {
+    /// The sums over all ranks.
+    pub(crate) fn summed(self, reduce: &dyn Reduce) -> Result<Self> {
+        let own = longitude_model::Losses {
+            wait: self.wait,
+            code: self.code,
+            value: self.value_bin,
+            events: self.events,
+            censored: self.censored,
+            values: self.values,
+        };
+        let (all, within) = reduce::losses(reduce, own, self.value_within)?;
+        let mut sum = Self::default();
+        sum.add(all, within);
+        Ok(sum)
     }
 }
 

@@ -7,6 +7,7 @@
 use crate::data::TrainData;
 use crate::loader::{Order, Place};
 use crate::options::Options;
+use crate::reduce::{Rank, share};
 use crate::{Error, Result};
 use longitude_model::Batch;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
@@ -22,7 +23,9 @@ pub(crate) struct Load {
     pub(crate) batches: Vec<Batch>,
     /// Nats inside value bins of each micro-batch.
     pub(crate) within: Vec<f64>,
-    /// The subjects in them, ascending.
+    /// Their positions over all ranks, context among them.
+    pub(crate) positions: u64,
+    /// The subjects in them over all ranks, ascending.
     pub(crate) subjects: Vec<u32>,
     /// Where the stream stands after them.
     pub(crate) place: Place,
@@ -51,11 +54,11 @@ impl Feed {
     }
 }
 
-/// Runs work with a feed of loads that begin at `place`.
+/// Runs work with a feed of this rank's loads that begin at a place.
 pub(crate) fn with_feed<T>(
     data: &TrainData,
     mut order: Order,
-    mut place: Place,
+    (mut place, rank): (Place, Rank),
     options: &Options,
     work: impl FnOnce(&Feed) -> Result<T>,
 ) -> Result<T> {
@@ -65,7 +68,7 @@ pub(crate) fn with_feed<T>(
     let build = move || {
         loop {
             let load: Load = empty.try_recv().unwrap_or_default();
-            let built = fill(load, data, &mut order, &mut place, options);
+            let built = fill(load, data, &mut order, (&mut place, rank), options);
             if send.send(built).is_err() {
                 return;
             }
@@ -82,24 +85,29 @@ pub(crate) fn with_feed<T>(
     })
 }
 
-/// Takes as many micro-batches from the stream as a step has.
+/// Takes as many micro-batches from the stream as a step has, and of each this rank's share.
 pub(crate) fn fill(
     mut load: Load,
     data: &TrainData,
     order: &mut Order,
-    place: &mut Place,
+    (place, rank): (&mut Place, Rank),
     options: &Options,
 ) -> Result<Load> {
     load.batches.resize_with(options.accumulate, Batch::new);
     load.within.clear();
     load.subjects.clear();
+    load.positions = 0;
     for batch in &mut load.batches {
         batch.clear();
         let mut within = 0.0;
-        for window in order.take(place, options.batch_tokens) {
+        let taken = order.take(place, options.batch_tokens);
+        for window in &taken {
+            load.subjects.push(window.subject);
+            load.positions += window.positions() as u64;
+        }
+        for window in share(&taken, rank) {
             if let Some(sequence) = data.learn.get(window.subject) {
                 within += sequence.fill(&window, batch)?;
-                load.subjects.push(window.subject);
             }
         }
         load.within.push(within);

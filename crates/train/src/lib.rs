@@ -12,36 +12,52 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod adapter;
 mod checkpoint;
 mod data;
+mod describe;
 mod error;
 mod evaluate;
 mod feed;
+mod gain;
 mod loader;
+mod lora;
 mod marginal;
 mod options;
 mod page;
 mod plan;
 mod rate;
+mod reduce;
 mod report;
 mod run;
 mod scaling;
 mod schedule;
 mod sequences;
+mod transfer;
 #[cfg(test)]
 mod world;
 
+pub use adapter::{ADAPTER_FILE, About, Adapter, base_digest};
 pub use checkpoint::has_checkpoint;
 pub use data::{Part, TrainData, Warnings};
 pub use error::{Error, Result, Subjects};
 pub use evaluate::{EvaluateOptions, Losses, Nats, evaluate};
+pub use gain::{Change, Difference, GainReport, LEVEL, Method, change, evaluate_each};
 pub use loader::Place;
+pub use lora::{AdapterOptions, MAPS};
 pub use marginal::marginal_model;
 pub use options::{Budget, Options, plan_steps, sizes};
 pub use plan::{Chosen, EVENTS_PER_WEIGHT, Memory, Size, preset_for, size};
 pub use rate::{RateCurve, RatePoint, Sweep, find_rate};
+pub use reduce::{Alone, Rank, Reduce};
 pub use report::{
     Asked, CURVE_POINTS, Curve, CurvePoint, Energy, Machine, Speed, TrainingReport, WATTS_PER_CORE,
 };
-pub use run::{Control, Progress, Record, StopCause, Trained, TuningPoint, probe, resume, train};
+pub use run::{
+    Control, Progress, Record, StopCause, Trained, TuningPoint, With, probe, resume, resume_with,
+    train, train_with,
+};
 pub use scaling::{Expected, ScalingLaw, ScalingPoint};
+pub use transfer::{
+    Base, CodeStart, Descriptions, Rule, Rules, Transferred, transfer, transferred_config,
+};

@@ -138,7 +138,7 @@ impl SplitMix {
 
     /// A number below `bound`, by the high half of a product (Lemire 2019); its bias is below
     /// `bound` / 2^64.
-    fn below(&mut self, bound: u64) -> usize {
+    pub(crate) fn below(&mut self, bound: u64) -> usize {
         let product = u128::from(self.next()) * u128::from(bound);
         usize::try_from(product >> 64).unwrap_or(0)
     }

@@ -6,7 +6,7 @@
 
 use crate::data::TrainData;
 use crate::options::Options;
-use crate::run::Run;
+use crate::run::{Run, With};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +80,7 @@ pub fn find_rate(data: &TrainData, options: &Options, sweep: Sweep) -> Result<Ra
             must: "of two steps or more, from a rate above zero to a higher one",
         });
     }
-    let run = Run::new(data, options)?;
+    let run = Run::new(data, options, With::PLAIN)?;
     let points = run.feed(|mut run, feed| {
         let mut points: Vec<RatePoint> = Vec::new();
         let (mut mean, mut weight, mut low) = (0.0, 0.0, f64::INFINITY);

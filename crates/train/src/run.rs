@@ -8,8 +8,10 @@ use crate::data::{Part, TrainData, Warnings};
 use crate::evaluate::{Losses, Nats, losses};
 use crate::feed::{Feed, with_feed};
 use crate::loader::{Order, Place, windows};
+use crate::lora::{AdapterOptions, Adapting, Lora};
 use crate::marginal::marginal_model;
 use crate::options::{Options, device};
+use crate::reduce::{self, Alone, Reduce};
 use crate::schedule::learning_rate;
 use crate::sequences::{Window, single};
 use crate::{Error, Result};
@@ -119,6 +121,38 @@ pub struct Trained {
     pub model: Model,
     /// The account.
     pub record: Record,
+    /// The adapters, where they were trained in place of the weights.
+    pub(crate) lora: Option<Lora>,
+}
+
+/// What a training starts from, what of the model it changes, and with whom it shares the work.
+#[derive(Clone, Copy, Debug)]
+pub struct With<'w> {
+    /// The model to start from, of the options' shape; none for the marginal model.
+    pub start: Option<&'w Model>,
+    /// Adapters to train in place of the weights, which then stay frozen.
+    pub adapters: Option<&'w AdapterOptions>,
+    /// The ranks. The options' batch is that of all ranks together.
+    pub reduce: &'w dyn Reduce,
+}
+
+impl With<'_> {
+    /// All weights from the marginal model, on one rank.
+    pub const PLAIN: Self = Self {
+        start: None,
+        adapters: None,
+        reduce: &Alone,
+    };
+
+    /// A digest with what else decides the result: the ranks do not.
+    fn onto(&self, digest: Digest) -> Result<Digest> {
+        if self.start.is_none() && self.adapters.is_none() {
+            return Ok(digest);
+        }
+        let start = self.start.map_or(vec![], Model::to_bytes);
+        let adapters = Digest::of_json(&self.adapters).map_err(Error::Json)?;
+        Ok(Digest::of_parts(&[&digest.0, &start, &adapters.0]))
+    }
 }
 
 /// Trains a model from its first step.
@@ -131,12 +165,25 @@ pub fn train(
     options: &Options,
     observe: &mut dyn FnMut(&Progress) -> Control,
 ) -> Result<Trained> {
+    train_with(data, options, With::PLAIN, observe)
+}
+
+/// The same from a given model, of adapters only, or over several ranks.
+///
+/// # Errors
+/// As [`train`]; and when the start has another shape or another rank cannot be reached.
+pub fn train_with(
+    data: &TrainData,
+    options: &Options,
+    with: With<'_>,
+    observe: &mut dyn FnMut(&Progress) -> Control,
+) -> Result<Trained> {
     if let Some(dir) = &options.checkpoints
         && checkpoint::has_checkpoint(dir)
     {
         return Err(Error::CheckpointsExist { path: dir.clone() });
     }
-    Run::new(data, options)?.go(observe)
+    Run::new(data, options, with)?.go(observe)
 }
 
 /// Goes on from the newest checkpoint in the options' folder, as if the training had not stopped.
@@ -149,11 +196,24 @@ pub fn resume(
     options: &Options,
     observe: &mut dyn FnMut(&Progress) -> Control,
 ) -> Result<Trained> {
+    resume_with(data, options, With::PLAIN, observe)
+}
+
+/// The same for a training by [`train_with`]; the number of ranks may be another.
+///
+/// # Errors
+/// As [`resume`] and [`train_with`].
+pub fn resume_with(
+    data: &TrainData,
+    options: &Options,
+    with: With<'_>,
+    observe: &mut dyn FnMut(&Progress) -> Control,
+) -> Result<Trained> {
     let dir = options.checkpoints.as_deref().ok_or(Error::Option {
         option: "checkpoints",
         must: "given to resume from",
     })?;
-    let mut run = Run::new(data, options)?;
+    let mut run = Run::new(data, options, with)?;
     run.restore(dir)?;
     run.go(observe)
 }
@@ -164,7 +224,7 @@ pub fn resume(
 /// # Errors
 /// As [`train`].
 pub fn probe(data: &TrainData, options: &Options, steps: u64) -> Result<u64> {
-    let run = Run::new(data, options)?;
+    let run = Run::new(data, options, With::PLAIN)?;
     run.feed(|mut run, feed| {
         for _ in 0..steps {
             run.step(feed, run.rate())?;
@@ -176,8 +236,9 @@ pub fn probe(data: &TrainData, options: &Options, steps: u64) -> Result<u64> {
 pub(crate) struct Run<'r> {
     data: &'r TrainData,
     options: &'r Options,
+    reduce: &'r dyn Reduce,
     model: Model,
-    optimiser: AdamW,
+    learner: Learner,
     workspace: Workspace,
     grads: Grads,
     learn: Vec<Window>,
@@ -185,6 +246,12 @@ pub(crate) struct Run<'r> {
     tuning: Vec<Window>,
     best: Option<Vec<f32>>,
     state: State,
+}
+
+/// What is trained: all weights, or adapters beside them.
+enum Learner {
+    Weights(AdamW),
+    Adapters(Box<Adapting>),
 }
 
 /// What one step did.
@@ -196,7 +263,7 @@ pub(crate) struct Step {
 }
 
 impl<'r> Run<'r> {
-    pub(crate) fn new(data: &'r TrainData, options: &'r Options) -> Result<Self> {
+    pub(crate) fn new(data: &'r TrainData, options: &'r Options, with: With<'r>) -> Result<Self> {
         options.check(data)?;
         let cut = |sequences| windows(sequences, options.config.context, options.overlap_positions);
         let learn = cut(&data.learn);
@@ -204,24 +271,40 @@ impl<'r> Run<'r> {
             return Err(Error::NoTargets);
         }
         let device = device(&options.kernels, options.threads)?;
-        let model = marginal_model(data, options)?;
+        let model = match with.start {
+            None => marginal_model(data, options)?,
+            Some(start) if start.config() == &options.config => start.clone(),
+            Some(_) => return Err(Error::Shape { what: "start" }),
+        };
+        let learner = match with.adapters {
+            None => Learner::Weights(AdamW::new(&model, options.adamw, device.level)),
+            Some(adapters) => {
+                let lora = Lora::new(&model, adapters, options.seed)?;
+                Learner::Adapters(Box::new(Adapting::new(lora, &model, options.adamw)))
+            }
+        };
         let mut tuning = Order::new(cut(&data.early_stop), options.seed);
-        let workspace = Workspace::new(&options.config, options.batch_tokens, device)?;
+        let rank = with.reduce.rank();
+        let (batch, context) = (options.batch_tokens, options.config.context);
+        let positions = reduce::share_positions(batch, context, rank.of);
+        let workspace = Workspace::new(&options.config, positions, device)?;
+        let tuning = tuning.take(&mut Place::default(), options.tuning_positions());
         Ok(Self {
-            optimiser: AdamW::new(&model, options.adamw, device.level),
+            reduce: with.reduce,
+            learner,
             grads: Grads::new(&model),
             workspace,
             windows: learn.len(),
             learn,
-            tuning: tuning.take(&mut Place::default(), options.tuning_positions()),
+            tuning: reduce::share(&tuning, rank),
             best: None,
             state: State {
                 version: checkpoint::VERSION,
                 belongs: Belongs {
-                    options: options.digest()?,
+                    options: with.onto(options.digest()?)?,
                     vocabulary: data.vocabulary_digest,
                     data: data.data_digest(),
-                    stream: Some(options.stream_digest()?),
+                    stream: Some(with.onto(options.stream_digest()?)?),
                 },
                 step: 0,
                 tokens: 0,
@@ -249,7 +332,10 @@ impl<'r> Run<'r> {
             state,
         } = restored;
         self.model.weights_mut().copy_from_slice(&weights);
-        self.optimiser.restore(&optimiser)?;
+        match &mut self.learner {
+            Learner::Weights(adamw) => adamw.restore(&optimiser)?,
+            Learner::Adapters(adapting) => adapting.restore(&optimiser)?,
+        }
         self.best = best;
         self.state = state;
         if self.state.belongs.options != belongs.options {
@@ -263,7 +349,8 @@ impl<'r> Run<'r> {
     pub(crate) fn feed<T>(mut self, work: impl FnOnce(Self, &Feed) -> Result<T>) -> Result<T> {
         let order = Order::new(std::mem::take(&mut self.learn), self.options.seed);
         let (data, place, options) = (self.data, self.state.place, self.options);
-        with_feed(data, order, place, options, |feed| work(self, feed))
+        let from = (place, self.reduce.rank());
+        with_feed(data, order, from, options, |feed| work(self, feed))
     }
 
     fn go(self, observe: &mut dyn FnMut(&Progress) -> Control) -> Result<Trained> {
@@ -286,7 +373,7 @@ impl<'r> Run<'r> {
                 break StopCause::Steps;
             }
             let step = self.step(feed, self.rate())?;
-            let control = observe(&self.progress(&step));
+            let control = reduce::agree(self.reduce, observe(&self.progress(&step)))?;
             let every = self.options.checkpoint_every;
             let due = every > 0 && self.state.step.is_multiple_of(every);
             if control != Control::Continue || due {
@@ -317,11 +404,16 @@ impl<'r> Run<'r> {
             let (model, grads) = (&self.model, &mut self.grads);
             let sums = self.workspace.forward_backward(model, batch, grads)?;
             losses.add(sums, *within);
-            self.state.tokens += batch.positions() as u64;
         }
+        let losses = losses.summed(self.reduce)?;
+        self.reduce.sum(self.grads.flat_mut())?;
         let targets = (losses.events + losses.censored).max(1);
         self.grads.scale(single(1.0 / targets as f64));
-        let gradient_norm = self.grads.clip(self.options.gradient_norm_max);
+        let norm_max = self.options.gradient_norm_max;
+        let gradient_norm = match &mut self.learner {
+            Learner::Weights(_) => self.grads.clip(norm_max),
+            Learner::Adapters(own) => own.take_gradient(self.grads.flat(), norm_max),
+        };
         if let Some(tensor) = self.not_finite(&losses, gradient_norm) {
             return Err(Error::NotFinite {
                 step: self.state.step,
@@ -329,8 +421,11 @@ impl<'r> Run<'r> {
                 subjects: self.data.named(&load.subjects),
             });
         }
-        self.optimiser
-            .step(&mut self.model, &self.grads, single(rate));
+        match &mut self.learner {
+            Learner::Weights(adamw) => adamw.step(&mut self.model, &self.grads, single(rate)),
+            Learner::Adapters(own) => own.step(&mut self.model, single(rate)),
+        }
+        self.state.tokens += load.positions;
         self.state.step += 1;
         self.state.place = load.place;
         self.state.last = losses.per_event();
@@ -383,6 +478,7 @@ impl<'r> Run<'r> {
             &self.data.early_stop,
             &self.tuning,
         )?;
+        let sums = sums.summed(self.reduce)?;
         let Some(nats) = sums.per_event() else {
             return Ok(());
         };
@@ -392,6 +488,9 @@ impl<'r> Run<'r> {
             self.state.best = Some(step);
             self.state.strikes = 0;
             self.best = Some(self.model.weights().to_vec());
+            if let Learner::Adapters(own) = &mut self.learner {
+                own.keep();
+            }
         } else {
             self.state.strikes += 1;
         }
@@ -409,12 +508,16 @@ impl<'r> Run<'r> {
         let Some(dir) = &self.options.checkpoints else {
             return Ok(());
         };
-        if !self.is_sound()? {
+        // All ranks hold the same: the first one writes.
+        if !self.is_sound()? || self.reduce.rank().number > 0 {
             return Ok(());
         }
         let snapshot = Snapshot {
             model: &self.model,
-            optimiser: &self.optimiser,
+            optimiser: &match &self.learner {
+                Learner::Weights(adamw) => adamw.to_bytes(),
+                Learner::Adapters(own) => own.to_bytes(),
+            },
             best: self.best.as_deref(),
             state: &self.state,
         };
@@ -434,7 +537,7 @@ impl<'r> Run<'r> {
         let few: Vec<Window> = self.tuning.iter().take_while(fits).copied().collect();
         let early_stop = &self.data.early_stop;
         let sums = losses(&self.model, &mut self.workspace, early_stop, &few)?;
-        let nats = sums.per_event();
+        let nats = sums.summed(self.reduce)?.per_event();
         Ok(nats.is_none_or(|nats| nats.learnt().is_finite()))
     }
 
@@ -482,7 +585,16 @@ impl<'r> Run<'r> {
             vocabulary: self.state.belongs.vocabulary,
             data: self.state.belongs.data,
         };
-        Trained { model, record }
+        let judged = self.best.is_some();
+        let lora = match self.learner {
+            Learner::Weights(_) => None,
+            Learner::Adapters(own) => Some(own.into_best(judged)),
+        };
+        Trained {
+            model,
+            record,
+            lora,
+        }
     }
 }
 

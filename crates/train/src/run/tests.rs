@@ -407,7 +407,7 @@ fn the_best_weights_are_kept_not_the_last() {
     assert!(trained.record.best_step < 30);
     let device = device(&options.kernels, 1).unwrap();
     let mut workspace = Workspace::new(&options.config, 1024, device).unwrap();
-    let tuning = Run::new(&world.data, &options).unwrap().tuning;
+    let tuning = Run::new(&world.data, &options, With::PLAIN).unwrap().tuning;
     let again = losses(
         &trained.model,
         &mut workspace,
