@@ -1,5 +1,5 @@
-//! What an adaptation gained on the site's held-out subjects and forgot on the base's: nats an event
-//! before and after, on the same subjects, with intervals by a bootstrap over subjects that draws
+//! What an adaptation gained on the site's held-out subjects and forgot on the base's: nats an
+//! event before and after, on the same subjects, with intervals by a bootstrap over subjects that draws
 //! both alike (paired), so that what a subject is worth in itself cancels.
 
 use crate::evaluate::{EvaluateOptions, Losses, Nats, losses};

@@ -1,10 +1,10 @@
-//! Low-rank adapters (Hu et al. 2022, section 4.1): `W = W0 + (alpha / r) A B` for the linear maps of
-//! the blocks, with `W0 [in, out]` frozen, `A [in, r]` random and `B [r, out]` zero at the start, so
-//! that step 0 is the base model.
+//! Low-rank adapters (Hu et al. 2022, section 4.1): `W = W0 + (alpha / r) A B` for the linear maps
+//! of the blocks, with `W0 [in, out]` frozen, `A [in, r]` random and `B [r, out]` zero at the
+//! start, so that step 0 is the base model.
 //!
 //! The passes of the model know nothing of this. They give `dW` in full, and by the chain rule
-//! `dA = s dW B'` and `dB = s A' dW` with `s = alpha / r`; after each step `W` is made again. A step
-//! costs `6 r in out` operations more, which a batch of T positions spends `6 T in out` on.
+//! `dA = s dW B'` and `dB = s A' dW` with `s = alpha / r`; after each step `W` is made again. That
+//! costs `6 r in out` operations a step, beside the `6 T in out` of a batch of T positions.
 
 use crate::loader::SplitMix;
 use crate::sequences::single as narrow;
@@ -253,8 +253,8 @@ impl Adapting {
         }
     }
 
-    /// Takes the gradient over from the model's, scaled to a norm of at most `norm_max`. Returns the
-    /// norm before.
+    /// Takes the gradient over from the model's, scaled to a norm of at most `norm_max`. Returns
+    /// the norm before.
     pub(crate) fn take_gradient(&mut self, dw: &[f32], norm_max: f64) -> f64 {
         self.lora.gradient(dw, &mut self.grads);
         let square = |g: &f32| f64::from(*g) * f64::from(*g);
@@ -266,8 +266,8 @@ impl Adapting {
         norm
     }
 
-    /// One step of AdamW (Loshchilov and Hutter 2019) on A and B, which decay, and on whole weights,
-    /// which do not; then the model's weights are made again.
+    /// One step of AdamW (Loshchilov and Hutter 2019) on A and B, which decay, and on whole
+    /// weights, which do not; then the model's weights are made again.
     pub(crate) fn step(&mut self, model: &mut Model, rate: f32) {
         self.step += 1;
         let o = self.adamw;

@@ -120,8 +120,8 @@ fn gains(base: &Hospital, site: &Hospital, model: &Model, steps: u64) -> Result<
     })
 }
 
-/// The site's own vocabulary: nats on its held-out subjects at step 0 and after the same steps, from
-/// each start, against random rows.
+/// The site's own vocabulary: nats on its held-out subjects at step 0 and after the same steps,
+/// from each start, against random rows.
 fn starts(
     base: &Hospital,
     site: &Hospital,
@@ -175,7 +175,8 @@ fn starts(
     let random = curves[curves.len() - 2].1.clone();
     let mut rows = Vec::new();
     say(
-        "| start | step | wait | code | value | all three | against random rows |\n|---|---|---|---|---|---|---|",
+        "| start | step | wait | code | value | all three | against random rows |\n\
+         |---|---|---|---|---|---|---|",
     );
     for (name, curve) in &curves {
         for ((step, losses), random) in moments.iter().zip(curve).zip(&random) {
