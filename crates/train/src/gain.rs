@@ -1,6 +1,6 @@
 //! What an adaptation gained on the site's held-out subjects and forgot on the base's: nats an
-//! event before and after, on the same subjects, with intervals by a bootstrap over subjects that draws
-//! both alike (paired), so that what a subject is worth in itself cancels.
+//! event before and after, on the same subjects, with intervals by a bootstrap over subjects that
+//! draws both alike (paired), so that what a subject is worth in itself cancels.
 
 use crate::evaluate::{EvaluateOptions, Losses, Nats, losses};
 use crate::loader::{SplitMix, windows};
