@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Level;
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -65,6 +66,23 @@ pub(crate) struct Cpu {
     pool: Arc<rayon::ThreadPool>,
     scratch: Vec<Mutex<Buffer>>,
     packed: Mutex<Buffer>,
+    weights: Mutex<Weights>,
+}
+
+/// Weights packed during a pass over a batch of several parts, while they stand still.
+#[derive(Default)]
+struct Weights {
+    kept: bool,
+    packs: BTreeMap<Place, Pack>,
+}
+
+/// Where a weight begins in memory, and whether it is packed the other way round.
+pub(crate) type Place = (usize, bool);
+
+#[derive(Default)]
+struct Pack {
+    data: Option<Arc<Buffer>>,
+    fresh: bool,
 }
 
 impl Cpu {
@@ -88,7 +106,42 @@ impl Cpu {
             pool,
             scratch,
             packed,
+            weights: Mutex::default(),
         })
+    }
+
+    /// From here on weights stand still, and each is packed once, or may change and are packed at
+    /// each use. What was packed before is forgotten, its memory kept.
+    pub(crate) fn keep_weights(&self, kept: bool) {
+        let mut weights = locked(&self.weights);
+        weights.kept = kept;
+        weights
+            .packs
+            .values_mut()
+            .for_each(|pack| pack.fresh = false);
+    }
+
+    /// The packed weight of that place, by `pack` into `len` floats at its first use; none where
+    /// weights are not kept.
+    pub(crate) fn weight(
+        &self,
+        place: Place,
+        len: usize,
+        pack: impl FnOnce(&mut [f32]),
+    ) -> Option<Arc<Buffer>> {
+        let mut weights = locked(&self.weights);
+        if !weights.kept {
+            return None;
+        }
+        let entry = weights.packs.entry(place).or_default();
+        let current = entry.data.take().filter(|data| data.len() == len);
+        let mut data = current.unwrap_or_else(|| Arc::new(Buffer::zeros(len)));
+        if !entry.fresh {
+            pack(Arc::get_mut(&mut data)?);
+            entry.fresh = true;
+        }
+        entry.data = Some(Arc::clone(&data));
+        Some(data)
     }
 
     /// The threads: work installed on them shares its operations out among them.
@@ -109,12 +162,19 @@ impl Cpu {
 
     pub(crate) fn bytes(&self) -> usize {
         let scratch = self.scratch.iter().chain([&self.packed]);
-        scratch.map(|one| grown(one, 0).bytes()).sum()
+        let weights = locked(&self.weights);
+        let packs = weights.packs.values().flat_map(|pack| &pack.data);
+        scratch.map(|one| grown(one, 0).bytes()).sum::<usize>()
+            + packs.map(|data| data.bytes()).sum::<usize>()
     }
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn grown(buffer: &Mutex<Buffer>, len: usize) -> MutexGuard<'_, Buffer> {
-    let mut guard = buffer.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut guard = locked(buffer);
     if guard.len() < len {
         *guard = Buffer::zeros(len);
     }

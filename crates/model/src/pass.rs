@@ -89,6 +89,7 @@ impl Workspace {
     fn parts(&mut self, batch: &Batch, mut work: impl FnMut(&mut Self, &Batch) + Send) {
         let pool = self.cpu.pool();
         let mut part = std::mem::take(&mut self.part);
+        self.cpu.keep_weights(batch.positions() > self.part_max);
         pool.install(|| {
             let mut first = 0;
             while first < batch.segments() {
@@ -103,6 +104,7 @@ impl Workspace {
                 first += segments;
             }
         });
+        self.cpu.keep_weights(false);
         self.part = part;
     }
 
@@ -170,7 +172,14 @@ impl Workspace {
                 shape,
                 angles,
             };
-            block.forward(&mut this[i], &mut self.scratch, &mut next[..t * d]);
+            let cache = &mut this[i];
+            if let Some(kept) = &mut self.checkpoint {
+                std::mem::swap(&mut kept.x, &mut cache.x);
+                block.forward(kept, &mut self.scratch, &mut next[..t * d]);
+                std::mem::swap(&mut kept.x, &mut cache.x);
+            } else {
+                block.forward(cache, &mut self.scratch, &mut next[..t * d]);
+            }
         }
     }
 
@@ -187,7 +196,7 @@ impl Workspace {
             head_dim: self.config.head_dim(),
         };
         let angles = &self.angles[..t * self.config.head_dim()];
-        for (spans, cache) in layout.layers.iter().zip(&self.layers).rev() {
+        for (spans, cache) in layout.layers.iter().zip(&mut self.layers).rev() {
             let block = Block {
                 cpu,
                 spans: *spans,
@@ -195,7 +204,14 @@ impl Workspace {
                 shape,
                 angles,
             };
-            block.backward(cache, &mut self.scratch, flat);
+            if let Some(kept) = &mut self.checkpoint {
+                std::mem::swap(&mut kept.x, &mut cache.x);
+                block.fill(kept, &mut self.scratch, t);
+                block.backward(kept, &mut self.scratch, flat);
+                std::mem::swap(&mut kept.x, &mut cache.x);
+            } else {
+                block.backward(cache, &mut self.scratch, flat);
+            }
         }
         let dx = &self.scratch.dx[..t * d];
         let numbers = &self.numbers[..t * FEATURES];
@@ -225,9 +241,26 @@ struct Block<'a> {
 impl Block<'_> {
     /// From `cache.x` to `out`, both `[T, D]`.
     fn forward(&self, cache: &mut LayerCache, scratch: &mut Scratch, out: &mut [f32]) {
+        let (cpu, s, d) = (
+            self.cpu,
+            &self.spans,
+            self.shape.heads * self.shape.head_dim,
+        );
+        let t = out.len() / d;
+        self.fill(cache, scratch, t);
+        let down = s.down.of(self.w);
+        let f = down.len() / d;
+        let act = &mut scratch.f[..t * f];
+        swiglu::forward(cpu, &cache.gate_up[..2 * t * f], act, f);
+        out.copy_from_slice(&cache.mid[..t * d]);
+        linear::forward(cpu, act, Weight::new(down, f, d), out, true);
+    }
+
+    /// From `cache.x` to all that the backward pass reads of the cache, T positions.
+    fn fill(&self, cache: &mut LayerCache, scratch: &mut Scratch, t: usize) {
         let (cpu, s, w, width) = (self.cpu, &self.spans, self.w, self.shape.head_dim);
-        let (td, d) = (out.len(), self.shape.heads * width);
-        let (t, f) = (td / d, s.down.of(w).len() / d);
+        let d = self.shape.heads * width;
+        let (td, f) = (t * d, s.down.of(w).len() / d);
         let a = &mut scratch.a[..td];
         rmsnorm::forward(
             cpu,
@@ -255,10 +288,6 @@ impl Block<'_> {
             gate_up,
             false,
         );
-        let act = &mut scratch.f[..t * f];
-        swiglu::forward(cpu, gate_up, act, f);
-        out.copy_from_slice(mid);
-        linear::forward(cpu, act, Weight::new(s.down.of(w), f, d), out, true);
     }
 
     /// From the gradient of the block's output to that of its input, both in `scratch.dx`. Norms
@@ -278,17 +307,11 @@ impl Block<'_> {
         let dx = &mut scratch.dx[..t * d];
         let (act, d_act) = (&mut scratch.f[..t * f], &mut scratch.df[..t * f]);
         let gate_up = &cache.gate_up[..2 * t * f];
-        swiglu::forward(cpu, gate_up, act, f);
-        linear::weight_gradient(cpu, act, dx, s.down.of_mut(flat), d);
-        linear::forward(
-            cpu,
-            dx,
-            Weight::new(s.down.of(w), f, d).flipped(),
-            d_act,
-            false,
-        );
+        let down = Weight::new(s.down.of(w), f, d).flipped();
+        linear::forward(cpu, dx, down, d_act, false);
         let d_gate_up = &mut scratch.wide[..2 * t * f];
-        swiglu::backward(cpu, gate_up, d_act, d_gate_up, f);
+        swiglu::backward(cpu, gate_up, d_act, [act, d_gate_up], f);
+        linear::weight_gradient(cpu, act, dx, s.down.of_mut(flat), d);
         let (normed, d_normed) = (&mut scratch.a[..t * d], &mut scratch.b[..t * d]);
         let saved = rmsnorm::Saved {
             x: &cache.mid[..t * d],

@@ -2,6 +2,7 @@
 
 use crate::batch::{Batch, Target};
 use crate::kernels::elementwise;
+use crate::kernels::gemm::Packed;
 use crate::layout::disjoint;
 use crate::memory::Cpu;
 use crate::model::Model;
@@ -168,8 +169,14 @@ impl Scored {
         let (p, dg) = (&mut self.p[..n * d], &mut self.dg[..n * d]);
         linear::forward(cpu, g, projection, p, false);
         let table = Weight::new(layout.code.of(w), v, d);
-        let across = linear::pack(cpu, table.flipped(), &mut self.codes_packed_across);
-        let along = linear::pack(cpu, table, &mut self.codes_packed);
+        let kept = [linear::kept(cpu, table.flipped()), linear::kept(cpu, table)];
+        let [across, along] = match &kept {
+            [Some(across), Some(along)] => [Packed::new(across, d, v), Packed::new(along, v, d)],
+            _ => [
+                linear::pack(cpu, table.flipped(), &mut self.codes_packed_across),
+                linear::pack(cpu, table, &mut self.codes_packed),
+            ],
+        };
         let bias = layout.code_bias.of(w);
         // Each block's projection is replaced by its gradient once its logits are done with.
         let blocks = p

@@ -103,6 +103,9 @@ pub struct Workspace {
     /// `[T, FEATURES]`.
     pub(crate) numbers: Buffer,
     pub(crate) layers: Vec<LayerCache>,
+    /// Where activations are not kept, `layers` hold each block's input `x` alone and this the rest
+    /// of one block.
+    pub(crate) checkpoint: Option<LayerCache>,
     /// The residual stream after the last block, `[T, D]`.
     pub(crate) last: Buffer,
     pub(crate) scratch: Scratch,
@@ -128,6 +131,24 @@ impl Workspace {
     /// # Errors
     /// When the configuration is impossible or a thread cannot be started.
     pub fn new(config: &Config, positions_max: usize, device: Device) -> Result<Self> {
+        Self::build(config, positions_max, device, false)
+    }
+
+    /// The same with activation checkpointing (Chen et al. 2016): each block keeps its input only
+    /// and runs again in the backward pass. The losses and gradients are the same to the last bit.
+    ///
+    /// # Errors
+    /// As [`Workspace::new`].
+    pub fn checkpointed(config: &Config, positions_max: usize, device: Device) -> Result<Self> {
+        Self::build(config, positions_max, device, true)
+    }
+
+    fn build(
+        config: &Config,
+        positions_max: usize,
+        device: Device,
+        checkpointed: bool,
+    ) -> Result<Self> {
         config.validate()?;
         let part_max = positions_max.min(PART.max(config.context));
         let (t, d) = (part_max, config.dim);
@@ -136,17 +157,10 @@ impl Workspace {
         let packed = [(d, wide), (t, wide), (config.ffn, d), (t, d)];
         let packed = packed.map(|(depth, columns)| packed_len(level, depth, columns));
         let cpu = Cpu::start(device, 0, packed.into_iter().max().unwrap_or(0))?;
-        let layer = |_| LayerCache {
-            x: Buffer::zeros(t * d),
-            x_inverse: Buffer::zeros(t),
-            q: Buffer::zeros(t * d),
-            k: Buffer::zeros(t * d),
-            v: Buffer::zeros(t * d),
-            o: Buffer::zeros(t * d),
-            lse: Buffer::zeros(t * config.heads),
-            mid: Buffer::zeros(t * d),
-            mid_inverse: Buffer::zeros(t),
-            gate_up: Buffer::zeros(t * 2 * config.ffn),
+        let layer = |_| {
+            let mut cache = LayerCache::zeros(config, if checkpointed { 0 } else { t });
+            cache.x = Buffer::zeros(t * d);
+            cache
         };
         Ok(Self {
             cpu,
@@ -158,6 +172,7 @@ impl Workspace {
             angles: Buffer::zeros(t * config.head_dim()),
             numbers: Buffer::zeros(t * FEATURES),
             layers: (0..config.layers).map(layer).collect(),
+            checkpoint: checkpointed.then(|| LayerCache::zeros(config, t)),
             last: Buffer::zeros(t * d),
             scratch: Scratch::new(config, t, wide),
             scored: Scored::new(config, t, level),
@@ -166,17 +181,12 @@ impl Workspace {
 
     /// The bytes that this workspace holds.
     pub fn bytes(&self) -> usize {
-        let layer = |l: &LayerCache| {
-            let buffers = [&l.x, &l.x_inverse, &l.q, &l.k, &l.v, &l.o, &l.lse, &l.mid];
-            buffers.iter().map(|one| one.bytes()).sum::<usize>()
-                + l.mid_inverse.bytes()
-                + l.gate_up.bytes()
-        };
         let s = &self.scratch;
         let scratch = [&s.a, &s.b, &s.dx, &s.wide, &s.f, &s.df].map(Buffer::bytes);
         let heads = s.heads.iter().map(Buffer::bytes).sum::<usize>();
         let own = [&self.angles, &self.numbers, &self.last].map(Buffer::bytes);
-        self.layers.iter().map(layer).sum::<usize>()
+        let caches = self.layers.iter().chain(&self.checkpoint);
+        caches.map(LayerCache::bytes).sum::<usize>()
             + scratch.iter().chain(&own).sum::<usize>()
             + heads
             + self.scored.bytes()
@@ -186,6 +196,31 @@ impl Workspace {
     /// The most positions of a batch.
     pub fn positions_max(&self) -> usize {
         self.positions_max
+    }
+}
+
+impl LayerCache {
+    fn zeros(config: &Config, t: usize) -> Self {
+        let d = config.dim;
+        Self {
+            x: Buffer::zeros(t * d),
+            x_inverse: Buffer::zeros(t),
+            q: Buffer::zeros(t * d),
+            k: Buffer::zeros(t * d),
+            v: Buffer::zeros(t * d),
+            o: Buffer::zeros(t * d),
+            lse: Buffer::zeros(t * config.heads),
+            mid: Buffer::zeros(t * d),
+            mid_inverse: Buffer::zeros(t),
+            gate_up: Buffer::zeros(t * 2 * config.ffn),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let buffers = [&self.x, &self.x_inverse, &self.q, &self.k, &self.v, &self.o];
+        let others = [&self.lse, &self.mid, &self.mid_inverse, &self.gate_up];
+        let all = buffers.into_iter().chain(others);
+        all.map(Buffer::bytes).sum()
     }
 }
 

@@ -84,17 +84,17 @@ vectorised! {
 }
 
 vectorised! {
-    /// The gradient of SwiGLU of one row with respect to gate and up, which stand in one row of
-    /// twice the width.
-    fn swiglu_gradient(gate_up: &[f32], dy: &[f32], d: &mut [f32]) {
+    /// SwiGLU of one row once more, and its gradient with respect to gate and up, which stand in
+    /// one row of twice the width.
+    fn swiglu_gradient(gate_up: &[f32], dy: &[f32], y: &mut [f32], d: &mut [f32]) {
         let n = dy.len();
         let (gate, up) = gate_up.split_at(n);
         let (d_gate, d_up) = d.split_at_mut(n);
-        let up = &up[..n];
-        let d_up = &mut d_up[..n];
+        let (up, y, d_up) = (&up[..n], &mut y[..n], &mut d_up[..n]);
         for i in 0..n {
             let s = sigmoid::<FMA>(gate[i]);
             let silu = gate[i] * s;
+            y[i] = silu * up[i];
             d_up[i] = dy[i] * silu;
             d_gate[i] = dy[i] * up[i] * fma::<FMA>(silu, 1.0 - s, s);
         }

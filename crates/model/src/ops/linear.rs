@@ -4,8 +4,9 @@ use crate::kernels::gemm::{
     self, Output, Packed, Strided, gemm, gemm_transposed, pack_panel, packed_len, panels,
     transposed_scratch,
 };
-use crate::memory::Cpu;
+use crate::memory::{Buffer, Cpu};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// A weight with its shape.
 #[derive(Clone, Copy)]
@@ -82,11 +83,23 @@ pub(crate) fn apply(cpu: &Cpu, x: &[f32], w: Packed<'_>, y: &mut [f32], add: boo
 }
 
 /// `y (+)= x w`: x `[rows, inputs]`, y `[rows, outputs]`. The gradient with respect to the inputs
-/// is the same with the weight flipped.
+/// is the same with the weight flipped. Between two parts of a batch the packed weight is kept.
 pub(crate) fn forward(cpu: &Cpu, x: &[f32], w: Weight<'_>, y: &mut [f32], add: bool) {
+    if let Some(packed) = kept(cpu, w) {
+        return apply(cpu, x, Packed::new(&packed, w.inputs, w.outputs), y, add);
+    }
     let mut packed = cpu.packed(packed_len(cpu.level, w.inputs, w.outputs));
     let packed = pack(cpu, w, &mut packed);
     apply(cpu, x, packed, y, add);
+}
+
+/// The weight packed once for all parts of a batch, where the pass keeps weights.
+pub(crate) fn kept(cpu: &Cpu, w: Weight<'_>) -> Option<Arc<Buffer>> {
+    let place = (w.data.as_ptr().addr(), w.transposed);
+    let len = packed_len(cpu.level, w.inputs, w.outputs);
+    cpu.weight(place, len, |out| {
+        pack(cpu, w, out);
+    })
 }
 
 /// `dw += x' dy`: x `[rows, inputs]`, dy `[rows, outputs]`, dw `[inputs, outputs]`.
