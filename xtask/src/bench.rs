@@ -69,6 +69,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("hospital", "outcomes"),
     ),
     (
+        "known-truth",
+        "a model against the best that anyone could know ([PATIENTS] [FRESH] [SECONDS] [k=v]...)",
+        &["python3", "cases/truth/known_truth.py"],
+    ),
+    (
         "deid",
         "events de-identified a CPU-second, with and without notes, and the report ([SUBJECTS])",
         &example!("deid", "deid_speed"),

@@ -97,6 +97,16 @@ impl Patient {
         SubjectId::from_source("Patient", &self.id)
     }
 
+    /// The date at whose start risks are asked for, where observation reaches it.
+    pub fn index(&self) -> Option<Instant> {
+        self.index_at().map(instant)
+    }
+
+    /// Where observation would have ended without death: at the move or the export.
+    pub fn end_planned(&self) -> Instant {
+        instant(seconds(self.person.end))
+    }
+
     /// The id of the FHIR encounter with this number.
     pub(crate) fn visit_id(&self, number: usize) -> String {
         format!("{}-e{number}", self.id)

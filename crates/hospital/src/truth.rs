@@ -228,8 +228,10 @@ fn subject(options: &Options, index: u32, depth: Depth) -> SubjectTruth {
     }
 }
 
-/// The true risks of the tasks that are asked at the index date.
-fn risks(options: &Options, index: u32, patient: &Patient) -> BTreeMap<String, Option<f64>> {
+/// The true risks of the tasks that are asked of the patient with this index at the index date, by
+/// `options.rollouts` rollouts from the latent state: `None` where the outcome is in the record
+/// already; empty without an index date.
+pub fn risks(options: &Options, index: u32, patient: &Patient) -> BTreeMap<String, Option<f64>> {
     let (Some(state), Some(at)) = (&patient.at_index, patient.index_at()) else {
         return BTreeMap::new();
     };

@@ -148,8 +148,8 @@ fn newton(logits: &[Vec<f64>], labels: &[bool], share: f64, at: &mut [f64]) -> f
         let (error, spread) = (risk - f64::from(u8::from(*label)), risk * (1.0 - risk));
         for j in 0..=m {
             gradient[j] += error * column(j, i);
-            for k in 0..=m {
-                curvature[j][k] += spread * column(j, i) * column(k, i);
+            for (k, cell) in curvature[j].iter_mut().enumerate() {
+                *cell += spread * column(j, i) * column(k, i);
             }
         }
     }

@@ -1,0 +1,85 @@
+//! The area under the curve in expectation over the outcomes, where each row's true risk is known:
+//! a row counts by its risk among those with the outcome and by the rest among those without. The
+//! chance of the outcomes themselves is taken out, so that its intervals are much narrower.
+
+use longitude_core::Digest;
+use serde::Serialize;
+
+/// A value with the bootstrap interval over subjects.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Interval {
+    pub(crate) value: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+/// Rows in ascending order of their scores, ties joined.
+pub(crate) struct Ranked(Vec<Vec<usize>>);
+
+impl Ranked {
+    pub(crate) fn new(scores: &[f64]) -> Self {
+        let mut order: Vec<usize> = (0..scores.len()).collect();
+        order.sort_by(|a, b| scores[*a].total_cmp(&scores[*b]));
+        let ties = order.chunk_by(|a, b| scores[*a].total_cmp(&scores[*b]).is_eq());
+        Self(ties.map(<[usize]>::to_vec).collect())
+    }
+
+    /// The share of pairs in the right order, weighted; a pair of a row with itself counts half.
+    pub(crate) fn auroc(&self, risks: &[f64], weights: &[f64]) -> f64 {
+        let (mut below, mut wins, mut cases) = (0.0, 0.0, 0.0);
+        for tie in &self.0 {
+            let yes: f64 = tie.iter().map(|row| weights[*row] * risks[*row]).sum();
+            let all: f64 = tie.iter().map(|row| weights[*row]).sum();
+            wins += yes * (below + 0.5 * (all - yes));
+            below += all - yes;
+            cases += yes;
+        }
+        wins / (cases * below)
+    }
+}
+
+/// How much lower the area of `b` is than that of `a`, with its interval: one row a subject.
+pub(crate) fn gap(truth: &[f64], a: &[f64], b: &[f64], (resamples, seed): (u32, u64)) -> Interval {
+    let (a, b) = (Ranked::new(a), Ranked::new(b));
+    let difference = |weights: &[f64]| a.auroc(truth, weights) - b.auroc(truth, weights);
+    let value = difference(&vec![1.0; truth.len()]);
+    let mut drawn: Vec<f64> = (0..resamples)
+        .map(|number| difference(&weights(truth.len(), seed, number)))
+        .collect();
+    drawn.sort_by(f64::total_cmp);
+    let at = |share: f64| quantile(&drawn, share);
+    Interval {
+        value,
+        low: at(0.025),
+        high: at(0.975),
+    }
+}
+
+/// How often each row is drawn with replacement.
+fn weights(rows: usize, seed: u64, number: u32) -> Vec<f64> {
+    let parts = [&seed.to_le_bytes()[..], &number.to_le_bytes()[..]];
+    let mut state = Digest::of_parts(&parts).leading_i63().unsigned_abs() | 1;
+    let mut weights = vec![0.0; rows];
+    for _ in 0..rows {
+        // Marsaglia's xorshift64 (2003), and the high half of a product.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let row = (u128::from(state) * rows as u128) >> 64;
+        weights[usize::try_from(row).unwrap_or(0)] += 1.0;
+    }
+    weights
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a length"
+)]
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted
+        .get((share * last as f64).round() as usize)
+        .copied()
+        .unwrap_or(f64::NAN)
+}
