@@ -119,6 +119,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("predict", "predict_throughput"),
     ),
     (
+        "query",
+        "query head, sampled futures, counts on a synthetic hospital ([PATIENTS] [STEPS] [SAMPLED])",
+        &example!("predict", "query_head"),
+    ),
+    (
         "eval",
         "metrics and intervals of 200,000 rows",
         &example!("eval", "eval_speed"),

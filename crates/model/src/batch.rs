@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::query::Query;
 
 /// What the model sees of one event.
 #[derive(Clone, Copy, PartialEq)]
@@ -47,6 +48,8 @@ pub struct Batch {
     starts: Vec<u32>,
     inputs: Vec<Input>,
     targets: Vec<Target>,
+    queries: Vec<Query>,
+    query_weight: f32,
 }
 
 /// Redacted: sizes only, for a batch holds patients' values.
@@ -88,6 +91,38 @@ impl Batch {
         self.starts.clear();
         self.inputs.clear();
         self.targets.clear();
+        self.queries.clear();
+    }
+
+    /// Adds queries at positions that are there already, none before those of an earlier call.
+    ///
+    /// # Errors
+    /// [`Error::Batch`] when a position is beyond the last or not ascending.
+    pub fn ask(&mut self, queries: impl IntoIterator<Item = Query>) -> Result<()> {
+        for query in queries {
+            let (position, last) = (query.position as usize, self.queries.last());
+            if position >= self.inputs.len() || last.is_some_and(|l| l.position > query.position) {
+                let reason = "the positions of queries do not ascend within the batch";
+                return Err(Error::Batch { position, reason });
+            }
+            self.queries.push(query);
+        }
+        Ok(())
+    }
+
+    /// The queries, by position.
+    pub fn queries(&self) -> &[Query] {
+        &self.queries
+    }
+
+    /// What a nat of a query weighs in the gradient beside a nat of an event; 0 at first.
+    pub fn set_query_weight(&mut self, weight: f32) {
+        self.query_weight = weight;
+    }
+
+    /// As set.
+    pub fn query_weight(&self) -> f32 {
+        self.query_weight
     }
 
     /// Adds one segment of one subject: events see earlier events of their own segment only. An
@@ -127,6 +162,16 @@ impl Batch {
         let len = other.starts[segment + 1] - other.starts[segment];
         let start = self.starts.last().copied().unwrap_or(0);
         self.starts.push(start + len);
+        let from = other.starts[segment];
+        let first = other.queries.partition_point(|query| query.position < from);
+        let own = other.queries[first..]
+            .iter()
+            .take_while(|query| query.position < from + len);
+        self.queries.extend(own.cloned().map(|query| Query {
+            position: query.position - from + start,
+            ..query
+        }));
+        self.query_weight = other.query_weight;
     }
 
     /// T.
@@ -177,6 +222,14 @@ impl Batch {
             }
             if code as usize >= config.vocab || usize::from(bin) > config.value_bins {
                 return refuse("the target's code or value bin is out of range");
+            }
+        }
+        for query in &self.queries {
+            let position = query.position as usize;
+            let refuse = |reason| Err(Error::Batch { position, reason });
+            query.question.check(config).or_else(refuse)?;
+            if !query.answer.days().is_finite() || query.answer.days() < 0.0 {
+                return refuse("the answer's time is negative or not finite");
             }
         }
         Ok(())

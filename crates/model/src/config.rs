@@ -3,6 +3,11 @@
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+/// Upper edges of the usual query bins: the horizons that are asked for, and steps between them.
+const QUERY_EDGES_DAYS: [f32; 15] = [
+    0.25, 1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0, 730.0, 1096.0, 1826.0, 3652.0,
+];
+
 /// Everything that fixes the shapes of the weights. Letters as in the table of the crate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +34,17 @@ pub struct Config {
     pub wait_edges_days: Vec<f32>,
     /// Digest of the vocabulary that the ids belong to.
     pub vocabulary: String,
+    /// Upper edges of the query head's bins in days, ascending: J of them; none, no query head.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub query_edges_days: Vec<f32>,
+    /// M: width of the query head.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub query_dim: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(size: &usize) -> bool {
+    *size == 0
 }
 
 /// What the vocabulary dictates.
@@ -121,7 +137,24 @@ impl Config {
             value_dim: (dim / 4).clamp(16, 64).next_multiple_of(16),
             wait_edges_days: Self::wait_edges(24),
             vocabulary: sizes.vocabulary,
+            query_edges_days: Vec::new(),
+            query_dim: 0,
         }
+    }
+
+    /// The same with a query head as wide as the stream and bins from six hours to ten years.
+    #[must_use]
+    pub fn with_queries(self) -> Self {
+        Self {
+            query_edges_days: QUERY_EDGES_DAYS.to_vec(),
+            query_dim: self.dim,
+            ..self
+        }
+    }
+
+    /// Whether there is a query head.
+    pub fn has_queries(&self) -> bool {
+        !self.query_edges_days.is_empty()
     }
 
     /// The shape that DESIGN calls A: vocabulary 4096, dim 256, 6 layers, 8 heads, sequence 512.
@@ -203,13 +236,23 @@ impl Config {
         if self.head_dim() > 256 {
             return refuse("a head is wider than 256");
         }
-        let edges = &self.wait_edges_days;
-        let ascending = edges.windows(2).all(|pair| pair[0] < pair[1]);
-        let positive = edges.first().is_some_and(|first| *first > 0.0);
-        let finite = edges.last().is_some_and(|last| last.is_finite());
-        if !(ascending && positive && finite && edges.len() <= 1024) {
+        if !rises(&self.wait_edges_days) {
             return refuse("the wait edges are not positive and ascending");
+        }
+        if self.has_queries() && !rises(&self.query_edges_days) {
+            return refuse("the query edges are not positive and ascending");
+        }
+        if self.has_queries() != (self.query_dim > 0) || self.query_dim > 1 << 24 {
+            return refuse("the width of the query head is out of range");
         }
         Ok(())
     }
+}
+
+/// Whether edges are positive, finite, ascending, and at least one and not too many.
+fn rises(edges: &[f32]) -> bool {
+    let ascending = edges.windows(2).all(|pair| pair[0] < pair[1]);
+    let positive = edges.first().is_some_and(|first| *first > 0.0);
+    let finite = edges.last().is_some_and(|last| last.is_finite());
+    ascending && positive && finite && edges.len() <= 1024
 }

@@ -20,6 +20,7 @@ use crate::ops::{rmsnorm, swiglu};
 use std::sync::Arc;
 
 mod heads;
+mod query;
 mod step;
 
 use step::StepAttention;

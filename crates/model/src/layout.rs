@@ -3,6 +3,7 @@
 //! Gradients and the optimiser's moments are flat vectors of the same layout.
 
 use crate::config::Config;
+use crate::ops::heads::query;
 use std::ops::Range;
 
 /// Time and value features that enter linearly; [`crate::ops::embedding`] lists them.
@@ -13,6 +14,8 @@ pub(crate) const FEATURES: usize = 14;
 pub(crate) enum Start {
     Zero,
     One,
+    /// One number everywhere.
+    All(f32),
     /// Normal with this standard deviation.
     Normal(f32),
 }
@@ -86,6 +89,19 @@ pub(crate) struct Layout {
     pub value_code: Span,
     pub value_out: Span,
     pub value_bias: Span,
+    pub query: QuerySpans,
+}
+
+/// The query head's weights; empty without one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct QuerySpans {
+    pub state: Span,
+    pub state_bias: Span,
+    pub asked: Span,
+    pub features: Span,
+    pub out: Span,
+    pub bias: Span,
+    pub base: Span,
 }
 
 impl Layout {
@@ -97,6 +113,9 @@ impl Layout {
             .collect();
         layout.norm = layout.push("norm", &[config.dim], Start::One);
         layout.heads(config);
+        if config.has_queries() {
+            layout.query = layout.queries(config);
+        }
         layout
     }
 
@@ -144,13 +163,28 @@ impl Layout {
         self.value_bias = self.push("value.bias", &[c.vocab, classes], zero);
     }
 
+    /// The log odds of a code in a bin start at one in ten thousand, until they are set.
+    fn queries(&mut self, c: &Config) -> QuerySpans {
+        let (d, m, bins) = (c.dim, c.query_dim, c.query_edges_days.len());
+        let start = Start::Normal(1.0 / (d as f32).sqrt());
+        QuerySpans {
+            state: self.push("query.state", &[d, m], start),
+            state_bias: self.push("query.state_bias", &[m], Start::Zero),
+            asked: self.push("query.asked", &[2 * d, 2 * m], Start::Normal(0.5)),
+            features: self.push("query.features", &[query::FEATURES, m], Start::Normal(0.5)),
+            out: self.push("query.out", &[m, 2 * bins], Start::Zero),
+            bias: self.push("query.bias", &[2 * bins], Start::Zero),
+            base: self.push("query.base", &[c.vocab, bins], Start::All(-9.2)),
+        }
+    }
+
     fn push(&mut self, name: &str, shape: &[usize], start: Start) -> Span {
         let len: usize = shape.iter().product();
         let range = self.len..self.len + len;
         self.len += len;
         let linear = shape.len() == 2
             && !name.starts_with("embedding.")
-            && !["mark.scale", "mark.shift", "value.bias"].contains(&name);
+            && !["mark.scale", "mark.shift", "value.bias", "query.base"].contains(&name);
         self.tensors.push(Tensor {
             name: name.to_owned(),
             shape: shape.to_vec(),

@@ -17,6 +17,8 @@
 //! | K | value bins of a code at most; K + 1 classes with class 0 for no value |
 //! | U | width of the value head |
 //! | W | bins of the wait |
+//! | Q | queries of a batch |
+//! | J, M | bins and width of the query head |
 //!
 //! The next event factors as `p(wait | h) p(code | h, wait) p(value | h, wait, code)`. Same input,
 //! options, seed and kernel level give the same bytes, whatever the number of threads.
@@ -37,6 +39,8 @@ mod model;
 mod ops;
 mod optim;
 mod pass;
+mod queried;
+mod query;
 mod random;
 mod score;
 mod workspace;
@@ -55,5 +59,6 @@ pub use layout::Tensor;
 pub use memory::Device;
 pub use model::{Codes, Marginals, Model};
 pub use optim::{AdamW, AdamWOptions};
+pub use query::{Answer, Atom, Incidence, Query, Question};
 pub use score::Losses;
 pub use workspace::Workspace;

@@ -21,8 +21,22 @@ impl Buffer {
         Self { data, offset, len }
     }
 
+    /// The first `len` floats, in a new buffer where this one is too short.
+    pub(crate) fn first(&mut self, len: usize) -> &mut [f32] {
+        if self.len < len {
+            *self = Self::zeros(len);
+        }
+        &mut self[..len]
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.data.len() * size_of::<f32>()
+    }
+}
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self::zeros(0)
     }
 }
 

@@ -63,6 +63,7 @@ impl Model {
             match tensor.start {
                 Start::Zero => {}
                 Start::One => weights.fill(1.0),
+                Start::All(number) => weights.fill(number),
                 Start::Normal(deviation) => {
                     let mut normals = Normals::new(seed, i as u64);
                     weights.fill_with(|| normals.next() * deviation);
@@ -134,6 +135,21 @@ impl Model {
         } else {
             bias.copy_from_slice(values);
         }
+        Ok(())
+    }
+
+    /// Sets the log odds `[V, J]` that a code comes in a bin of the query head, whatever came
+    /// before, given that it has not come since the index time.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the length does not fit or a number is not finite.
+    pub fn set_query_base(&mut self, log_odds: &[f32]) -> Result<()> {
+        let base = self.layout.query.base.of_mut(&mut self.weights);
+        if log_odds.len() != base.len() || log_odds.iter().any(|log| !log.is_finite()) {
+            let reason = "the log odds of the query head do not fit or are not finite";
+            return Err(Error::Config(reason.to_owned()));
+        }
+        base.copy_from_slice(log_odds);
         Ok(())
     }
 

@@ -71,15 +71,24 @@ impl Workspace {
         self.parts(batch, |space, part| {
             space.forward(model, part);
             space.scored.gather(model, part, &space.last);
+            space.queried.gather(&space.cpu, model, part, &space.last);
             losses += match grads.as_deref_mut() {
-                None => space.scored.losses(&space.cpu, model, None),
+                None => {
+                    space.queried.losses(&space.cpu, model, part, None);
+                    space.scored.losses(&space.cpu, model, None)
+                }
                 Some(grads) => {
                     let flat = grads.flat_mut();
                     let losses = space.scored.losses(&space.cpu, model, Some(&mut *flat));
+                    space
+                        .queried
+                        .losses(&space.cpu, model, part, Some(&mut *flat));
                     space.backward(model, part, flat);
                     losses
                 }
             };
+            losses.query += space.queried.nats;
+            losses.queries += part.queries().len() as u64;
         });
         Ok(losses)
     }
@@ -190,6 +199,7 @@ impl Workspace {
         let dx = &mut self.scratch.dx[..t * d];
         dx.fill(0.0);
         self.scored.scatter(cpu, model, flat, dx);
+        self.queried.scatter(cpu, model, flat, dx);
         let shape = Shape {
             starts: batch.starts(),
             heads: self.config.heads,

@@ -29,6 +29,10 @@ pub struct Losses {
     pub censored: u64,
     /// Events whose code has value bins.
     pub values: u64,
+    /// Of the queries, beside the likelihood of the record.
+    pub query: f64,
+    /// Queries.
+    pub queries: u64,
 }
 
 impl Losses {
@@ -46,6 +50,8 @@ impl std::ops::AddAssign for Losses {
         self.events += other.events;
         self.censored += other.censored;
         self.values += other.values;
+        self.query += other.query;
+        self.queries += other.queries;
     }
 }
 
@@ -271,7 +277,7 @@ impl Scored {
 }
 
 /// Copies rows of `from` `[.., D]` to `to`.
-fn gather(from: &[f32], rows: &[u32], to: &mut [f32], d: usize) {
+pub(crate) fn gather(from: &[f32], rows: &[u32], to: &mut [f32], d: usize) {
     for (row, to) in rows.iter().zip(to.chunks_exact_mut(d)) {
         to.copy_from_slice(&from[*row as usize * d..][..d]);
     }

@@ -14,6 +14,7 @@ use crate::ops::heads::mark::Passed;
 use crate::ops::heads::value::Asked;
 use crate::ops::heads::wait::Seen;
 use crate::ops::rotary::Frequencies;
+use crate::queried::Queried;
 
 /// Positions of a part, the fastest of those tried (576, 1152, 2304, whole batches) on shape D,
 /// where it saves an eighth of the time; shape A does not mind.
@@ -110,6 +111,7 @@ pub struct Workspace {
     pub(crate) last: Buffer,
     pub(crate) scratch: Scratch,
     pub(crate) scored: Scored,
+    pub(crate) queried: Queried,
 }
 
 impl std::fmt::Debug for Workspace {
@@ -176,6 +178,7 @@ impl Workspace {
             last: Buffer::zeros(t * d),
             scratch: Scratch::new(config, t, wide),
             scored: Scored::new(config, t, level),
+            queried: Queried::default(),
         })
     }
 
@@ -190,6 +193,7 @@ impl Workspace {
             + scratch.iter().chain(&own).sum::<usize>()
             + heads
             + self.scored.bytes()
+            + self.queried.bytes()
             + self.cpu.bytes()
     }
 

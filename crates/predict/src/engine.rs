@@ -124,6 +124,10 @@ impl Engine {
         self
     }
 
+    pub(crate) fn model(&self) -> &Model {
+        self.workers.model()
+    }
+
     /// The vocabulary.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary

@@ -23,6 +23,7 @@ mod fan;
 mod index;
 mod neural;
 mod process;
+mod query;
 mod risk;
 mod rng;
 mod sample;
@@ -43,6 +44,7 @@ pub use engine::{AnswerOptions, Asked, Engine, Fitted, Pool};
 pub use evidence::EvidenceOptions;
 pub use fan::{Fan, FanPoint, Outlook, OutlookOptions, fan};
 pub use index::{IndexFit, IndexOptions, index_time, last_observed};
+pub use query::Queried;
 pub use risk::{Outcome, Raw};
 pub use sample::{Future, SampleOptions, Step};
 pub use stack::{Stack, StackError};
@@ -71,6 +73,9 @@ pub enum Error {
     /// The vocabulary has no digest.
     #[error("the vocabulary's digest cannot be taken")]
     VocabularyDigest(#[source] longitude_tokens::Error),
+    /// A question was put to a model that has no query head.
+    #[error("the model has no query head: it was trained without one")]
+    NoQueryHead,
     /// The model could not take a history.
     #[error("the model refused a history of {positions} events")]
     Prefill {

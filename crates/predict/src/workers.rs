@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// between the small matrices of one step.
 #[derive(Debug)]
 pub(crate) struct Workers {
+    model: Arc<Model>,
     decoders: Vec<Decoder>,
 }
 
@@ -47,8 +48,13 @@ impl Workers {
         let decoder = |_| Decoder::new(Arc::clone(model), one);
         let decoders: Result<Vec<_>, _> = (0..device.threads.max(1)).map(decoder).collect();
         Ok(Self {
+            model: Arc::clone(model),
             decoders: decoders?,
         })
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        &self.model
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -7,11 +7,12 @@
 
 use crate::loader::windows;
 use crate::options::device;
+use crate::queries::{Asker, QueryOptions};
 use crate::reduce::{self, Reduce};
 use crate::sequences::{Sequences, Window};
 use crate::{Error, Result};
 use longitude_model::{Batch, Model, Workspace};
-use longitude_tokens::Tokens;
+use longitude_tokens::{Tokens, Vocabulary};
 use serde::{Deserialize, Serialize};
 
 /// Summed nats over scored events and censored waits.
@@ -31,6 +32,12 @@ pub struct Losses {
     pub censored: u64,
     /// Events whose code has value bins.
     pub values: u64,
+    /// Of questions to the query head, beside the likelihood of the record.
+    #[serde(default)]
+    pub query: f64,
+    /// Questions.
+    #[serde(default)]
+    pub queries: u64,
 }
 
 /// Mean nats an event: sums over events and censored waits, over the number of events.
@@ -44,6 +51,9 @@ pub struct Nats {
     pub value_bin: f64,
     /// Of the recorded value inside its bin: constant for a vocabulary.
     pub value_within: f64,
+    /// Of a question to the query head, a mean over questions: no part of the sums.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<f64>,
 }
 
 impl Nats {
@@ -67,6 +77,7 @@ impl Losses {
             code: mean(self.code),
             value_bin: mean(self.value_bin),
             value_within: mean(self.value_within),
+            query: (self.queries > 0).then(|| self.query / self.queries as f64),
         })
     }
 
@@ -78,6 +89,8 @@ impl Losses {
         self.events += model.events;
         self.censored += model.censored;
         self.values += model.values;
+        self.query += model.query;
+        self.queries += model.queries;
     }
 }
 
@@ -108,6 +121,8 @@ impl std::ops::AddAssign for Losses {
         self.events += other.events;
         self.censored += other.censored;
         self.values += other.values;
+        self.query += other.query;
+        self.queries += other.queries;
     }
 }
 
@@ -129,6 +144,32 @@ pub struct EvaluateOptions {
 /// # Errors
 /// When the tokens do not fit the model or an option makes no sense.
 pub fn evaluate(model: &Model, tokens: &[Tokens], options: &EvaluateOptions) -> Result<Losses> {
+    evaluated(model, tokens, options, None)
+}
+
+/// The same with random questions of a vocabulary to the model's query head, where it has one: the
+/// same questions for every model.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_queries(
+    model: &Model,
+    tokens: &[Tokens],
+    vocabulary: &Vocabulary,
+    options: &EvaluateOptions,
+) -> Result<Losses> {
+    let edges = &model.config().query_edges_days;
+    let mut asker = Asker::new(vocabulary, edges, QueryOptions::default());
+    let asker = model.config().has_queries().then_some(&mut asker);
+    evaluated(model, tokens, options, asker)
+}
+
+fn evaluated(
+    model: &Model,
+    tokens: &[Tokens],
+    options: &EvaluateOptions,
+    asker: Option<&mut Asker>,
+) -> Result<Losses> {
     let context = model.config().context;
     if options.batch_tokens < context {
         return Err(Error::Option {
@@ -143,7 +184,7 @@ pub fn evaluate(model: &Model, tokens: &[Tokens], options: &EvaluateOptions) -> 
     }
     let windows = windows(&sequences, context, options.overlap_positions);
     let mut workspace = Workspace::new(model.config(), options.batch_tokens, device)?;
-    losses(model, &mut workspace, &sequences, &windows)
+    losses_asked(model, &mut workspace, &sequences, &windows, asker)
 }
 
 /// The summed losses of windows, packed in order into batches as large as the workspace allows.
@@ -152,6 +193,17 @@ pub(crate) fn losses(
     workspace: &mut Workspace,
     sequences: &Sequences,
     windows: &[Window],
+) -> Result<Losses> {
+    losses_asked(model, workspace, sequences, windows, None)
+}
+
+/// The same with questions to the query head.
+pub(crate) fn losses_asked(
+    model: &Model,
+    workspace: &mut Workspace,
+    sequences: &Sequences,
+    windows: &[Window],
+    mut asker: Option<&mut Asker>,
 ) -> Result<Losses> {
     let mut sum = Losses::default();
     let mut batch = Batch::new();
@@ -163,7 +215,11 @@ pub(crate) fn losses(
             within = 0.0;
         }
         if let Some(sequence) = sequences.get(window.subject) {
+            let base = batch.positions();
             within += sequence.fill(window, &mut batch)?;
+            if let Some(asker) = &mut asker {
+                asker.ask((0, u64::MAX), (window, &sequence), (base, &mut batch))?;
+            }
         }
     }
     sum.add(workspace.loss(model, &batch)?, within);

@@ -8,6 +8,7 @@ use crate::data::TrainData;
 use crate::loader::{Order, Place};
 use crate::options::Options;
 use crate::reduce::{Rank, share};
+use crate::sequences::single;
 use crate::{Error, Result};
 use longitude_model::Batch;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
@@ -99,6 +100,7 @@ pub(crate) fn fill(
     load.positions = 0;
     for batch in &mut load.batches {
         batch.clear();
+        batch.set_query_weight(single(options.queries.weight));
         let mut within = 0.0;
         let taken = order.take(place, options.batch_tokens);
         for window in &taken {
@@ -107,7 +109,12 @@ pub(crate) fn fill(
         }
         for window in share(&taken, rank) {
             if let Some(sequence) = data.learn.get(window.subject) {
+                let base = batch.positions();
                 within += sequence.fill(&window, batch)?;
+                if let Some(asker) = &mut order.asker {
+                    let key = (options.seed, place.epoch);
+                    asker.ask(key, (&window, &sequence), (base, batch))?;
+                }
             }
         }
         load.within.push(within);

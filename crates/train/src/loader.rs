@@ -7,6 +7,7 @@
 //!   the next. A batch takes windows while they fit into `batch_tokens`.
 //! - The order of windows is a new permutation each epoch, from the seed and the epoch alone.
 
+use crate::queries::Asker;
 use crate::sequences::{Sequences, Window};
 use longitude_tokens::lead_kept;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,8 @@ pub(crate) struct Order {
     windows: Vec<Window>,
     permutation: Vec<u32>,
     epoch: u64,
+    /// What puts questions to the windows, for a model with a query head.
+    pub(crate) asker: Option<Asker>,
 }
 
 impl Order {
@@ -73,6 +76,7 @@ impl Order {
             permutation: Vec::new(),
             windows,
             epoch: 0,
+            asker: None,
         };
         order.shuffle(0);
         order

@@ -3,6 +3,7 @@
 
 use crate::Result;
 use crate::data::TrainData;
+use crate::life_table;
 use crate::options::Options;
 use crate::sequences::days;
 use longitude_model::{Codes, Marginals, Model, WaitMarginal};
@@ -30,6 +31,10 @@ pub fn marginal_model(data: &TrainData, options: &Options) -> Result<Model> {
     let marginals = marginals(data, options, &codes.value_bins);
     let mut model = Model::new(options.config.clone(), codes, options.seed)?;
     model.set_marginals(&marginals)?;
+    if options.config.has_queries() {
+        let edges = &options.config.query_edges_days;
+        model.set_query_base(&life_table::log_odds(data, edges, options.seed))?;
+    }
     Ok(model)
 }
 

@@ -1,6 +1,7 @@
 //! The options of a training, and how many steps fit into a given time.
 
 use crate::data::{Part, TrainData};
+use crate::queries::QueryOptions;
 use crate::{Error, Result};
 use longitude_core::Digest;
 use longitude_model::{AdamWOptions, Config, Device, Level, Sizes};
@@ -42,6 +43,9 @@ pub struct Options {
     pub patience: u32,
     /// Steps between checkpoints; 0 for only when the observer asks or stops.
     pub checkpoint_every: u64,
+    /// Questions for the query head; without one none are put.
+    #[serde(default, skip_serializing_if = "QueryOptions::is_usual")]
+    pub queries: QueryOptions,
     /// The name of the kernel level ([`Level::name`]).
     pub kernels: String,
     /// Threads; the result does not depend on them.
@@ -89,6 +93,7 @@ impl Options {
             tuning_positions_max: 65_536,
             patience: 8,
             checkpoint_every: 0,
+            queries: QueryOptions::default(),
             kernels: Level::best().name().to_owned(),
             threads: 1,
             checkpoints: None,
@@ -118,6 +123,7 @@ impl Options {
             self.batch_tokens,
             self.accumulate,
             self.overlap_positions,
+            self.config.has_queries().then_some(self.queries),
         );
         Digest::of_json(&stream).map_err(Error::Json)
     }
@@ -160,6 +166,11 @@ impl Options {
                 positive(self.gradient_norm_max),
                 "gradient_norm_max",
                 "above zero",
+            ),
+            (
+                self.queries.weight.is_finite() && self.queries.weight >= 0.0,
+                "queries.weight",
+                "zero or more",
             ),
         ];
         if let Some((_, option, must)) = rules.into_iter().find(|(holds, ..)| !holds) {

@@ -5,12 +5,13 @@
 
 use crate::checkpoint::{self, Belongs, Restored, Snapshot, State};
 use crate::data::{Part, TrainData, Warnings};
-use crate::evaluate::{Losses, Nats, losses};
+use crate::evaluate::{Losses, Nats, losses, losses_asked};
 use crate::feed::{Feed, with_feed};
 use crate::loader::{Order, Place, windows};
 use crate::lora::{AdapterOptions, Adapting, Lora};
 use crate::marginal::marginal_model;
 use crate::options::{Options, device};
+use crate::queries::Asker;
 use crate::reduce::{self, Alone, Reduce};
 use crate::schedule::learning_rate;
 use crate::sequences::{Window, single};
@@ -245,6 +246,7 @@ pub(crate) struct Run<'r> {
     windows: usize,
     tuning: Vec<Window>,
     best: Option<Vec<f32>>,
+    asker: Option<Asker>,
     state: State,
 }
 
@@ -298,6 +300,7 @@ impl<'r> Run<'r> {
             learn,
             tuning: reduce::share(&tuning, rank),
             best: None,
+            asker: Asker::of(data, options),
             state: State {
                 version: checkpoint::VERSION,
                 belongs: Belongs {
@@ -347,8 +350,9 @@ impl<'r> Run<'r> {
 
     /// Runs work with batches from where the training stands.
     pub(crate) fn feed<T>(mut self, work: impl FnOnce(Self, &Feed) -> Result<T>) -> Result<T> {
-        let order = Order::new(std::mem::take(&mut self.learn), self.options.seed);
+        let mut order = Order::new(std::mem::take(&mut self.learn), self.options.seed);
         let (data, place, options) = (self.data, self.state.place, self.options);
+        order.asker = Asker::of(data, options);
         let from = (place, self.reduce.rank());
         with_feed(data, order, from, options, |feed| work(self, feed))
     }
@@ -444,6 +448,7 @@ impl<'r> Run<'r> {
             ("loss.wait", sums.wait),
             ("loss.code", sums.code),
             ("loss.value", sums.value_bin),
+            ("loss.query", sums.query),
         ];
         let tensor = |flat: &[f32], kind: &str| {
             let mut tensors = self.model.tensors().iter();
@@ -472,11 +477,12 @@ impl<'r> Run<'r> {
         {
             return Ok(());
         }
-        let sums = losses(
+        let sums = losses_asked(
             &self.model,
             &mut self.workspace,
             &self.data.early_stop,
             &self.tuning,
+            self.asker.as_mut(),
         )?;
         let sums = sums.summed(self.reduce)?;
         let Some(nats) = sums.per_event() else {

@@ -12,7 +12,7 @@ use crate::options::{Options, sizes};
 use longitude_core::{
     Code, Days, Event, Instant, Observation, ObservationSource, Origin, SubjectId, Timeline,
 };
-use longitude_model::Config;
+use longitude_model::{Config, Input};
 use longitude_tokens::{Tokens, Vocabulary, VocabularyBuilder, VocabularyOptions, encode};
 
 /// The probability that the next event is a tie.
@@ -129,6 +129,46 @@ fn share(vocabulary: &Vocabulary, value: f64, from: usize) -> f64 {
     let bin = bins.bin(value);
     let inside = (low..100).filter(|v| bins.bin(f64::from(*v)) == bin);
     inside.count() as f64 / f64::from(100 - low)
+}
+
+/// The true probability of an A in the next days when the last event was a state's and no tie
+/// follows it, by many futures: waits have no memory, so time that has passed does not matter.
+pub(crate) fn risk_of_a(state: usize, within_days: f64) -> f64 {
+    let mut random = SplitMix(99);
+    let futures = 20_000;
+    let mut hits = 0;
+    for _ in 0..futures {
+        let (mut now, mut state, mut first) = (0.0, state, true);
+        loop {
+            if first || uniform(&mut random) >= TIE {
+                now -= uniform(&mut random).ln() / RATE[state];
+            }
+            first = false;
+            if now > within_days {
+                break;
+            }
+            state = usize::from(uniform(&mut random) >= NEXT_A[state]);
+            if state == 0 {
+                hits += 1;
+                break;
+            }
+        }
+    }
+    f64::from(hits) / f64::from(futures)
+}
+
+/// What a model sees at a position of tokens that are shorter than its context.
+pub(crate) fn input(tokens: &Tokens, position: usize) -> Input {
+    let days =
+        |from: usize| crate::sequences::days(tokens.time_us[position] - tokens.time_us[from]);
+    Input {
+        code: tokens.code[position],
+        value_bin: tokens.value_bin[position],
+        value: tokens.value[position],
+        age_days: tokens.age_days[position],
+        time_days: days(0),
+        wait_days_prev: crate::sequences::single(days(position.saturating_sub(1))),
+    }
 }
 
 pub(crate) struct World {

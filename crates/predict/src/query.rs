@@ -1,0 +1,83 @@
+//! Answers from the query head: one pass, no sampling, no Monte Carlo error. They stand beside the
+//! sampled ones; which of them becomes a prediction is not decided here.
+//!
+//! A task's question is put as training puts its own: the codes that count for the outcome, death
+//! competing unless it is the outcome, at the time that has passed since the last event.
+
+use crate::engine::{Asked, Engine};
+use crate::neural::History;
+use crate::{Error, Result};
+use longitude_core::{Days, Task};
+use longitude_model::{Atom, Incidence, Question};
+use std::sync::Arc;
+
+/// One task's answer for one subject.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Queried {
+    /// The probability of the outcome within the task's horizon, before death.
+    pub risk: f64,
+    /// The same for all horizons.
+    pub curve: Incidence,
+}
+
+/// The two sides of a task's question.
+type Sides = (Arc<[Atom]>, Arc<[Atom]>);
+
+impl Engine {
+    /// Whether the model has a query head.
+    pub fn has_queries(&self) -> bool {
+        self.model().config().has_queries()
+    }
+
+    /// The query head's answers to every task for every subject, in the order given, uncalibrated:
+    /// nothing is refused. A task whose outcome the vocabulary has no code for has none. Subjects
+    /// are shared out among the threads.
+    ///
+    /// # Errors
+    /// [`Error::NoQueryHead`], or when a history has no event or the model refuses an input.
+    pub fn query_many(
+        &self,
+        asked: &[Asked<'_>],
+        tasks: &[Task],
+    ) -> Result<Vec<Vec<Option<Queried>>>> {
+        if !self.has_queries() {
+            return Err(Error::NoQueryHead);
+        }
+        let sides: Vec<Option<Sides>> = tasks.iter().map(|task| self.sides(task)).collect();
+        let context = self.model().config().context;
+        self.workers().each(asked.len(), |worker, index| {
+            let Asked { timeline, at } = asked[index];
+            let history = History::new(self.vocabulary(), timeline, at, context)?;
+            let elapsed = Days::from_micros(at.0.saturating_sub(history.start.last_us)).0;
+            let question = |(predicate, competing): &Sides| Question {
+                elapsed_days: elapsed.max(0.0),
+                predicate: Arc::clone(predicate),
+                competing: Arc::clone(competing),
+            };
+            let questions: Vec<Question> = sides.iter().flatten().map(question).collect();
+            let curves = worker.decoder.query(&[&history.inputs], &[&questions])?;
+            let mut curves = curves.into_iter().flatten();
+            let answers = tasks.iter().zip(&sides).map(|(task, sides)| {
+                let curve = sides.as_ref().and_then(|_| curves.next())?;
+                let risk = curve.within(task.horizon.0);
+                Some(Queried { risk, curve })
+            });
+            Ok(answers.collect())
+        })
+    }
+
+    fn sides(&self, task: &Task) -> Option<Sides> {
+        let ids = self.vocabulary().ids_matching(&task.outcome);
+        let death = [self.vocabulary().death_id()];
+        let competing = if task.outcome.is_death() {
+            &[][..]
+        } else {
+            &death
+        };
+        let atoms = |ids: &[u32]| ids.iter().map(|id| Atom::code(*id)).collect();
+        (!ids.is_empty()).then(|| (atoms(&ids), atoms(competing)))
+    }
+}
+
+#[cfg(test)]
+mod tests;
