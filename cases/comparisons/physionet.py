@@ -225,19 +225,30 @@ def direction(a, learn, test):
     folders = {letter: meds(a.program, a.work, letter, prepare(a.source, a.work, letter)) for letter in (learn, test)}
     subprocess.run([a.example, folders[learn], folders[test], out, *a.options], check=True)
     ours = pd.read_csv(out).set_index("subject")
-    (d0, y0), (d1, y1) = (events(folders[letter]) for letter in (learn, test))
+    y0, y1, oof, mean, los = lightgbm(a, learn, test, folders)
     assert (ours[ours.set == "train"].died.reindex(y0.index) == y0.died).all(), "labels differ"
+    train = ours[ours.set == "train"].reindex(y0.index).assign(lightgbm=oof)
+    test_rows = ours[ours.set == "test"].reindex(y1.index).assign(lightgbm=mean, los_lightgbm=los, left=y1.left, dead=y1.dead)
+    return dict(name=f"{learn}->{test}", train=train, test=test_rows)
+
+
+def lightgbm(a, learn, test, folders):
+    """Labels, and LightGBM's answers out of fold, for the other set, and for the length of stay; kept."""
+    kept = a.work / f"lightgbm-{learn}{test}-{a.tune}.pkl"
+    if kept.exists():
+        return pd.read_pickle(kept)
+    (d0, y0), (d1, y1) = (events(folders[letter]) for letter in (learn, test))
     x0, x1 = features(d0, y0.index), features(d1, y1.index)
     common = [column for column in x0 if column in x1 and x0[column].notna().sum() > 20]
     x0, x1 = clean(x0[common]), clean(x1[common])
     loss, oof, mean, chosen = tuned(x0, y0.died.to_numpy(), x1, a.tune)
     print(f"{learn}->{test}: LightGBM of {len(common)} features, {chosen}, cross-validated log loss {loss:.4f}", flush=True)
     keep = dict(chosen, objective="regression_l1")
-    los0, los1 = y0.left.fillna(y0.left.median()), y1.left
-    _, los = bagged(x0, np.log(los0.to_numpy()), x1, keep, lgb.LGBMRegressor)
-    train = ours[ours.set == "train"].reindex(y0.index).assign(lightgbm=oof)
-    test_rows = ours[ours.set == "test"].reindex(y1.index).assign(lightgbm=mean, los_lightgbm=np.exp(los), left=los1, dead=y1.dead)
-    return dict(name=f"{learn}->{test}", train=train, test=test_rows)
+    left = y0.left.fillna(y0.left.median()).to_numpy()
+    _, los = bagged(x0, np.log(left), x1, keep, lgb.LGBMRegressor)
+    answers = (y0, y1, oof, mean, np.exp(los))
+    pd.to_pickle(answers, kept)
+    return answers
 
 
 def main():

@@ -7,7 +7,7 @@
 use crate::engine::{Asked, Engine};
 use crate::neural::History;
 use crate::{Error, Result};
-use longitude_core::{Days, Task};
+use longitude_core::{Days, Predicate, Task};
 use longitude_model::{Atom, Incidence, Question};
 use std::sync::Arc;
 
@@ -40,10 +40,46 @@ impl Engine {
         asked: &[Asked<'_>],
         tasks: &[Task],
     ) -> Result<Vec<Vec<Option<Queried>>>> {
+        let sides: Vec<Option<Sides>> = tasks.iter().map(|task| self.sides(task)).collect();
+        let curves = self.curves(asked, &sides)?;
+        let answer = |(task, curve): (&Task, Option<Incidence>)| {
+            let curve = curve?;
+            let risk = curve.within(task.horizon.0);
+            Some(Queried { risk, curve })
+        };
+        let answers = |curves: Vec<_>| tasks.iter().zip(curves).map(answer).collect();
+        Ok(curves.into_iter().map(answers).collect())
+    }
+
+    /// The query head's answers to pairs of an outcome and what ends the wait for it, for every
+    /// subject: incidences, in the order given. A pair has none where the vocabulary has no code for
+    /// its outcome. A code of both sides counts as outcome.
+    ///
+    /// # Errors
+    /// As [`Engine::query_many`].
+    pub fn incidence_many(
+        &self,
+        asked: &[Asked<'_>],
+        pairs: &[(Predicate, Predicate)],
+    ) -> Result<Vec<Vec<Option<Incidence>>>> {
+        let sides = |(outcome, competing): &(Predicate, Predicate)| {
+            let [outcome, mut competing] =
+                [outcome, competing].map(|side| self.vocabulary().ids_matching(side));
+            competing.retain(|id| !outcome.contains(id));
+            both(&outcome, &competing)
+        };
+        let sides: Vec<Option<Sides>> = pairs.iter().map(sides).collect();
+        self.curves(asked, &sides)
+    }
+
+    fn curves(
+        &self,
+        asked: &[Asked<'_>],
+        sides: &[Option<Sides>],
+    ) -> Result<Vec<Vec<Option<Incidence>>>> {
         if !self.has_queries() {
             return Err(Error::NoQueryHead);
         }
-        let sides: Vec<Option<Sides>> = tasks.iter().map(|task| self.sides(task)).collect();
         let context = self.model().config().context;
         self.workers().each(asked.len(), |worker, index| {
             let Asked { timeline, at } = asked[index];
@@ -57,12 +93,10 @@ impl Engine {
             let questions: Vec<Question> = sides.iter().flatten().map(question).collect();
             let curves = worker.decoder.query(&[&history.inputs], &[&questions])?;
             let mut curves = curves.into_iter().flatten();
-            let answers = tasks.iter().zip(&sides).map(|(task, sides)| {
-                let curve = sides.as_ref().and_then(|_| curves.next())?;
-                let risk = curve.within(task.horizon.0);
-                Some(Queried { risk, curve })
-            });
-            Ok(answers.collect())
+            let each = sides.iter();
+            Ok(each
+                .map(|sides| sides.as_ref().and_then(|_| curves.next()))
+                .collect())
         })
     }
 
@@ -74,9 +108,14 @@ impl Engine {
         } else {
             &death
         };
-        let atoms = |ids: &[u32]| ids.iter().map(|id| Atom::code(*id)).collect();
-        (!ids.is_empty()).then(|| (atoms(&ids), atoms(competing)))
+        both(&ids, competing)
     }
+}
+
+/// Both sides as atoms; none where nothing is asked for. Ids ascend.
+fn both(outcome: &[u32], competing: &[u32]) -> Option<Sides> {
+    let atoms = |ids: &[u32]| ids.iter().map(|id| Atom::code(*id)).collect();
+    (!outcome.is_empty()).then(|| (atoms(outcome), atoms(competing)))
 }
 
 #[cfg(test)]

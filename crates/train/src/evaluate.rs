@@ -159,7 +159,7 @@ pub fn evaluate_queries(
     options: &EvaluateOptions,
 ) -> Result<Losses> {
     let edges = &model.config().query_edges_days;
-    let mut asker = Asker::new(vocabulary, edges, QueryOptions::default());
+    let mut asker = Asker::new(vocabulary, edges, &QueryOptions::default());
     let asker = model.config().has_queries().then_some(&mut asker);
     evaluated(model, tokens, options, asker)
 }

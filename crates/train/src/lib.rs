@@ -50,7 +50,7 @@ pub use lora::{AdapterOptions, MAPS};
 pub use marginal::marginal_model;
 pub use options::{Budget, Options, plan_steps, sizes};
 pub use plan::{Chosen, EVENTS_PER_WEIGHT, Memory, Size, preset_for, size};
-pub use queries::QueryOptions;
+pub use queries::{KnownQuestion, QueryOptions};
 pub use rate::{RateCurve, RatePoint, Sweep, find_rate};
 pub use reduce::{Alone, Rank, Reduce};
 pub use report::{

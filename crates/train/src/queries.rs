@@ -32,8 +32,18 @@ const UNION_MAX: u64 = 8;
 const ELAPSED_DAYS: [f64; 2] = [1.0 / 24.0, 5.0 * 365.25];
 const MICROS_PER_DAY: f64 = 86_400e6;
 
+/// A question that is known beforehand, put beside the random ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownQuestion {
+    /// Ids of the codes that are asked for.
+    pub predicate: Vec<u32>,
+    /// Ids of the codes that end the wait for them; none of the predicate's.
+    pub competing: Vec<u32>,
+}
+
 /// How many questions, and what they weigh.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QueryOptions {
     /// What a question's nat weighs beside an event's in the gradient.
@@ -42,6 +52,12 @@ pub struct QueryOptions {
     pub position_share: f64,
     /// Questions at each of them.
     pub per_position: u32,
+    /// Questions that the model is made for.
+    #[serde(default)]
+    pub known: Vec<KnownQuestion>,
+    /// The share of questions that are drawn from them, where there are any.
+    #[serde(default)]
+    pub known_share: f64,
 }
 
 impl Default for QueryOptions {
@@ -51,6 +67,8 @@ impl Default for QueryOptions {
             weight: 1.0,
             position_share: 1.0 / 16.0,
             per_position: 8,
+            known: Vec::new(),
+            known_share: 0.0,
         }
     }
 }
@@ -86,6 +104,7 @@ pub(crate) struct Asker {
     codes: Choices<u32>,
     valued: Choices<(u32, u16)>,
     families: Choices<Arc<[Atom]>>,
+    known: Vec<[Arc<[Atom]>; 2]>,
     death: u32,
     edges_days: Vec<f32>,
     options: QueryOptions,
@@ -108,7 +127,7 @@ enum Side {
 
 impl Asker {
     /// Of a vocabulary, whose counts come from training, and the edges of a model's query head.
-    pub(crate) fn new(vocabulary: &Vocabulary, edges_days: &[f32], options: QueryOptions) -> Self {
+    pub(crate) fn new(vocabulary: &Vocabulary, edges_days: &[f32], options: &QueryOptions) -> Self {
         let logs = vocabulary.marginals().code_log_share;
         let root = |id: u32| {
             logs.get(id as usize)
@@ -143,9 +162,10 @@ impl Asker {
             valued: Choices::new(valued),
             families: Choices::new(families),
             codes: Choices::new(ids.iter().map(|id| (root(*id), *id))),
+            known: options.known.iter().map(sides).collect(),
             death: vocabulary.death_id(),
             edges_days: edges_days.to_vec(),
-            options,
+            options: options.clone(),
             marks: (0..).take(vocabulary.len()).map(mark).collect(),
         }
     }
@@ -197,6 +217,14 @@ impl Asker {
     }
 
     fn question(&self, elapsed_days: f64, random: &mut SplitMix) -> Option<Question> {
+        if !self.known.is_empty() && uniform(random) < self.options.known_share {
+            let [predicate, competing] = &self.known[random.below(self.known.len() as u64)];
+            return Some(Question {
+                elapsed_days,
+                predicate: Arc::clone(predicate),
+                competing: Arc::clone(competing),
+            });
+        }
         let predicate = self.predicate(random)?;
         let others = if random.below(5) == 0 {
             1 + random.below(4)
@@ -291,6 +319,14 @@ impl Asker {
             }
         }
     }
+}
+
+/// Both sides of a question, each code once.
+fn sides(question: &KnownQuestion) -> [Arc<[Atom]>; 2] {
+    [&question.predicate, &question.competing].map(|ids| {
+        let ids: BTreeSet<u32> = ids.iter().copied().collect();
+        ids.into_iter().map(Atom::code).collect()
+    })
 }
 
 /// At a position's event or some time after it; none where the next event came before, or where the

@@ -59,7 +59,7 @@ impl Case {
     }
 
     fn answer(&self, position: usize, after: f64, sides: [&[&str]; 2]) -> Answer {
-        let mut asker = Asker::new(&self.vocabulary, &EDGES, QueryOptions::default());
+        let mut asker = Asker::new(&self.vocabulary, &EDGES, &QueryOptions::default());
         let question = Question {
             elapsed_days: after,
             predicate: self.ids(sides[0]),
@@ -158,7 +158,7 @@ fn observation_censors_and_a_tie_is_the_predicates() {
 
 /// The questions at a window's positions, with its subject.
 fn asked(world: &World, epoch: u64, options: QueryOptions) -> Vec<(u32, Query)> {
-    let mut asker = Asker::new(&world.vocabulary, &EDGES, options);
+    let mut asker = Asker::new(&world.vocabulary, &EDGES, &options);
     let windows = crate::loader::windows(&world.data.learn, 64, 16);
     let mut all = Vec::new();
     for window in &windows {
