@@ -123,7 +123,7 @@ impl Options {
             self.batch_tokens,
             self.accumulate,
             self.overlap_positions,
-            self.config.has_queries().then_some(self.queries),
+            self.config.has_queries().then_some(&self.queries),
         );
         Digest::of_json(&stream).map_err(Error::Json)
     }

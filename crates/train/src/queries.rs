@@ -173,7 +173,7 @@ impl Asker {
     /// That of a training, where its model has a query head.
     pub(crate) fn of(data: &TrainData, options: &Options) -> Option<Self> {
         let edges = &options.config.query_edges_days;
-        let asker = || Self::new(data.vocabulary(), edges, options.queries);
+        let asker = || Self::new(data.vocabulary(), edges, &options.queries);
         options.config.has_queries().then(asker)
     }
 
@@ -187,7 +187,7 @@ impl Asker {
     ) -> Result<(), longitude_model::Error> {
         let mut random = keyed([
             seed,
-            step,
+            epoch,
             u64::from(window.subject),
             u64::from(window.begin),
         ]);

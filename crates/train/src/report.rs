@@ -94,6 +94,7 @@ fn mean(points: &[CurvePoint]) -> CurvePoint {
             code: part(&|nats| nats.code),
             value_bin: part(&|nats| nats.value_bin),
             value_within: part(&|nats| nats.value_within),
+            query: None,
         }
     });
     let last = points[points.len() - 1];
