@@ -5,9 +5,7 @@
 //! `cargo xtask bench query [PATIENTS] [STEPS] [SAMPLED_SUBJECTS_MAX] [WEIGHT]`
 
 use longitude_baseline::{Example, Kind};
-use longitude_core::{
-    Code, CodeMatch, Days, Digest, Instant, Label, Predicate, Split, Task, Timeline,
-};
+use longitude_core::{CodeMatch, Days, Digest, Instant, Label, Predicate, Split, Task, Timeline};
 use longitude_deid::{Deidentified, Deidentifier, Key, Options as Deidentification, TextPolicy};
 use longitude_eval::{auroc, brier, recalibrate};
 use longitude_hospital::{Options as Hospital, patient, tasks, timeline};
@@ -135,8 +133,10 @@ impl World {
         let (model, vocabulary) = (Arc::new(model), Arc::clone(&self.vocabulary));
         let engine = Engine::new(&model, vocabulary, fitted, Digest::of(b""), Device::cpu(1))?;
         let rows = self.rows(Split::HeldOut);
-        let ask = |(timeline, at): &(_, _)| Asked { timeline, at: *at };
-        let asked: Vec<Asked<'_>> = rows.iter().map(ask).collect();
+        let ask = rows
+            .iter()
+            .map(|(timeline, at)| Asked { timeline, at: *at });
+        let asked: Vec<Asked<'_>> = ask.collect();
         let started = Clock::now();
         let queried = engine.query_many(&asked, &self.tasks)?;
         let query_ms = 1e3 * started.elapsed().as_secs_f64() / asked.len() as f64;

@@ -104,6 +104,8 @@ impl Losses {
             events: self.events,
             censored: self.censored,
             values: self.values,
+            query: self.query,
+            queries: self.queries,
         };
         let (all, within) = reduce::losses(reduce, own, self.value_within)?;
         let mut sum = Self::default();

@@ -82,19 +82,23 @@ pub(crate) fn losses(
     own: longitude_model::Losses,
     value_within: f64,
 ) -> Result<(longitude_model::Losses, f64)> {
-    let counts = [own.events, own.censored, own.values].map(|count| count as f64);
-    let mut sums = [own.wait, own.code, own.value, value_within, 0.0, 0.0, 0.0];
-    sums[4..].copy_from_slice(&counts);
+    let counts = [own.events, own.censored, own.values, own.queries].map(|count| count as f64);
+    let nats = [own.wait, own.code, own.value, own.query, value_within];
+    let mut sums = [0.0; 9];
+    sums[..5].copy_from_slice(&nats);
+    sums[5..].copy_from_slice(&counts);
     reduce.sum64(&mut sums)?;
-    let [wait, code, value, within, events, censored, values] = sums;
-    let [events, censored, values] = [events, censored, values].map(whole);
+    let [wait, code, value, query, within, counts @ ..] = sums;
+    let [events, censored, values, queries] = counts.map(whole);
     let all = longitude_model::Losses {
         wait,
         code,
         value,
+        query,
         events,
         censored,
         values,
+        queries,
     };
     Ok((all, within))
 }

@@ -157,8 +157,8 @@ fn observation_censors_and_a_tie_is_the_predicates() {
 }
 
 /// The questions at a window's positions, with its subject.
-fn asked(world: &World, epoch: u64, options: QueryOptions) -> Vec<(u32, Query)> {
-    let mut asker = Asker::new(&world.vocabulary, &EDGES, &options);
+fn asked(world: &World, epoch: u64, options: &QueryOptions) -> Vec<(u32, Query)> {
+    let mut asker = Asker::new(&world.vocabulary, &EDGES, options);
     let windows = crate::loader::windows(&world.data.learn, 64, 16);
     let mut all = Vec::new();
     for window in &windows {
@@ -182,10 +182,10 @@ fn asked(world: &World, epoch: u64, options: QueryOptions) -> Vec<(u32, Query)> 
 fn questions_depend_on_the_epoch_alone() {
     let world = world(20, 60);
     let options = QueryOptions::default();
-    let first = asked(&world, 0, options);
+    let first = asked(&world, 0, &options);
     assert!(first.len() > 50, "{}", first.len());
-    assert!(first == asked(&world, 0, options));
-    assert!(first != asked(&world, 1, options));
+    assert!(first == asked(&world, 0, &options));
+    assert!(first != asked(&world, 1, &options));
 }
 
 /// Asked after an A that no event has followed for a while, what is left of the wait has the law

@@ -10,6 +10,7 @@ fn progress(step: u64) -> Progress {
         code: 1.0,
         value_bin: 0.5,
         value_within: 0.1,
+        query: None,
     };
     Progress {
         step,
@@ -33,6 +34,7 @@ pub(crate) fn record() -> Record {
             code: 1.0,
             value_bin: 0.5,
             value_within: 0.1,
+            query: None,
         },
     };
     Record {
