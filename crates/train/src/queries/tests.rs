@@ -180,7 +180,7 @@ fn asked(world: &World, epoch: u64, options: &QueryOptions) -> Vec<(u32, Query)>
 
 #[test]
 fn questions_depend_on_the_epoch_alone() {
-    let world = world(20, 60);
+    let world = world(40, 60);
     let options = QueryOptions::default();
     let first = asked(&world, 0, &options);
     assert!(first.len() > 50, "{}", first.len());
@@ -193,7 +193,7 @@ fn questions_depend_on_the_epoch_alone() {
 /// instead, times would favour long waits.
 #[test]
 fn index_times_say_no_more_than_that_nothing_came() {
-    let world = world(300, 60);
+    let world = world(2_400, 60);
     let [a, b] = ["A", "B"].map(|code| world.vocabulary.exact(&Code::new("", code)).unwrap());
     let mut random = keyed([1, 2, 3, 4]);
     let (mut left, mut n) = (0.0, 0.0);
