@@ -311,8 +311,8 @@ fn base(model: &Model) -> Base<'_> {
     }
 }
 
-/// The rows of the tables (0 code, 1 group, 2 value bin) that make up the mean vector of a set, each
-/// with its weight.
+/// The rows of the tables (0 code, 1 group, 2 value bin) that make up the mean vector of a set,
+/// each with its weight.
 fn parts<'a>(
     model: &'a Model,
     atoms: &'a [Atom],

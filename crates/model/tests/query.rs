@@ -94,7 +94,7 @@ fn ask(model: &Model, batch: &mut Batch, seed: u64) {
     batch.ask(queries).unwrap();
 }
 
-// --- the formulas once more, one query at a time, in f64 -------------------------------------------
+// The formulas once more, one query at a time, in f64.
 
 struct Plain<'a>(&'a Model);
 

@@ -52,8 +52,8 @@ impl Engine {
     }
 
     /// The query head's answers to pairs of an outcome and what ends the wait for it, for every
-    /// subject: incidences, in the order given. A pair has none where the vocabulary has no code for
-    /// its outcome. A code of both sides counts as outcome.
+    /// subject: incidences, in the order given. A pair has none where the vocabulary has no code
+    /// for its outcome. A code of both sides counts as outcome.
     ///
     /// # Errors
     /// As [`Engine::query_many`].

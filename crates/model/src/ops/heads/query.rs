@@ -186,8 +186,8 @@ pub(crate) fn scored(answer: Answer, edges: &[f32]) -> impl Iterator<Item = (f64
         })
 }
 
-/// Replaces logits `[Q, 2 J]`, the predicate's J first, by `weight` times their gradient; writes the
-/// nats of each query.
+/// Replaces logits `[Q, 2 J]`, the predicate's J first, by `weight` times their gradient; writes
+/// the nats of each query.
 pub(crate) fn loss(
     logits: &mut [f32],
     rows: &[(bool, Answer)],
