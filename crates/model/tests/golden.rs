@@ -1,5 +1,6 @@
 //! The engine against the stored figures of an independent statement in PyTorch
-//! (`cases/model/reference.py`): logits' loss, gradients, and ten AdamW steps.
+//! (`cases/model/reference.py` and `query_reference.py`): logits' loss, gradients, and ten AdamW
+//! steps.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -10,11 +11,12 @@
 )]
 
 use longitude_model::{
-    AdamW, AdamWOptions, Batch, Codes, Config, Device, Grads, Input, Level, Model, Sizes, Target,
-    Workspace,
+    AdamW, AdamWOptions, Answer, Atom, Batch, Codes, Config, Device, Grads, Input, Level, Model,
+    Query, Question, Sizes, Target, Workspace,
 };
 use safetensors::{Dtype, SafeTensors};
 use std::path::Path;
+use std::sync::Arc;
 
 struct Golden<'a>(SafeTensors<'a>);
 
@@ -37,7 +39,7 @@ impl Golden<'_> {
         }
     }
 
-    fn model(&self) -> Model {
+    fn config(&self) -> Config {
         let sizes = Sizes {
             vocab: 37,
             groups: 6,
@@ -48,6 +50,10 @@ impl Golden<'_> {
         config.ffn = 32;
         config.value_dim = 16;
         config.wait_edges_days = self.floats("edges").iter().map(|e| *e as f32).collect();
+        config
+    }
+
+    fn model(&self, config: Config) -> Model {
         let groups = self.floats("codes.groups");
         let codes = Codes {
             groups: groups
@@ -116,6 +122,65 @@ fn near(what: &str, ours: f64, theirs: f64, tolerance: f64) {
     assert!(error < tolerance, "{what}: {ours} is not {theirs}");
 }
 
+impl Golden<'_> {
+    /// The queries of `query_reference.py`, put to the batch.
+    fn ask(&self, batch: &mut Batch) {
+        let field = |name: &str| self.floats(&format!("query.{name}"));
+        let [position, elapsed, kind, days] =
+            ["position", "elapsed_days", "kind", "days"].map(field);
+        let atoms = field("atoms");
+        let side = |query: usize, which: f64| -> Arc<[Atom]> {
+            let own = |row: &&[f64]| row[0] as usize == query && row[1] == which;
+            let atom = |row: &[f64]| Atom {
+                code: row[2] as u32,
+                bin_first: row[3] as u16,
+                bin_last: row[4] as u16,
+            };
+            atoms.chunks(5).filter(own).map(atom).collect()
+        };
+        let query = |i: usize| Query {
+            position: position[i] as u32,
+            question: Question {
+                elapsed_days: elapsed[i],
+                predicate: side(i, 0.0),
+                competing: side(i, 1.0),
+            },
+            answer: match kind[i] as u32 {
+                0 => Answer::Censored(days[i]),
+                1 => Answer::Predicate(days[i]),
+                _ => Answer::Competing(days[i]),
+            },
+        };
+        batch.ask((0..position.len()).map(query)).unwrap();
+    }
+}
+
+#[test]
+fn queries_and_their_gradients_are_those_of_pytorch() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases/model/query.safetensors");
+    let bytes = std::fs::read(path).unwrap();
+    let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
+    let mut config = golden.config();
+    config.query_edges_days = vec![1.0, 7.0, 30.0, 400.0];
+    config.query_dim = 20;
+    let model = golden.model(config);
+    let mut batch = golden.batch();
+    golden.ask(&mut batch);
+    batch.set_query_weight(1.5);
+    for level in Level::available() {
+        let device = Device { level, threads: 2 };
+        let mut space = Workspace::new(model.config(), batch.positions(), device).unwrap();
+        let mut grads = Grads::new(&model);
+        let losses = space.forward_backward(&model, &batch, &mut grads).unwrap();
+        let parts = golden.floats("losses");
+        near("wait", losses.wait, parts[0], 1e-5);
+        near("code", losses.code, parts[1], 1e-5);
+        near("value", losses.value, parts[2], 1e-5);
+        near("query", losses.query, parts[3], 1e-5);
+        gradients(&golden, &model, &grads);
+    }
+}
+
 #[test]
 fn losses_gradients_and_ten_steps_are_those_of_pytorch() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases/model/golden.safetensors");
@@ -123,7 +188,7 @@ fn losses_gradients_and_ten_steps_are_those_of_pytorch() {
     let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
     let batch = golden.batch();
     for level in Level::available() {
-        let mut model = golden.model();
+        let mut model = golden.model(golden.config());
         let device = Device { level, threads: 2 };
         let mut space = Workspace::new(model.config(), batch.positions(), device).unwrap();
         let mut grads = Grads::new(&model);
