@@ -42,6 +42,7 @@ def main():
     stage("learn", ["learn.json"], seconds=seconds, **learnt)
     stage("answer", ["stack.boosted.f32"], name="stack", **learnt)
     stage("answer", ["fresh.boosted.f32"], name="fresh", **judged)
+    stage("effects", ["effects.json"], name="fresh", **judged)
     stage("judge", [], name="fresh")
 
 

@@ -1,5 +1,5 @@
 //! The answers of each member on the rows of the stack (tuning subjects of the learning draw, at
-//! several times each) or of a fresh draw (at the index date): sampled futures, counts.
+//! several times each) or of a fresh draw (at the index date): query head, sampled futures, counts.
 
 use crate::files::{Table, narrow};
 use crate::learn;
@@ -66,6 +66,9 @@ pub(crate) fn answer(settings: &Settings) -> Result {
     };
     write(&known, "rows")?;
     let engine = engine(settings)?;
+    if engine.has_queries() {
+        write(&queried(&engine, &rows, &tasks)?, "query")?;
+    }
     if settings.sampled > 0 {
         write(&sampled(settings, &engine, &rows, &tasks)?, "sampled")?;
     }
@@ -76,7 +79,7 @@ pub(crate) fn answer(settings: &Settings) -> Result {
 }
 
 /// The patients of a draw at their index dates.
-fn fresh(settings: &Settings) -> Result<Vec<Row>> {
+pub(crate) fn fresh(settings: &Settings) -> Result<Vec<Row>> {
     rows(settings, |case| case.index.into_iter().collect())
 }
 
@@ -114,7 +117,7 @@ fn drawn(case: &Case, part: Part, draws: u64) -> Vec<Instant> {
         .collect()
 }
 
-fn engine(settings: &Settings) -> Result<Engine> {
+pub(crate) fn engine(settings: &Settings) -> Result<Engine> {
     let (vocabulary, model) = learn::read(&settings.dir)?;
     let fitted = Fitted {
         calibrations: BTreeMap::new(),
@@ -133,6 +136,24 @@ fn engine(settings: &Settings) -> Result<Engine> {
         Digest([0; 32]),
         device,
     )?)
+}
+
+/// Every row by the query head.
+fn queried(engine: &Engine, rows: &[Row], tasks: &[Task]) -> Result<Table> {
+    let asked: Vec<Asked<'_>> = rows.iter().map(Row::asked).collect();
+    let mut table = Table::new(tasks.iter().map(|task| task.id.clone()).collect());
+    for chunk in asked.chunks(4096) {
+        for answers in engine.query_many(chunk, tasks)? {
+            let risks = answers
+                .iter()
+                .map(|answer| answer.as_ref().map(|one| one.risk));
+            table
+                .data
+                .extend(risks.map(|risk| risk.map_or(f32::NAN, narrow)));
+        }
+        say(&format!("queried {} of {}", table.rows(), asked.len()));
+    }
+    Ok(table)
 }
 
 /// The first rows by sampled futures; the rest are not-a-number.

@@ -118,7 +118,11 @@ fn options(settings: &Settings, data: &train::TrainData) -> Result<train::Option
     if settings.context > 0 {
         config.context = settings.context;
     }
+    if settings.query_weight > 0.0 {
+        config = config.with_queries();
+    }
     let mut options = train::Options::for_shape(config, 1, settings.seed);
+    options.queries.weight = settings.query_weight;
     options.threads = settings.threads;
     if settings.batch > 0 {
         options.batch_tokens = settings.batch;

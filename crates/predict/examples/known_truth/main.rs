@@ -8,17 +8,19 @@
 //! ```text
 //! draw   seed, patients -> NAME.summary (what a history holds), NAME.risks (true risks)
 //! learn  seed, patients -> model/, learn.json
-//! answer model/         -> NAME.rows (labels), NAME.sampled, NAME.boosted
+//! answer model/         -> NAME.rows (labels), NAME.query, NAME.sampled, NAME.boosted
 //! judge  all of them    -> report.json, report.md
 //! ```
 //!
 //! `docs/model/known-truth.md` says what the figures mean.
 
 mod answer;
+mod effects;
 mod files;
 mod judge;
 mod learn;
 mod plain;
+mod planted;
 mod render;
 mod soft;
 mod summary;
@@ -53,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) batch: usize,
     /// Peak learning rate; 0 for the default.
     pub(crate) rate: f64,
+    /// Weight of the query head's loss; 0 for a model without one.
+    pub(crate) query_weight: f64,
     /// Seconds of training.
     pub(crate) seconds: f64,
     /// Passes over the data at most.
@@ -85,6 +89,7 @@ impl Settings {
             context: 0,
             batch: 0,
             rate: 0.0,
+            query_weight: 1.0,
             seconds: 60.0,
             epochs: 20.0,
             threads: 1,
@@ -107,6 +112,7 @@ impl Settings {
                 "context" => all.context = value.parse()?,
                 "batch" => all.batch = value.parse()?,
                 "rate" => all.rate = value.parse()?,
+                "query_weight" => all.query_weight = value.parse()?,
                 "seconds" => all.seconds = value.parse()?,
                 "epochs" => all.epochs = value.parse()?,
                 "threads" => all.threads = value.parse()?,
@@ -134,8 +140,9 @@ fn main() -> Result {
         "draw" => summary::draw(&settings),
         "learn" => learn::learn(&settings),
         "answer" => answer::answer(&settings),
+        "effects" => effects::effects(&settings),
         "judge" => judge::judge(&settings),
-        _ => Err("the stages are draw, learn, answer and judge".into()),
+        _ => Err("the stages are draw, learn, answer, effects and judge".into()),
     }
 }
 

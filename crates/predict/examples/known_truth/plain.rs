@@ -30,7 +30,7 @@ const DISEASES: [(&str, f64, f64, f64); 17] = [
 ];
 
 /// What one disease does to the hazard of another.
-const EDGES: [(&str, &str, f64); 23] = [
+pub(crate) const EDGES: [(&str, &str, f64); 23] = [
     ("E11", "N18", 3.0),
     ("I10", "N18", 2.0),
     ("I10", "I63", 2.2),

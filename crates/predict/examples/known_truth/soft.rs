@@ -56,7 +56,7 @@ pub(crate) fn gap(truth: &[f64], a: &[f64], b: &[f64], (resamples, seed): (u32, 
 }
 
 /// How often each row is drawn with replacement.
-fn weights(rows: usize, seed: u64, number: u32) -> Vec<f64> {
+pub(crate) fn weights(rows: usize, seed: u64, number: u32) -> Vec<f64> {
     let parts = [&seed.to_le_bytes()[..], &number.to_le_bytes()[..]];
     let mut state = Digest::of_parts(&parts).leading_i63().unsigned_abs() | 1;
     let mut weights = vec![0.0; rows];
@@ -76,10 +76,27 @@ fn weights(rows: usize, seed: u64, number: u32) -> Vec<f64> {
     clippy::cast_sign_loss,
     reason = "a share of a length"
 )]
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     sorted
         .get((share * last as f64).round() as usize)
         .copied()
         .unwrap_or(f64::NAN)
+}
+
+/// The rank correlation of two lists (Spearman 1904), ties at their middle rank.
+pub(crate) fn spearman(a: &[f64], b: &[f64]) -> f64 {
+    let ranks = |list: &[f64]| {
+        let mut ranks = vec![0.0; list.len()];
+        let mut below = 0.0;
+        for tie in Ranked::new(list).0 {
+            let n = tie.len() as f64;
+            for at in tie {
+                ranks[at] = below + (n - 1.0) / 2.0;
+            }
+            below += n;
+        }
+        ranks
+    };
+    longitude_eval::agreement(&ranks(a), &ranks(b))[1].unwrap_or(f64::NAN)
 }
