@@ -21,8 +21,7 @@ OURS = ["cargo", "run", "--release", "--locked", "-p", "longitude-train", "--exa
 CHOSEN = ["seeds=4", "held_out=true"]
 RUNS = [
     ("agesex", ["agesex"]),
-    ("delphi", ["delphi", "--epochs", "40"]),
-    ("delphi-end", ["delphi", "--epochs", "40", "--end"]),
+    ("delphi", ["delphi", "--epochs", "20", "--end"]),
     ("longitude", CHOSEN),
 ]
 CASES_MIN = 20
@@ -40,8 +39,8 @@ def run(data, out):
         subprocess.run(command, cwd=ROOT, env=one, check=True)
 
 
-def nats(one):
-    return sum(np.array(one["sums"][part]) for part in ("wait", "code", "survival"))
+def nats(one, rule="once"):
+    return sum(np.array(one["sums"][rule][part]) for part in ("wait", "code", "survival"))
 
 
 def interval(sums, events, draws=2000):
@@ -52,16 +51,17 @@ def interval(sums, events, draws=2000):
 
 
 def likelihoods(found):
-    events = np.array(found["agesex"]["sums"]["events"])
+    events = np.array(found["agesex"]["sums"]["once"]["events"])
     ours = found.get("longitude-mixture") or found["longitude"]
-    print("| model | nats an event | day | code given the day | no event up to the end | less than the age-sex"
+    print("| model | nats an event | day | code given the day | no event up to the end | nats if codes may recur | less than the age-sex"
           " hazard | ours less than it | parameters | positions seen | CPU seconds |")
-    print("|" + "---|" * 10)
+    print("|" + "---|" * 11)
     for name, one in found.items():
-        assert one["sums"]["subject"] == found["agesex"]["sums"]["subject"]
+        assert one["sums"]["once"]["subject"] == found["agesex"]["sums"]["once"]["subject"]
         less = interval(nats(found["agesex"]) - nats(one), events)
         beaten = [interval(nats(one) - nats(o), events) for o in (found["longitude"], ours)]
-        numbers = [f"{one[part]:.3f}" for part in ("nats", "wait", "code", "survival")]
+        numbers = [f"{one['once'][part]:.3f}" for part in ("nats", "wait", "code", "survival")]
+        numbers.append(f"{one['again']['nats']:.3f}")
         rest = [f"{one['parameters']:,}", f"{one.get('positions', 0):,}", f"{one['cpu_seconds']:.0f}"]
         print("| " + " | ".join([name, *numbers, less, " / ".join(beaten), *rest]) + " |")
 

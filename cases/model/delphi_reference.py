@@ -53,6 +53,8 @@ def load(folder):
 class Sums:
     """Nats of the subjects: the day, the code given the day, and no event up to the end."""
 
+    RULES = ("once", "again")  # no code a second time, as the data are; or as the model left it
+
     def __init__(self):
         self.subject, self.events, self.wait, self.code, self.survival = [], [], [], [], []
 
@@ -127,7 +129,7 @@ class AgeSex:
         return self.rate[sex - FEMALE][self.band(age_days)]
 
 
-def age_sex(data, out, once):
+def age_sex(data):
     def score(model, people):
         sums = Sums()
         for subject, sex, t, c in people:
@@ -137,11 +139,12 @@ def age_sex(data, out, once):
     tried = {}
     for years in (2, 4, 5, 8, 10):
         for prior in (0.25, 0.5, 1, 2):
-            model = AgeSex(data["learn"], years, prior, once)
+            model = AgeSex(data["learn"], years, prior, True)
             tried[years, prior] = (score(model, data["tune"]).per_event()["nats"], model)
     best = min(tried, key=lambda key: tried[key][0])
     model = tried[best][1]
-    sums = score(model, data["held_out"])
+    again = AgeSex(data["learn"], *best, False)
+    sums = {"once": score(model, data["held_out"]), "again": score(again, data["held_out"])}
     risks = [
         [model.at(sex, age * DAYS_PER_YEAR) for _, sex, _, _ in data["held_out"]] for age in INDEX_AGES
     ]
@@ -321,10 +324,27 @@ def score_delphi(model, people, draw, once, t_min=0.1):
 
 
 def delphi(data, options):
+    """Learns, keeps the weights that were best on the tuning subjects, and judges them."""
     import torch
 
     torch.set_num_threads(1)
-    model, draw = build(options), np.random.default_rng(options.seed)
+    model = build(options)
+    if options.weights:
+        model.load_state_dict(torch.load(options.weights))
+        facts = {}
+    else:
+        facts = learn(model, data, options)
+    held_out, sums = data["held_out"], {}
+    for rule in Sums.RULES:
+        sums[rule], risks = score_delphi(model, held_out, np.random.default_rng(2), rule == "once")
+    facts["parameters"] = sum(p.numel() for p in model.parameters())
+    return sums, risks, facts
+
+
+def learn(model, data, options):
+    import torch
+
+    draw = np.random.default_rng(options.seed)
     decay = [p for p in model.parameters() if p.dim() == 2]
     plain = [p for p in model.parameters() if p.dim() < 2]
     groups = [{"params": decay, "weight_decay": 0.2}, {"params": plain, "weight_decay": 0.0}]
@@ -344,7 +364,7 @@ def delphi(data, options):
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             step, seen = step + 1, seen + len(batch[2][0])
-        tuning = score_delphi(model, data["tune"], np.random.default_rng(1), options.once)[0].per_event()
+        tuning = score_delphi(model, data["tune"], np.random.default_rng(1), True)[0].per_event()
         curve.append([seen, round(tuning["nats"], 4)])
         log = {"epoch": epoch, "positions": seen, "train": round(loss.item(), 3), "cpu": time.process_time()}
         print(json.dumps({**log, **tuning}), flush=True)
@@ -356,9 +376,7 @@ def delphi(data, options):
                 break
     model.load_state_dict(best[1])
     torch.save(best[1], options.out / f"{options.name}.pt")
-    sums, risks = score_delphi(model, data["held_out"], np.random.default_rng(2), options.once)
-    facts = {"parameters": sum(p.numel() for p in model.parameters()), "positions": seen}
-    return sums, risks, {**facts, "best_positions": best[2], "tuning": best[0], "curve": curve}
+    return {"positions": seen, "best_positions": best[2], "tuning": best[0], "curve": curve}
 
 
 def main():
@@ -374,17 +392,17 @@ def main():
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--end", action="store_true", help="learn from the time without events up to the end")
-    parser.add_argument("--once", action="store_true", help="no code a second time")
+    parser.add_argument("--weights", type=Path, help="judge these instead of learning")
     options = parser.parse_args()
     options.name = options.name or options.what
     options.out.mkdir(parents=True, exist_ok=True)
     started, data = time.process_time(), load(options.data)
-    sums, risks, facts = (
-        age_sex(data, options, options.once) if options.what == "agesex" else delphi(data, options)
-    )
-    facts |= {"name": options.name, "cpu_seconds": round(time.process_time() - started, 1), **sums.per_event()}
-    facts |= {"subjects": {k: len(v) for k, v in data.items()}, "events": sum(sums.events)}
-    (options.out / f"{options.name}.json").write_text(json.dumps({**facts, "sums": vars(sums)}))
+    sums, risks, facts = age_sex(data) if options.what == "agesex" else delphi(data, options)
+    facts |= {"name": options.name, "cpu_seconds": round(time.process_time() - started, 1)}
+    facts |= {"subjects": {k: len(v) for k, v in data.items()}, "events": sum(sums["once"].events)}
+    facts |= {rule: sums[rule].per_event() for rule in Sums.RULES}
+    file = {**facts, "sums": {rule: vars(sums[rule]) for rule in Sums.RULES}}
+    (options.out / f"{options.name}.json").write_text(json.dumps(file))
     risks.astype("<f4").tofile(options.out / f"{options.name}.risks")
     print(json.dumps(facts))
 

@@ -194,6 +194,11 @@ impl Batch {
         &self.inputs
     }
 
+    /// The events, to hide something of them.
+    pub fn inputs_mut(&mut self) -> &mut [Input] {
+        &mut self.inputs
+    }
+
     /// What follows each, `[T]`.
     pub fn targets(&self) -> &[Target] {
         &self.targets

@@ -17,9 +17,12 @@ pub struct AdamWOptions {
     pub beta2: f32,
     /// Keeps the root away from zero.
     pub epsilon: f32,
-    /// Pulls linear maps to zero by `rate * weight_decay` a step; embeddings, norms and biases
-    /// never.
+    /// Pulls linear maps to zero by `rate * weight_decay` a step; norms and biases never.
     pub weight_decay: f32,
+    /// The same for embeddings, whose rows of rare codes small data cannot hold in check; usually
+    /// 0.
+    #[serde(default)]
+    pub embedding_decay: f32,
 }
 
 impl Default for AdamWOptions {
@@ -30,6 +33,7 @@ impl Default for AdamWOptions {
             beta2: 0.95,
             epsilon: 1e-8,
             weight_decay: 0.1,
+            embedding_decay: 0.0,
         }
     }
 }
@@ -83,11 +87,12 @@ impl AdamW {
         };
         let layout = model.layout().clone();
         for tensor in &layout.tensors {
-            let keep = if tensor.decay {
-                1.0 - rate * o.weight_decay
-            } else {
-                1.0
+            let decay = match tensor.name.starts_with("embedding.") {
+                true => o.embedding_decay,
+                false if tensor.decay => o.weight_decay,
+                false => 0.0,
             };
+            let keep = 1.0 - rate * decay;
             let range = tensor.range.clone();
             let (m, v) = (&mut self.m[range.clone()], &mut self.v[range.clone()]);
             let w = &mut model.weights_mut()[range.clone()];

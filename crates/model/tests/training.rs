@@ -334,3 +334,33 @@ fn a_rule_is_learnt() {
     // A wait known to lie in its day-wide bin costs about the log of a day: nothing.
     assert!(losses.wait / each < 0.6, "{losses:?}");
 }
+
+#[test]
+fn embeddings_decay_only_where_that_is_asked() {
+    let level = Level::best();
+    let decayed = |embedding_decay: f32| {
+        let mut model = model(3);
+        let start = model.weights().to_vec();
+        let options = AdamWOptions {
+            embedding_decay,
+            ..AdamWOptions::default()
+        };
+        let still = Grads::new(&model);
+        AdamW::new(&model, options, level).step(&mut model, &still, 0.01);
+        let mut shrunk = vec![];
+        for tensor in model.tensors() {
+            let range = tensor.range.clone();
+            let pairs = start[range.clone()].iter().zip(&model.weights()[range]);
+            if pairs.into_iter().any(|(before, after)| before != after) {
+                shrunk.push(tensor.name.clone());
+            }
+        }
+        shrunk
+    };
+    let embedding = |name: &String| name.starts_with("embedding.");
+    assert!(!decayed(0.0).is_empty() && !decayed(0.0).iter().any(embedding));
+    assert_eq!(
+        decayed(0.5).iter().filter(|name| embedding(name)).count(),
+        4
+    );
+}

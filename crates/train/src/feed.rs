@@ -5,12 +5,13 @@
 //! never speaks of windows that were built ahead but not trained on.
 
 use crate::data::TrainData;
-use crate::loader::{Order, Place};
+use crate::loader::{Order, Place, SplitMix};
 use crate::options::Options;
 use crate::reduce::{Rank, share};
-use crate::sequences::single;
+use crate::sequences::{Window, single};
 use crate::{Error, Result};
-use longitude_model::Batch;
+use longitude_model::{Batch, Input};
+use longitude_tokens::UNKNOWN;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 
@@ -102,6 +103,7 @@ pub(crate) fn fill(
         batch.clear();
         batch.set_query_weight(single(options.queries.weight));
         let mut within = 0.0;
+        let epoch = place.epoch;
         let taken = order.take(place, options.batch_tokens);
         for window in &taken {
             load.subjects.push(window.subject);
@@ -111,6 +113,9 @@ pub(crate) fn fill(
             if let Some(sequence) = data.learn.get(window.subject) {
                 let base = batch.positions();
                 within += sequence.fill(&window, batch)?;
+                let lead = sequence.lead.saturating_sub(window.begin as usize);
+                let shown = base + lead + window.lead as usize;
+                hide(&mut batch.inputs_mut()[shown..], epoch, &window, options);
                 if let Some(asker) = &mut order.asker {
                     let key = (options.seed, place.epoch);
                     asker.ask(key, (&window, &sequence), (base, batch))?;
@@ -123,4 +128,75 @@ pub(crate) fn fill(
     load.subjects.dedup();
     load.place = *place;
     Ok(load)
+}
+
+/// Hides the code and value of some events of a window, by chance that depends on the seed, the
+/// epoch and the window alone.
+fn hide(inputs: &mut [Input], epoch: u64, window: &Window, options: &Options) {
+    if options.event_dropout <= 0.0 {
+        return;
+    }
+    let place = u64::from(window.subject) << 32 | u64::from(window.begin);
+    let mut random = SplitMix(options.seed ^ epoch.rotate_left(48) ^ place);
+    random.0 = random.next();
+    for input in inputs {
+        let draw = (random.next() >> 11) as f64 / (1u64 << 53) as f64;
+        if draw < options.event_dropout {
+            (input.code, input.value_bin, input.value) = (UNKNOWN, 0, 0.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loader::windows;
+    use crate::world::{World, world};
+
+    /// The first loads of a world's stream.
+    fn loads(world: &World, dropout: f64, count: usize) -> Vec<Load> {
+        let mut options = world.options(1);
+        options.event_dropout = dropout;
+        let windows = windows(&world.data.learn, options.config.context, 16);
+        let (mut order, mut place) = (Order::new(windows, options.seed), Place::default());
+        let load = |_| {
+            let load = Load::default();
+            let alone = Rank { number: 0, of: 1 };
+            let stream = (&mut place, alone);
+            fill(load, &world.data, &mut order, stream, &options).unwrap()
+        };
+        (0..count).map(load).collect()
+    }
+
+    #[test]
+    fn hidden_events_are_predicted_all_the_same_and_leading_ones_are_shown() {
+        let world = world(40, 60);
+        let (plain, hidden) = (loads(&world, 0.0, 3), loads(&world, 0.4, 3));
+        let (mut hid, mut seen) = (0, 0);
+        for (plain, hidden) in plain.iter().zip(&hidden) {
+            let (plain, hidden) = (&plain.batches[0], &hidden.batches[0]);
+            assert!(plain.targets() == hidden.targets());
+            let starts = plain.starts();
+            for (t, (before, after)) in plain.inputs().iter().zip(hidden.inputs()).enumerate() {
+                // A static fact and birth lead each timeline, and each window of it.
+                let leads = starts.iter().any(|s| (*s..*s + 2).contains(&(t as u32)));
+                if before == after {
+                    seen += u32::from(!leads);
+                } else {
+                    assert!(!leads && after.code == UNKNOWN && after.value_bin == 0);
+                    assert!(after.age_days.to_bits() == before.age_days.to_bits());
+                    hid += 1;
+                }
+            }
+        }
+        let share = f64::from(hid) / f64::from(hid + seen);
+        assert!((share - 0.4).abs() < 0.05, "{share}");
+        let again = loads(&world, 0.4, 3);
+        assert!(
+            again
+                .iter()
+                .zip(&hidden)
+                .all(|(a, b)| a.batches == b.batches)
+        );
+    }
 }

@@ -31,6 +31,11 @@ pub struct Options {
     pub warmup_steps: u64,
     /// The optimiser's numbers.
     pub adamw: AdamWOptions,
+    /// The share of events whose code and value the model is not shown while it learns, each time
+    /// others: the unknown code stands for them. They are predicted all the same. Holds small data
+    /// back from being learnt by heart (word dropout, Iyyer et al. 2015).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub event_dropout: f64,
     /// Gradients are scaled down to this Euclidean norm.
     pub gradient_norm_max: f64,
     /// Steps between evaluations on the early-stop subjects.
@@ -68,6 +73,11 @@ fn is_one(number: &usize) -> bool {
     *number == 1
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &f64) -> bool {
+    number.abs() <= 0.0
+}
+
 impl Options {
     /// The options that a shape and a length leave open, at the values that the project measures
     /// with: batches of 1,024 positions (or the context), a quarter of the context as overlap, a
@@ -88,6 +98,7 @@ impl Options {
             learning_rate: (4e-3 * (96.0 / width).sqrt()).min(4e-3),
             warmup_steps: (steps / 20).max(1),
             adamw: AdamWOptions::default(),
+            event_dropout: 0.0,
             gradient_norm_max: 1.0,
             tuning_every: (steps / 20).max(1),
             tuning_positions_max: 65_536,
@@ -162,6 +173,11 @@ impl Options {
                 "less than the model's context",
             ),
             (positive(self.learning_rate), "learning_rate", "above zero"),
+            (
+                (0.0..1.0).contains(&self.event_dropout),
+                "event_dropout",
+                "from 0 to below 1",
+            ),
             (
                 positive(self.gradient_norm_max),
                 "gradient_norm_max",

@@ -13,7 +13,7 @@ use data::{CODES, Person, Use};
 use longitude_model::{AdamWOptions, Config};
 use longitude_tokens::{Vocabulary, VocabularyBuilder, VocabularyOptions};
 use longitude_train::{Control, Options, Part, TrainData, Trained, sizes, train};
-use score::{Judge, Scored, Shares, Sums, mixture};
+use score::{Judge, RULES, Scored, Shares, Sums, mixture};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -37,9 +37,10 @@ struct Choices {
     batch: usize,
     rate: f64,
     decay: f32,
+    embedding_decay: f32,
+    dropout: f64,
     edges: String,
     seeds: u64,
-    once: bool,
     held_out: bool,
 }
 
@@ -66,26 +67,21 @@ fn main() -> Result<()> {
         let trained = fit(&choices, &data, seed)?;
         let (positions, steps) = (trained.record.tokens, trained.record.steps_done);
         let mut judge = Judge::new(&trained.model, &vocabulary, &shares)?;
-        judge.once = choices.once;
         let all = judged(&mut judge, &people, Use::Tune)?;
-        let [wait, code, survival] = sums(&people, Use::Tune, &all).per_event();
+        let tuning = sums(&people, Use::Tune, &all, 0).per_event();
         println!(
             "{}",
             json!({
                 "name": choices.name, "seed": seed, "parameters": trained.model.parameters(),
                 "positions": positions, "steps": steps, "best_step": trained.record.best_step,
-                "tuning": wait + code + survival, "wait": wait, "code": code, "survival": survival,
-                "vocabulary": vocabulary.len(), "cpu_seconds": cpu_seconds(),
+                "tuning": tuning, "vocabulary": vocabulary.len(), "cpu_seconds": cpu_seconds(),
             })
         );
         tuned.push(all);
         models.push((trained, judge));
     }
-    let mixed = sums(&people, Use::Tune, &mixtures(&tuned)).per_event();
-    println!(
-        "{}",
-        json!({"name": choices.name, "mixture": mixed.iter().sum::<f64>(), "parts": mixed})
-    );
+    let mixed = sums(&people, Use::Tune, &mixtures(&tuned), 0).per_event();
+    println!("{}", json!({"name": choices.name, "mixture": mixed}));
     if choices.held_out {
         held_out(&choices, &people, &mut models, &to)?;
     }
@@ -106,9 +102,10 @@ impl Choices {
             batch: 1024,
             rate: 2e-3,
             decay: 0.1,
+            embedding_decay: 0.0,
+            dropout: 0.0,
             edges: "years".to_owned(),
             seeds: 1,
-            once: false,
             held_out: false,
         };
         for argument in arguments {
@@ -125,9 +122,10 @@ impl Choices {
                 "batch" => c.batch = value.parse()?,
                 "rate" => c.rate = value.parse()?,
                 "decay" => c.decay = value.parse()?,
+                "embedding_decay" => c.embedding_decay = value.parse()?,
+                "dropout" => c.dropout = value.parse()?,
                 "edges" => value.clone_into(&mut c.edges),
                 "seeds" => c.seeds = value.parse()?,
-                "once" => c.once = value.parse()?,
                 "held_out" => c.held_out = value.parse()?,
                 _ => return Err(format!("no choice is called {name}").into()),
             }
@@ -194,9 +192,11 @@ fn fit(choices: &Choices, data: &TrainData, seed: u64) -> Result<Trained> {
         tuning_every: (steps / 30).max(1),
         adamw: AdamWOptions {
             weight_decay: choices.decay,
+            embedding_decay: choices.embedding_decay,
             ..AdamWOptions::default()
         },
         patience: 6,
+        event_dropout: choices.dropout,
         ..Options::for_shape(config, steps, seed)
     };
     let trained = train(data, &options, &mut |_| Control::Continue)?;
@@ -215,12 +215,12 @@ fn judged(judge: &mut Judge<'_>, people: &[Person], wanted: Use) -> Result<Vec<S
     chosen.map(|person| judge.score(person)).collect()
 }
 
-fn sums(people: &[Person], wanted: Use, scored: &[Scored]) -> Sums {
+fn sums(people: &[Person], wanted: Use, scored: &[Scored], rule: usize) -> Sums {
     let mut sums = Sums::default();
     let chosen = people.iter().filter(|one| one.used_for() == wanted);
     chosen
         .zip(scored)
-        .for_each(|(person, scored)| sums.add(person, scored));
+        .for_each(|(person, scored)| sums.add(person, scored, rule));
     sums
 }
 
@@ -255,20 +255,10 @@ fn held_out(
         })
     };
     let name = &choices.name;
-    write(
-        to,
-        name,
-        &facts(1),
-        &sums(people, Use::HeldOut, &members[0]),
-    )?;
+    write(to, name, facts(1), people, &members[0])?;
     if members.len() > 1 {
-        let mixed = sums(people, Use::HeldOut, &mixtures(&members));
-        write(
-            to,
-            &format!("{name}-mixture"),
-            &facts(choices.seeds),
-            &mixed,
-        )?;
+        let name = format!("{name}-mixture");
+        write(to, &name, facts(choices.seeds), people, &mixtures(&members))?;
     }
     let mut risks = Vec::new();
     for age in INDEX_AGES {
@@ -283,14 +273,16 @@ fn held_out(
     Ok(())
 }
 
-fn write(to: &Path, name: &str, facts: &Value, sums: &Sums) -> Result<()> {
-    let [wait, code, survival] = sums.per_event();
-    let mut all = facts.clone();
+fn write(to: &Path, name: &str, mut all: Value, people: &[Person], of: &[Scored]) -> Result<()> {
+    let mut each = json!({});
     all["name"] = json!(name);
-    all["nats"] = json!(wait + code + survival);
-    (all["wait"], all["code"], all["survival"]) = (json!(wait), json!(code), json!(survival));
+    for (i, rule) in RULES.into_iter().enumerate() {
+        let sums = sums(people, Use::HeldOut, of, i);
+        all[rule] = sums.per_event();
+        each[rule] = json!(sums);
+    }
     println!("{all}");
-    all["sums"] = json!(sums);
+    all["sums"] = each;
     std::fs::write(to.join(format!("{name}.json")), all.to_string())?;
     Ok(())
 }

@@ -5,12 +5,16 @@ use longitude_core::{Code, Instant};
 use longitude_model::{Batch, Decoder, Device, Input, Model, Target, WaitLaw, Workspace};
 use longitude_tokens::{Tokens, Vocabulary, age_days, encode};
 use serde::Serialize;
+use serde_json::{Value, json};
 use std::error::Error;
 use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const DAY_US: f64 = 86_400e6;
+
+/// No code a second time, as the data are; or as the model left it.
+pub(crate) const RULES: [&str; 2] = ["once", "again"];
 
 /// Nats of each subject: the day, the code given the day, no event up to the end.
 #[derive(Default, Serialize)]
@@ -24,26 +28,28 @@ pub(crate) struct Sums {
 
 /// Log probabilities of one subject's events, and of none up to the end.
 pub(crate) struct Scored {
-    /// Of each event: the day, and the code given the day.
-    pub(crate) events: Vec<[f64; 2]>,
+    /// Of each event: the day, and the code given the day by each of [`RULES`].
+    pub(crate) events: Vec<[f64; 3]>,
     pub(crate) survival: f64,
 }
 
 impl Sums {
-    pub(crate) fn add(&mut self, person: &Person, scored: &Scored) {
+    pub(crate) fn add(&mut self, person: &Person, scored: &Scored, rule: usize) {
         self.subject.push(person.subject);
         self.events.push(scored.events.len());
         let sum = |i: usize| -scored.events.iter().map(|event| event[i]).sum::<f64>();
         self.wait.push(sum(0));
-        self.code.push(sum(1));
+        self.code.push(sum(1 + rule));
         self.survival.push(-scored.survival);
     }
 
-    /// Nats an event: wait, code, survival.
-    pub(crate) fn per_event(&self) -> [f64; 3] {
+    /// Nats an event, and their parts.
+    pub(crate) fn per_event(&self) -> Value {
         let events: usize = self.events.iter().sum();
-        [&self.wait, &self.code, &self.survival]
-            .map(|part| part.iter().sum::<f64>() / events as f64)
+        let parts = [&self.wait, &self.code, &self.survival];
+        let [wait, code, survival] = parts.map(|p| p.iter().sum::<f64>() / events as f64);
+        let nats = wait + code + survival;
+        json!({"nats": nats, "wait": wait, "code": code, "survival": survival})
     }
 }
 
@@ -90,8 +96,6 @@ pub(crate) struct Judge<'a> {
     workspace: Workspace,
     vocabulary: &'a Vocabulary,
     shares: &'a Shares,
-    /// No code a second time.
-    pub(crate) once: bool,
 }
 
 impl<'a> Judge<'a> {
@@ -105,7 +109,6 @@ impl<'a> Judge<'a> {
             workspace: Workspace::new(model.config(), 512, Device::cpu(1))?,
             vocabulary,
             shares,
-            once: false,
         })
     }
 
@@ -129,10 +132,11 @@ impl<'a> Judge<'a> {
         for (i, wait) in waits.iter().enumerate() {
             let law = self.decoder.wait_law(&z[i * width..(i + 1) * width]);
             let row = &probabilities[i * vocabulary..(i + 1) * vocabulary];
-            let seen = &person.codes[..if self.once { i } else { 0 }];
-            let gone: f64 = seen.iter().map(|code| self.shares.of(row, *code)).sum();
-            let code = self.shares.of(row, person.codes[i]) / (1.0 - gone);
-            events.push([log_day(&law, *wait), code.ln()]);
+            let seen = person.codes[..i].iter();
+            let gone: f64 = seen.map(|code| self.shares.of(row, *code)).sum();
+            let again = self.shares.of(row, person.codes[i]);
+            let once = again / (1.0 - gone);
+            events.push([log_day(&law, *wait), once.ln(), again.ln()]);
         }
         let mut survival = 0.0;
         if !person.died() {
@@ -187,11 +191,13 @@ impl<'a> Judge<'a> {
 pub(crate) fn mixture(members: &[&Scored]) -> Scored {
     let n = members.len() as f64;
     let events = (0..members[0].events.len()).map(|i| {
-        let mean = |log: &dyn Fn(&[f64; 2]) -> f64| {
-            members.iter().map(|m| log(&m.events[i]).exp()).sum::<f64>() / n
+        let mean = |log: &dyn Fn(&[f64; 3]) -> f64| {
+            let each = members.iter().map(|m| log(&m.events[i]).exp());
+            (each.sum::<f64>() / n).ln()
         };
-        let (day, both) = (mean(&|e| e[0]).ln(), mean(&|e| e[0] + e[1]).ln());
-        [day, both - day]
+        let day = mean(&|e| e[0]);
+        let codes = [1, 2].map(|rule| mean(&|e| e[0] + e[rule]) - day);
+        [day, codes[0], codes[1]]
     });
     let survival = members.iter().map(|m| m.survival.exp()).sum::<f64>() / n;
     Scored {
