@@ -114,6 +114,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("train", "adapt"),
     ),
     (
+        "delphi",
+        "nats of the age-sex hazard, Delphi and ours (DATA_DIR OUT_DIR [--tables]; needs torch)",
+        &["python3", "cases/model/compare_delphi.py"],
+    ),
+    (
         "sampling",
         "sampled events a CPU-second ([THREADS])",
         &example!("predict", "predict_throughput"),

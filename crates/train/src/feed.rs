@@ -177,9 +177,9 @@ mod tests {
             let (plain, hidden) = (&plain.batches[0], &hidden.batches[0]);
             assert!(plain.targets() == hidden.targets());
             let starts = plain.starts();
-            for (t, (before, after)) in plain.inputs().iter().zip(hidden.inputs()).enumerate() {
+            for (t, (before, after)) in (0u32..).zip(plain.inputs().iter().zip(hidden.inputs())) {
                 // A static fact and birth lead each timeline, and each window of it.
-                let leads = starts.iter().any(|s| (*s..*s + 2).contains(&(t as u32)));
+                let leads = starts.iter().any(|s| (*s..*s + 2).contains(&t));
                 if before == after {
                     seen += u32::from(!leads);
                 } else {

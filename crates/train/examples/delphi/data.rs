@@ -48,6 +48,11 @@ impl Person {
         }
     }
 
+    /// A number from 0 to below 1 that depends on the subject alone.
+    pub(crate) fn share(&self) -> f64 {
+        f64::from(Split::bucket("delphi share", SubjectId(self.subject))) / 1000.0
+    }
+
     pub(crate) fn timeline(&self) -> Result<&Deidentified<Timeline>, Box<dyn Error>> {
         self.timeline.as_ref().ok_or_else(|| "no timeline".into())
     }

@@ -42,6 +42,8 @@ struct Choices {
     edges: String,
     seeds: u64,
     held_out: bool,
+    /// The share of the subjects to learn from that are learnt from.
+    learn: f64,
 }
 
 fn main() -> Result<()> {
@@ -56,7 +58,8 @@ fn main() -> Result<()> {
     let choices = Choices::read(arguments)?;
     std::fs::create_dir_all(&to)?;
     let codes = data::codes(&from, &choices.system)?;
-    let people = data::people(&from, &codes)?;
+    let mut people = data::people(&from, &codes)?;
+    people.retain(|one| one.used_for() != Use::Learn || one.share() < choices.learn);
     let vocabulary = vocabulary(&choices, &people)?;
     let learnt = people.iter().filter(|one| one.used_for() == Use::Learn);
     let shares = Shares::new(&vocabulary, &codes, learnt);
@@ -107,6 +110,7 @@ impl Choices {
             edges: "years".to_owned(),
             seeds: 1,
             held_out: false,
+            learn: 1.0,
         };
         for argument in arguments {
             let (name, value) = argument.split_once('=').ok_or("name=value")?;
@@ -126,6 +130,7 @@ impl Choices {
                 "dropout" => c.dropout = value.parse()?,
                 "edges" => value.clone_into(&mut c.edges),
                 "seeds" => c.seeds = value.parse()?,
+                "learn" => c.learn = value.parse()?,
                 "held_out" => c.held_out = value.parse()?,
                 _ => return Err(format!("no choice is called {name}").into()),
             }
