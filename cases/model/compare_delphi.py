@@ -20,7 +20,8 @@ ROOT = HERE.parent.parent
 OURS = ["cargo", "run", "--release", "--locked", "-p", "longitude-train", "--example", "delphi", "--"]
 # Chosen on the tuning subjects (docs/model/delphi.md).
 CHOSEN = (
-    "epochs=12 decay=2 embedding_decay=1 dropout=0.1 rate=4e-3 edges=few subjects_min=5 seeds=4 held_out=true"
+    "epochs=12 decay=2 embedding_decay=1 dropout=0.1 rate=4e-3 edges=few subjects_min=5 seeds=4"
+    " held_out=true"
 ).split()
 RUNS = [
     ("agesex", ["agesex"]),
@@ -56,8 +57,9 @@ def interval(sums, events, draws=2000):
 def likelihoods(found):
     events = np.array(found["agesex"]["sums"]["once"]["events"])
     ours = found.get("longitude-mixture") or found["longitude"]
-    print("| model | nats an event | day | code given the day | no event up to the end | nats if codes may recur | less than the age-sex"
-          " hazard | ours less than it | parameters | positions seen | CPU seconds |")
+    head = "| model | nats an event | day | code given the day | no event up to the end"
+    head += " | nats if codes may recur | less than the age-sex hazard | ours less than it"
+    print(head + " | parameters | positions seen | CPU seconds |")
     print("|" + "---|" * 11)
     for name, one in found.items():
         assert one["sums"]["once"]["subject"] == found["agesex"]["sums"]["once"]["subject"]

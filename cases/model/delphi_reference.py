@@ -238,9 +238,8 @@ def batches(people, options, draw):
     one = [padded(person, draw, last_day(person, options.end)) for person in people]
     order = draw.permutation(len(one))
     chunk = 16 * options.batch
-    order = [
-        i for at in range(0, len(order), chunk) for i in sorted(order[at : at + chunk], key=lambda i: len(one[i][0]))
-    ]
+    chunks = [order[at : at + chunk] for at in range(0, len(order), chunk)]
+    order = [i for one_chunk in chunks for i in sorted(one_chunk, key=lambda i: len(one[i][0]))]
     groups = [order[at : at + options.batch] for at in range(0, len(order), options.batch)]
     for g in draw.permutation(len(groups)):
         group = groups[g]
