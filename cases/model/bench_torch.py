@@ -1,8 +1,9 @@
-"""Times PyTorch on the shapes and the architecture of `examples/bench_step.rs`, f32.
+"""Times PyTorch on the shapes and the architecture of `examples/bench_step.rs`.
 
-`python bench_torch.py SECONDS PART [as-installed]`, PART one of A1 A2 D1 D2 S1 S2. MKL's AVX-512 code is
-forced on AMD processors by preloading a library of one function, unless `as-installed` is given.
-Prints the median wall figure and the processor time a token.
+`python bench_torch.py SECONDS PART [as-installed] [bf16] [compile]`, PART one of A1 A2 D1 D2 S1 S2. MKL's
+AVX-512 code is forced on AMD processors by preloading a library of one function, unless `as-installed`
+is given. `bf16` runs forward under autocast, `compile` through inductor (needs a C++ compiler); both are
+for training. Prints the median wall figure and the processor time a token.
 """
 
 import os
@@ -32,7 +33,9 @@ import torch.nn.functional as F
 from reference import angles, features, hidden, losses, norm, rotate, shapes, wait_edges
 
 torch.set_num_threads(threads)
+BF16, COMPILE = "bf16" in sys.argv, "compile" in sys.argv
 FORCED = "as installed" if "as-installed" in sys.argv else "AVX-512 forced"
+FORCED += (" bf16" if BF16 else " f32") + (" compiled" if COMPILE else "")
 
 
 def config(vocab, dim, layers, heads, context):
@@ -92,11 +95,17 @@ def train(c, b, length):
     )
     optimiser = torch.optim.AdamW(p.values(), lr=1e-4, fused=True)
 
+    def loss():
+        with torch.autocast("cpu", torch.bfloat16, enabled=BF16):
+            v = hidden(c, p, x).view(b * length, -1)
+            wait, code, value, _ = losses(c, p, v, y, bins_of)
+        return (wait + code + value) / (b * length)
+
+    mean_loss = torch.compile(loss) if COMPILE else loss
+
     def step():
         optimiser.zero_grad()
-        v = hidden(c, p, x).view(b * length, -1)
-        wait, code, value, _ = losses(c, p, v, y, bins_of)
-        ((wait + code + value) / (b * length)).backward()
+        mean_loss().backward()
         torch.nn.utils.clip_grad_norm_(p.values(), 1.0)
         optimiser.step()
 

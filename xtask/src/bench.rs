@@ -105,8 +105,18 @@ const LIST: &[(&str, &str, &[&str])] = &[
     ),
     (
         "model-torch",
-        "the same in PyTorch, to be run in turn with `model` (needs torch)",
-        &["python3", "cases/model/bench_torch.py"],
+        "training beside PyTorch, in turn (needs torch: [SECONDS] [ROUNDS] [PARTS])",
+        &["python3", "cases/model/bench_compare.py"],
+    ),
+    (
+        "model-curves",
+        "training cost against depth, width, context, batch; memory ([SECONDS] [LEVEL])",
+        &example!("model", "bench_curves"),
+    ),
+    (
+        "model-loss",
+        "whether bf16 products change what is learnt: three seeds ([STEPS])",
+        &example!("model", "bench_loss"),
     ),
     (
         "adapt",

@@ -11,12 +11,13 @@
     reason = "the ids of a benchmark are small"
 )]
 
+mod support;
+
 use longitude_model::{
-    AdamW, AdamWOptions, Batch, Codes, Config, Decoder, Device, Grads, Input, Level, Model, Preset,
-    Result, Sizes, Target, Workspace, flops_per_token, peak_gflops,
+    Config, Decoder, Device, Input, Level, Preset, Result, Sizes, flops_per_token, peak_gflops,
 };
 use std::sync::Arc;
-use std::time::Instant;
+use support::{argument, input, model, repeat};
 
 fn main() -> Result<()> {
     let seconds = argument(1)
@@ -60,39 +61,6 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn argument(index: usize) -> Option<String> {
-    std::env::args().nth(index)
-}
-
-fn model(config: Config) -> Result<Model> {
-    let vocab = config.vocab as u32;
-    let codes = Codes {
-        groups: (0..vocab)
-            .map(|code| [1 + code % 31, 32 + code % 31])
-            .collect(),
-        value_bins: (0..vocab)
-            .map(|code| if code.is_multiple_of(3) { 16 } else { 0 })
-            .collect(),
-    };
-    Model::new(config, codes, 1)
-}
-
-fn input(index: usize, vocab: usize) -> Input {
-    let code = (index * 7919 + 13) % vocab;
-    Input {
-        code: code as u32,
-        value_bin: if code.is_multiple_of(3) {
-            1 + (index % 16) as u16
-        } else {
-            0
-        },
-        value: if code.is_multiple_of(3) { 0.5 } else { 0.0 },
-        age_days: 20_000.0,
-        time_days: index as f64 * 0.7,
-        wait_days_prev: 0.7,
-    }
-}
-
 fn train(
     name: &str,
     config: Config,
@@ -102,45 +70,23 @@ fn train(
 ) -> Result<()> {
     let mut model = model(config)?;
     let vocab = model.config().vocab;
-    let mut batch = Batch::new();
-    for segment in 0..segments {
-        let inputs: Vec<Input> = (0..length)
-            .map(|t| input(t + 31 * segment, vocab))
-            .collect();
-        let targets = inputs.iter().map(|input| Target::Event {
-            wait_days: 0.7,
-            code: input.code,
-            value_bin: input.value_bin,
-        });
-        batch.push(&inputs, &targets.collect::<Vec<_>>())?;
-    }
+    let batch = support::batch(vocab, (length, segments))?;
     let level = argument(3).and_then(|name| Level::named(&name));
     let level = level.unwrap_or(Level::best());
     let device = Device { level, threads };
-    let mut space = Workspace::new(model.config(), batch.positions(), device)?;
-    let mut grads = Grads::new(&model);
-    let mut adam = AdamW::new(&model, AdamWOptions::default(), device.level);
     let tokens = batch.positions() as f64;
     let flops = flops_per_token(&model, length) * tokens;
-    let mut step = || -> Result<()> {
-        grads.zero();
-        let losses = space.forward_backward(&model, &batch, &mut grads)?;
-        grads.scale(1.0 / losses.events as f32);
-        grads.clip(1.0);
-        adam.step(&mut model, &grads, 1e-4);
-        Ok(())
-    };
-    step()?;
-    let (wall, cpu) = repeat(seconds, &mut step)?;
+    let (wall, cpu, bytes) = support::steps(&mut model, &batch, device, false, seconds)?;
     let peak = peak_gflops(level, 0.2) * threads as f64;
     println!(
-        "{name} train: {:8.0} tokens/s  {:6.1} GFLOP/s  {:4.1} % of peak  {:7.1} cpu-us/token  {}  {} MB",
+        "{name} train: {:8.0} tokens/s  {:6.1} GFLOP/s  {:4.1} % of peak  {:7.1} cpu-us/token  \
+         {}  {} MB",
         tokens / wall,
         flops / wall / 1e9,
         100.0 * flops / wall / 1e9 / peak,
         cpu / tokens * 1e6,
         device.level.name(),
-        space.bytes() >> 20
+        bytes >> 20
     );
     Ok(())
 }
@@ -175,32 +121,4 @@ fn sample(name: &str, threads: usize, seconds: f64) -> Result<()> {
         cpu / tokens * 1e6
     );
     Ok(())
-}
-
-/// Median wall seconds and mean processor seconds of one call.
-fn repeat(seconds: f64, work: &mut dyn FnMut() -> Result<()>) -> Result<(f64, f64)> {
-    let (begun, cpu) = (Instant::now(), cpu_seconds());
-    let mut walls = vec![];
-    while walls.len() < 3 || begun.elapsed().as_secs_f64() < seconds {
-        let start = Instant::now();
-        work()?;
-        walls.push(start.elapsed().as_secs_f64());
-    }
-    let cpu = (cpu_seconds() - cpu) / walls.len() as f64;
-    walls.sort_by(f64::total_cmp);
-    Ok((walls[walls.len() / 2], cpu))
-}
-
-/// User and system time of this process from Linux's accounts; 0 elsewhere.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = stat.rsplit(')').next().unwrap_or_default();
-    let fields: Vec<&str> = after.split_whitespace().collect();
-    let ticks = |i: usize| {
-        fields
-            .get(i)
-            .and_then(|f| f.parse::<f64>().ok())
-            .unwrap_or(0.0)
-    };
-    (ticks(11) + ticks(12)) / 100.0
 }
