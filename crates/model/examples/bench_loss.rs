@@ -2,9 +2,9 @@
 //! seeds, with f32 and with bf16 products.
 //!
 //! `cargo run --release -p longitude-model --example bench_loss -- [steps]`. The stream is a chain
-//! of 64 codes whose next code depends on the last two, whose wait depends on the code and whose
-//! value on the one before. Prints nats an event of held-out segments at a quarter, half and the end,
-//! and the paired differences of the levels beside the spread of the seeds.
+//! of 62 codes whose next code depends on the last two, whose wait depends on the code and whose
+//! value on the one before. Prints nats an event of held-out segments at a quarter, half and the
+//! end, and the paired differences of the levels beside the spread of the seeds.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(
     clippy::cast_possible_truncation,

@@ -90,8 +90,8 @@ struct Weights {
     packs: BTreeMap<Place, Pack>,
 }
 
-/// Where a weight begins in memory, and whether it is packed the other way round.
-pub(crate) type Place = (usize, bool);
+/// Where a weight begins in memory, its inputs and outputs, and whether it is read transposed.
+pub(crate) type Place = (usize, [usize; 2], bool);
 
 #[derive(Default)]
 struct Pack {
@@ -148,8 +148,11 @@ impl Cpu {
             return None;
         }
         let entry = weights.packs.entry(place).or_default();
-        let current = entry.data.take().filter(|data| data.len() == len);
-        let mut data = current.unwrap_or_else(|| Arc::new(Buffer::zeros(len)));
+        let mut data = entry.data.take();
+        if data.as_ref().is_none_or(|data| data.len() != len) {
+            (data, entry.fresh) = (Some(Arc::new(Buffer::zeros(len))), false);
+        }
+        let mut data = data?;
         if !entry.fresh {
             pack(Arc::get_mut(&mut data)?);
             entry.fresh = true;

@@ -95,7 +95,7 @@ pub(crate) fn forward(cpu: &Cpu, x: &[f32], w: Weight<'_>, y: &mut [f32], add: b
 
 /// The weight packed once for all parts of a batch, where the pass keeps weights.
 pub(crate) fn kept(cpu: &Cpu, w: Weight<'_>) -> Option<Arc<Buffer>> {
-    let place = (w.data.as_ptr().addr(), w.transposed);
+    let place = (w.data.as_ptr().addr(), [w.inputs, w.outputs], w.transposed);
     let len = packed_len(cpu.level, w.inputs, w.outputs);
     cpu.weight(place, len, |out| {
         pack(cpu, w, out);
