@@ -9,13 +9,14 @@ use longitude_baseline::{Example, Kind};
 use longitude_core::{Digest, Instant, Task, Timeline};
 use longitude_model::{Device, Level};
 use longitude_predict::{AbstainOptions, Asked, Engine, Fitted, PopulationBuilder, SampleOptions};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A record at a prediction time.
 pub(crate) struct Row {
     pub(crate) number: u32,
-    pub(crate) timeline: Timeline,
+    pub(crate) timeline: Arc<Timeline>,
     pub(crate) at: Instant,
     pub(crate) planned: Instant,
 }
@@ -65,6 +66,10 @@ pub(crate) fn answer(settings: &Settings) -> Result {
         table.write(&settings.dir, &format!("{}.{member}", settings.name))
     };
     write(&known, "rows")?;
+    if stack {
+        fit_counts(settings, &tasks)?;
+    }
+    write(&counts(settings, &rows, &tasks)?, "boosted")?;
     let engine = engine(settings)?;
     if engine.has_queries() {
         write(&queried(&engine, &rows, &tasks)?, "query")?;
@@ -72,10 +77,7 @@ pub(crate) fn answer(settings: &Settings) -> Result {
     if settings.sampled > 0 {
         write(&sampled(settings, &engine, &rows, &tasks)?, "sampled")?;
     }
-    if stack {
-        fit_counts(settings, &tasks)?;
-    }
-    write(&counts(settings, &rows, &tasks)?, "boosted")
+    Ok(())
 }
 
 /// The patients of a draw at their index dates.
@@ -93,10 +95,10 @@ fn rows(settings: &Settings, times: impl Fn(&Case) -> Vec<Instant> + Sync) -> Re
         },
         |(case, times)| {
             let (number, planned) = (case.number, case.planned);
-            let timeline = case.record.into_inner();
+            let timeline = Arc::new(case.record.into_inner());
             rows.extend(times.into_iter().map(|at| Row {
                 number,
-                timeline: timeline.clone(),
+                timeline: Arc::clone(&timeline),
                 at,
                 planned,
             }));
@@ -176,14 +178,19 @@ fn sampled(settings: &Settings, engine: &Engine, rows: &[Row], tasks: &[Task]) -
     Ok(table)
 }
 
-/// Fits the boosted counts on the learning subjects, task by task, and keeps them.
+/// Fits the boosted counts on the learning subjects, task by task, those that are not there yet.
 fn fit_counts(settings: &Settings, tasks: &[Task]) -> Result {
+    let path = |task: &Task| settings.dir.join(format!("boosted.{}.json", task.id));
+    let missing: Vec<&Task> = tasks.iter().filter(|task| !path(task).exists()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
     let learn = rows(settings, |case| drawn(case, Part::Learn, settings.draws))?;
     let stop = rows(settings, |case| {
         drawn(case, Part::EarlyStop, settings.draws)
     })?;
-    for task in tasks {
-        let examples = |rows: &[Row]| -> Vec<(usize, bool)> {
+    missing.par_iter().try_for_each(|task| {
+        let examples = |rows: &'_ [Row]| -> Vec<(usize, bool)> {
             let numbered = rows.iter().enumerate();
             numbered
                 .filter_map(|(at, row)| Some((at, row.label(task)?)))
@@ -200,14 +207,13 @@ fn fit_counts(settings: &Settings, tasks: &[Task]) -> Result {
             .collect();
         match longitude_baseline::fit(Kind::Boosted, &train, &tuning, task, settings.seed) {
             Ok(fitted) => {
-                let path = settings.dir.join(format!("boosted.{}.json", task.id));
-                std::fs::write(path, serde_json::to_vec(&fitted)?)?;
+                std::fs::write(path(task), serde_json::to_vec(&fitted)?)?;
                 say(&format!("{}: boosted on {} rows", task.id, train.len()));
             }
             Err(error) => say(&format!("{}: not boosted: {error}", task.id)),
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn counts(settings: &Settings, rows: &[Row], tasks: &[Task]) -> Result<Table> {

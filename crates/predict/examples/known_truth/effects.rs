@@ -109,7 +109,7 @@ fn factor(
         let risks = answers.map(|all| all.into_iter().map(|one| one.map(|one| one.risk)).collect());
         Ok(risks.collect())
     };
-    let before = ask(&lacking.iter().map(|row| &row.timeline).collect::<Vec<_>>())?;
+    let before = ask(&lacking.iter().map(|row| &*row.timeline).collect::<Vec<_>>())?;
     let after = ask(&changed.iter().collect::<Vec<_>>())?;
     let mut found = Vec::new();
     for (column, one) in some.iter().enumerate() {
