@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from delphi_reference import CODES, DAYS_PER_YEAR, FEMALE, FIRST, INDEX_AGES, load
+from delphi_reference import CODES, DAYS_PER_YEAR, FIRST, INDEX_AGES, load
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -87,25 +87,22 @@ def within_ten_years(found, people, out):
     first = np.full((len(people), CODES), np.inf)
     for i, (_, _, days, codes) in enumerate(people):
         first[i, codes - FIRST] = days
-    female = np.array([sex == FEMALE for _, sex, _, _ in people], float)
     rows = {}
     for a, age in enumerate(INDEX_AGES):
         at, until = age * DAYS_PER_YEAR, (age + 10) * DAYS_PER_YEAR
         free = (first > at) & (first[:, -1:] > at)
         case = free & (first <= until)
         asked = [c for c in range(CODES) if case[:, c].sum() >= CASES_MIN]
-        scores = {"sex alone": np.repeat(female[:, None], CODES, 1)}
+        scores = {}
         for name in found:
             path = Path(out) / f"{name}.risks"
             if path.exists():
                 scores[name] = np.fromfile(path, "<f4").reshape(len(INDEX_AGES), len(people), CODES)[a]
         for name, score in scores.items():
             values = [auroc(score[free[:, c], c], case[free[:, c], c]) for c in asked]
-            if name == "sex alone":  # of either direction
-                values = [max(v, 1 - v) for v in values]
             death = values[-1] if asked[-1] == CODES - 1 else float("nan")
             row = rows.setdefault(name, [])
-            row += [f"{np.mean(values):.3f} ({len(asked)} endpoints)", f"{death:.3f}"]
+            row += [f"{np.mean(values):.3f} ({len(asked)} endpoints)", f"{death:.3f}" if death == death else "too few"]
     print("| model | " + " | ".join(f"mean AUROC at {a} | death at {a}" for a in INDEX_AGES) + " |")
     print("|" + "---|" * (1 + 2 * len(INDEX_AGES)))
     for name, row in rows.items():
