@@ -45,6 +45,8 @@ enum Command {
     Demo(commands::demo::Arguments),
     /// The main job on your own FHIR or MEDS export
     Run(commands::run::Arguments),
+    /// A base model continued on a site's own data, whole or by adapters; adapters merged
+    Adapt(commands::adapt::Arguments),
     /// Records into an identified MEDS data set with the origin of every event
     Ingest(commands::ingest::Arguments),
     /// What came in, what did not, and why; writes nothing
@@ -85,6 +87,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Adapt(arguments) => commands::adapt::run(&arguments),
         Command::Ingest(arguments) => commands::ingest::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Mapping(arguments) => commands::mapping::run(&arguments),

@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod adapt;
 pub(crate) mod deid;
 pub(crate) mod demo;
 pub(crate) mod export;

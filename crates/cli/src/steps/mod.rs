@@ -1,5 +1,6 @@
 //! The steps of the main job, one file a step: each reads the run folder and adds to it.
 
+pub(crate) mod adapt;
 pub(crate) mod calibrate;
 pub(crate) mod deid;
 pub(crate) mod dicom;
