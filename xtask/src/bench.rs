@@ -139,6 +139,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("predict", "query_head"),
     ),
     (
+        "query-step",
+        "what the query head adds to a training step, in processor time ([ROUNDS])",
+        &example!("model", "query_cost"),
+    ),
+    (
         "eval",
         "metrics and intervals of 200,000 rows",
         &example!("eval", "eval_speed"),
