@@ -72,7 +72,7 @@ impl Side {
                 .map(|code| [1 + code % 31, 32 + code % 31])
                 .collect(),
             value_bins: (0..vocab)
-                .map(|code| if code % 3 == 0 { 16 } else { 0 })
+                .map(|code| if code.is_multiple_of(3) { 16 } else { 0 })
                 .collect(),
         };
         let model = Model::new(config, codes, 1)?;
@@ -115,7 +115,7 @@ fn input(index: usize, vocab: u32) -> Input {
     let code = (index as u32 * 7919 + 13) % vocab;
     Input {
         code,
-        value_bin: if code % 3 == 0 {
+        value_bin: if code.is_multiple_of(3) {
             1 + (index % 16) as u16
         } else {
             0
