@@ -59,6 +59,20 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("ingest", "linkage"),
     ),
     (
+        "gpu",
+        "a training step on burn beside the CPU engine's, in turn (--device wgpu --shape small)",
+        &[
+            "cargo",
+            "run",
+            "--release",
+            "--locked",
+            "--manifest-path",
+            "gpu/Cargo.toml",
+            "--",
+            "bench",
+        ],
+    ),
+    (
         "hospital",
         "synthetic patients a CPU-second (20000 [THREADS])",
         &example!("hospital", "hospital_throughput"),

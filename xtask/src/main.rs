@@ -1,5 +1,5 @@
 //! Automation of the project, in its own language:
-//! `cargo xtask ci | test | cluster | tidy | bless | bench`.
+//! `cargo xtask ci | test | cluster | gpu | tidy | bless | bench`.
 //!
 //! The laptop and CI run the same commands; nothing here is needed to build or use Longitude.
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@ usage: cargo xtask COMMAND
   ci            formatting, lints, tidy, documentation and the whole test suite
   test [ARGS]   the whole test suite (ARGS go to `cargo test`)
   cluster       the ingest on a cluster, which has a workspace of its own
+  gpu           the model on burn, which has a workspace of its own; not a part of ci
   tidy          the rules of STYLE.md that a program can check
   bless         regenerate golden files and inline snapshots; review the diff
   bench [NAME]  measure; without a name, the list of benchmarks";
@@ -37,6 +38,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("ci") => ci(),
         Some("test") => test(rest),
         Some("cluster") => cluster(rest, false),
+        Some("gpu") => gpu(rest),
         Some("tidy") => tidy::run(&root()),
         Some("bless") => bless(),
         Some("bench") => bench::run(&root(), rest),
@@ -67,24 +69,35 @@ fn ci() -> Result<()> {
         eprintln!("LEFT OUT: cargo-deny is not installed (tidy has checked the licences)");
     }
     test(&[])?;
+    eprintln!("LEFT OUT: gpu/ (its build takes some ten minutes of a core; `cargo xtask gpu`)");
     cluster(&[], true)
+}
+
+/// Format, lints and tests of `gpu/`. The tests need no GPU: a software Vulkan will do, and where
+/// there is none they say what they leave out.
+fn gpu(arguments: &[String]) -> Result<()> {
+    outside("gpu", arguments, &[])
 }
 
 /// Format, lints and tests of `cluster/`, which start a scheduler and executors as processes. The
 /// program `longitude`, where it has just been built, is one of the things it is compared with.
 fn cluster(arguments: &[String], is_built: bool) -> Result<()> {
-    let manifest = "--manifest-path=cluster/Cargo.toml";
-    cargo(&["fmt", manifest, "--check"])?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
-    let target = std::path::absolute(target)?;
-    let folder = target.to_string_lossy();
-    let program = target.join("debug").join("longitude");
+    let program = target()?.join("debug").join("longitude");
     let program = (is_built && program.is_file()).then(|| program.to_string_lossy());
-    let mut variables = vec![("CARGO_TARGET_DIR", &*folder)];
-    variables.extend(program.as_deref().map(|program| ("LONGITUDE", program)));
+    let variables: Vec<_> = program.iter().map(|path| ("LONGITUDE", &**path)).collect();
+    outside("cluster", arguments, &variables)
+}
+
+/// Format, lints and tests of a folder with a workspace of its own.
+fn outside(folder: &str, arguments: &[String], variables: &[(&str, &str)]) -> Result<()> {
+    let manifest = format!("--manifest-path={folder}/Cargo.toml");
+    cargo(&["fmt", &manifest, "--check"])?;
+    let target = target()?;
+    let target = target.to_string_lossy();
+    let variables = [&[("CARGO_TARGET_DIR", &*target)], variables].concat();
     let lint = [
         "clippy",
-        manifest,
+        &*manifest,
         "--all-targets",
         "--locked",
         "--",
@@ -92,9 +105,15 @@ fn cluster(arguments: &[String], is_built: bool) -> Result<()> {
         "warnings",
     ];
     cargo_with(&lint, &variables)?;
-    let mut command = vec!["test", manifest, "--locked"];
+    let mut command = vec!["test", &*manifest, "--locked"];
     command.extend(arguments.iter().map(String::as_str));
     cargo_with(&command, &variables)
+}
+
+/// The folder of what is built.
+fn target() -> Result<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
+    Ok(std::path::absolute(target)?)
 }
 
 fn test(arguments: &[String]) -> Result<()> {
