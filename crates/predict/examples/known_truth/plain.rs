@@ -403,3 +403,41 @@ impl Record {
         Timeline::new(SubjectId(subject), self.events, observation)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The ceiling is the mean of the true risk given the record, so that the two agree in every
+    /// part of the patients that the record can tell apart, also by how much has happened.
+    #[test]
+    fn the_ceiling_is_the_mean_truth_given_the_record() {
+        let hypertension = 0;
+        let mut parts = [(0.0, 0.0, 0.0, 0.0); 3];
+        for number in 0..6000 {
+            let made = patient(11, number, 16);
+            let Some(Some([truth, known])) = made.risks.get(hypertension).copied() else {
+                continue;
+            };
+            let index = made.index.unwrap();
+            let history = made.timeline.history(index).iter();
+            let diseases = history.filter(|event| &*event.code.system == "ICD10CM");
+            let (n, sum, squares, level) = &mut parts[diseases.count().min(2)];
+            *n += 1.0;
+            *sum += truth - known;
+            *squares += (truth - known) * (truth - known);
+            *level += known;
+        }
+        for (n, sum, squares, level) in parts {
+            let error = (squares / n / n).sqrt();
+            assert!(
+                n > 50.0 && (sum / n).abs() < 3.5 * error,
+                "{n} {sum} {error}"
+            );
+            // And it is no constant: frailty matters.
+            assert!(level / n > 0.0 && error > 0.0);
+        }
+        let levels = parts.map(|(n, _, _, level)| level / n);
+        assert!(levels[0] < levels[1] && levels[1] < levels[2], "{levels:?}");
+    }
+}

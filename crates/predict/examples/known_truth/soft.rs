@@ -45,6 +45,7 @@ pub(crate) fn gap(truth: &[f64], a: &[f64], b: &[f64], (resamples, seed): (u32, 
     let value = difference(&vec![1.0; truth.len()]);
     let mut drawn: Vec<f64> = (0..resamples)
         .map(|number| difference(&weights(truth.len(), seed, number)))
+        .filter(|value| value.is_finite())
         .collect();
     drawn.sort_by(f64::total_cmp);
     let at = |share: f64| quantile(&drawn, share);
@@ -99,4 +100,31 @@ pub(crate) fn spearman(a: &[f64], b: &[f64]) -> f64 {
         ranks
     };
     longitude_eval::agreement(&ranks(a), &ranks(b))[1].unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sure_risks_give_the_ordinary_area() {
+        let scores = [0.1, 0.4, 0.4, 0.8, 0.2, 0.9, 0.4];
+        let labels = [false, true, false, true, false, false, true];
+        let risks = labels.map(|label| f64::from(u8::from(label)));
+        let expected = longitude_eval::auroc(&labels, &scores).unwrap();
+        let area = Ranked::new(&scores).auroc(&risks, &[1.0; 7]);
+        assert!((area - expected).abs() < 1e-12, "{area} {expected}");
+        let turned = scores.map(|score| -score);
+        let gap = gap(&risks, &scores, &turned, (50, 1));
+        assert!((gap.value - (2.0 * expected - 1.0)).abs() < 1e-12);
+        assert!(gap.low <= gap.value && gap.value <= gap.high);
+    }
+
+    #[test]
+    fn rank_correlation_knows_order_and_ties() {
+        assert!((spearman(&[1.0, 2.0, 9.0], &[10.0, 11.0, 12.0]) - 1.0).abs() < 1e-12);
+        assert!((spearman(&[1.0, 2.0, 3.0], &[3.0, 2.0, 1.0]) + 1.0).abs() < 1e-12);
+        let tied = spearman(&[1.0, 1.0, 2.0, 2.0], &[1.0, 2.0, 3.0, 4.0]);
+        assert!((tied - 0.8_f64.sqrt()).abs() < 1e-12, "{tied}");
+    }
 }
