@@ -18,6 +18,7 @@ mod data;
 mod describe;
 mod error;
 mod evaluate;
+mod facts;
 mod feed;
 mod gain;
 mod life_table;
@@ -44,6 +45,10 @@ pub use checkpoint::has_checkpoint;
 pub use data::{Part, TrainData, Warnings};
 pub use error::{Error, Result, Subjects};
 pub use evaluate::{EvaluateOptions, Losses, Nats, evaluate, evaluate_queries};
+pub use facts::{
+    Cell, DataFacts, Held, ModelFacts, ModelShape, Population, PopulationCounter, SMALL_CELL,
+    SplitFacts, TrainingFacts, VocabularyFacts,
+};
 pub use gain::{Change, Difference, GainReport, LEVEL, Method, change, evaluate_each};
 pub use loader::Place;
 pub use lora::{AdapterOptions, MAPS};
