@@ -377,7 +377,9 @@ fn push_code(row: &mut SlotRow, code: u32, seen: &Seen) {
                 Statistic::Deviation => seen.course.deviation(),
                 Statistic::Slope => seen.course.slope(),
                 Statistic::First => Some(seen.first),
-                _ => seen.spans[window as usize].of(statistic),
+                Statistic::Mean | Statistic::Least | Statistic::Greatest => {
+                    seen.spans[window as usize].of(statistic)
+                }
             };
             if let Some(value) = value.filter(|value| value.is_finite()) {
                 push(NUMBERS + slot, value);

@@ -124,7 +124,7 @@ impl Queried {
         if let Some(flat) = flat {
             let dh = self.dh.first(p * d);
             let asked = (&self.rows[..], &questions[..]);
-            self.head.backward(cpu, model, (h, dh), asked, flat);
+            self.head.backward((cpu, model), (h, dh), asked, flat);
         }
     }
 
@@ -223,8 +223,7 @@ impl Head {
     /// Adds the gradients, the logits having been replaced by theirs; writes that of h to dh.
     fn backward(
         &mut self,
-        cpu: &Cpu,
-        model: &Model,
+        (cpu, model): (&Cpu, &Model),
         (h, dh): (&[f32], &mut [f32]),
         (rows, questions): (&[u32], &[&Question]),
         flat: &mut [f32],

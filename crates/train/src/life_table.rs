@@ -112,8 +112,9 @@ impl<'e> Table<'e> {
             self.met[code] = self.index;
             self.first[code * bins + bin] += 1.0;
             self.gone[code * bins + bin] += exposures[bin] - 1.0;
-            for later in bin + 1..bins {
-                self.gone[code * bins + later] += exposures[later];
+            let row = &mut self.gone[code * bins..(code + 1) * bins];
+            for (gone, exposure) in row.iter_mut().zip(&exposures).skip(bin + 1) {
+                *gone += exposure;
             }
         }
     }

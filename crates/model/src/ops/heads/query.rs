@@ -97,7 +97,7 @@ impl Marks {
 
 /// The logarithm of the share of a code's bins that an atom takes; bins hold equal shares. An atom
 /// that asks for no value at all has the share of one bin.
-fn log_share(atom: &Atom, value_bins: &[u16]) -> f32 {
+fn log_share(atom: Atom, value_bins: &[u16]) -> f32 {
     let bins = value_bins[atom.code as usize];
     if !atom.is_bounded() || bins == 0 {
         return 0.0;
@@ -122,12 +122,12 @@ impl Base<'_> {
         }
     }
 
-    fn at(&self, atom: &Atom, j: usize) -> f32 {
+    fn at(&self, atom: Atom, j: usize) -> f32 {
         self.table[atom.code as usize * self.bins + j] + log_share(atom, self.value_bins)
     }
 
     fn log_sum(&self, atoms: &[Atom], j: usize) -> f32 {
-        let logs = || atoms.iter().map(|atom| self.at(atom, j));
+        let logs = || atoms.iter().map(|atom| self.at(*atom, j));
         let most = logs().fold(f32::NEG_INFINITY, f32::max);
         most + logs().map(|log| (log - most).exp()).sum::<f32>().ln()
     }
@@ -137,7 +137,7 @@ impl Base<'_> {
         for (j, d) in d_logits.iter().enumerate().filter(|(_, d)| **d != 0.0) {
             let sum = self.log_sum(atoms, j);
             for atom in atoms {
-                let share = (self.at(atom, j) - sum).exp();
+                let share = (self.at(*atom, j) - sum).exp();
                 d_table[atom.code as usize * self.bins + j] += d * share;
             }
         }
