@@ -156,10 +156,10 @@ impl World {
             let counts = self.counts(task, &rows);
             let head = |i: usize| queried[i][number].as_ref().map(|one| one.risk);
             let pool = |i: usize| Some(raws.get(i)?[number].estimate.clamp(0.0, 1.0));
-            self.judge(task, &rows, ("query", &head));
-            self.judge(task, &rows, ("query*", &|i| pool(i).and(head(i))));
-            self.judge(task, &rows, ("sampled*", &pool));
-            self.judge(task, &rows, ("counts", &|i| Some(counts.as_ref()?[i])));
+            judge(task, &rows, ("query", &head));
+            judge(task, &rows, ("query*", &|i| pool(i).and(head(i))));
+            judge(task, &rows, ("sampled*", &pool));
+            judge(task, &rows, ("counts", &|i| Some(counts.as_ref()?[i])));
         }
         say("*: the subjects that were sampled for");
         Ok(())
@@ -174,32 +174,32 @@ impl World {
         let examples: Vec<Example<'_>> = rows.iter().map(example).collect();
         Some(fitted.predict(&examples))
     }
-
-    fn judge(
-        &self,
-        task: &Task,
-        rows: &[(&Timeline, Instant)],
-        (member, risk): (&str, &dyn Fn(usize) -> Option<f64>),
-    ) {
-        let answered = rows
-            .iter()
-            .enumerate()
-            .filter_map(|(i, (timeline, at))| Some((yes(task.label(timeline, *at))?, risk(i)?)));
-        let (labels, risks): (Vec<bool>, Vec<f64>) = answered.unzip();
-        let positives = labels.iter().filter(|label| **label).count();
-        let number = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.4}"));
-        say(&format!(
-            "{:22} {:5} {positives:4}   {member:8} {:>6}  {:>6}  {:>6}",
-            task.id,
-            labels.len(),
-            number(auroc(&labels, &risks).ok()),
-            number(brier(&labels, &risks).ok()),
-            number(recalibrate(&labels, &risks).ok().map(|fit| fit.slope)),
-        ));
-    }
 }
 
-/// Any of four: a union over chapters.
+/// Prints what one member's risks are worth for a task.
+fn judge(
+    task: &Task,
+    rows: &[(&Timeline, Instant)],
+    (member, risk): (&str, &dyn Fn(usize) -> Option<f64>),
+) {
+    let answered = rows
+        .iter()
+        .enumerate()
+        .filter_map(|(i, (timeline, at))| Some((yes(task.label(timeline, *at))?, risk(i)?)));
+    let (labels, risks): (Vec<bool>, Vec<f64>) = answered.unzip();
+    let positives = labels.iter().filter(|label| **label).count();
+    let number = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.4}"));
+    say(&format!(
+        "{:22} {:5} {positives:4}   {member:8} {:>6}  {:>6}  {:>6}",
+        task.id,
+        labels.len(),
+        number(auroc(&labels, &risks).ok()),
+        number(brier(&labels, &risks).ok()),
+        number(recalibrate(&labels, &risks).ok().map(|fit| fit.slope)),
+    ));
+}
+
+/// Any of five: a union over chapters.
 fn union() -> Task {
     let starts = ["I50", "N18", "I21", "I63", "A41"];
     let begins = |prefix: &str| CodeMatch::Prefix {
