@@ -1,7 +1,8 @@
 """The model once more, in PyTorch: an independent statement that the Rust engine is compared with.
 
 `python reference.py` writes `golden.safetensors` beside itself: weights, a batch, logits, the parts of the
-loss, gradients, and the losses and weights of ten AdamW steps. `bench_torch.py` times the same functions.
+loss, gradients, and the losses and weights of ten AdamW steps; and `choices.safetensors`: loss and gradients
+of the same weights and batch under other choices (CHOICES). `bench_torch.py` times the same functions.
 Needs torch and numpy. Written from the formulas in the documentation, not translated from the Rust.
 """
 
@@ -14,6 +15,14 @@ import torch
 import torch.nn.functional as F
 
 DAYS_PER_YEAR = 365.25
+REPEAT_LOG_MASS = -6.0
+
+# What can be chosen, as in `choices.rs`; absent is the default.
+CHOICES = {
+    "index": dict(time="index", ancestors=False, once_only=[2, 3, 5, 8, 13, 21, 34]),
+    "bare": dict(time="index_without_time", value="none", mark_given_wait=False),
+    "competing": dict(value="bin", likelihood="competing"),
+}
 
 
 def wait_edges(n):
@@ -73,7 +82,7 @@ def features(value, age_days, gap):
 def angles(c, time_days):
     """cos and sin [B, 1, L, pairs]: first the pairs of the event's index, then those of time."""
     pairs = c["dim"] // c["heads"] // 2
-    by_time = pairs // 2
+    by_time = 0 if c.get("time", "clocks").startswith("index") else pairs // 2
     by_event = pairs - by_time
     index = torch.arange(time_days.shape[1], dtype=torch.float64)
     turn_event = index[:, None] * torch.tensor(
@@ -104,11 +113,15 @@ def hidden(c, p, x):
     b, length = x["code"].shape
     d, heads = c["dim"], c["heads"]
     v = F.embedding(x["code"], p["embedding.code"])
-    for side in range(2):
+    for side in range(2 if c.get("ancestors", True) else 0):
         group = x["groups"][x["code"]][..., side]
         v = v + F.embedding(group, p["embedding.group"]) * (group > 0)[..., None]
-    v = v + F.embedding(x["value_bin"], p["embedding.value_bin"]) * (x["value_bin"] > 0)[..., None]
-    v = v + features(x["value"], x["age_days"], x["wait_days_prev"]) @ p["embedding.features"]
+    value = c.get("value", "fused")
+    if value != "none":
+        v = v + F.embedding(x["value_bin"], p["embedding.value_bin"]) * (x["value_bin"] > 0)[..., None]
+    number = x["value"] * (value == "fused")
+    timed = float(c.get("time", "clocks") != "index_without_time")
+    v = v + features(number, x["age_days"] * timed, x["wait_days_prev"] * timed) @ p["embedding.features"]
     cos, sin = angles(c, x["time_days"])
     for i in range(c["layers"]):
         w = lambda name: p[f"layers.{i}.{name}"]
@@ -141,24 +154,51 @@ def losses(c, p, rows, y, bins_of):
     """(wait, code, value) sums; `rows` [N, D] is the residual stream of scored positions."""
     h = norm(rows, p["norm"])
     z = h @ p["wait.weight"] + p["wait.bias"]
-    wait = wait_nats(c, z, y["wait_days"], y["event"]).sum()
     e = y["event"]
+    if c.get("likelihood") == "competing":
+        wait, code_loss, g, logits = competing(p, h, z[:, 0], y)
+        return wait, code_loss, value_nats(p, g[e], y, bins_of), logits
+    wait = wait_nats(c, z, y["wait_days"], e).sum()
     h, code, waited = h[e], y["code"][e], y["wait_days"][e]
     bin_of = 1 + torch.bucketize(waited, c["edges"].to(waited.dtype), right=True)
     bin_of = torch.where(waited > 0, bin_of, 0)
     log = (torch.log1p(waited * 1440) / 8).float()
+    if not c.get("mark_given_wait", True):
+        bin_of, log = bin_of * 0, log * 0
     g = h * (1 + F.embedding(bin_of, p["mark.scale"])) + F.embedding(bin_of, p["mark.shift"])
     g = g + log[:, None] * p["mark.slope"]
     logits = (g @ p["mark.projection"]) @ p["embedding.code"].T + p["code.bias"]
+    if "seen" in y:
+        logits = logits + REPEAT_LOG_MASS * y["seen"][e]
     code_loss = F.cross_entropy(logits, code, reduction="sum")
+    return wait, code_loss, value_nats(p, g, y, bins_of), logits
+
+
+def competing(p, h, zero, y):
+    """Every code at a constant rate exp(logit) a day, beside a point mass at zero."""
+    g = h * (1 + p["mark.scale"][0]) + p["mark.shift"][0]
+    logits = (g @ p["mark.projection"]) @ p["embedding.code"].T + p["code.bias"]
+    event, wait = y["event"], y["wait_days"]
+    tie = event & (wait == 0)
+    log_total = logits.double().logsumexp(-1)
+    of_zero = torch.where(tie, F.softplus(-zero), F.softplus(zero))
+    none_within = log_total.exp() * wait
+    positive = torch.where(event, none_within - log_total, none_within)
+    nats = of_zero.sum() + positive[~tie].sum()
+    at = logits.double().gather(1, y["code"][:, None])[:, 0]
+    return nats, (log_total - at)[event].sum(), g, logits
+
+
+def value_nats(p, g, y, bins_of):
+    e = y["event"]
+    code = y["code"][e]
     asks = bins_of[code] > 0
     g, code, value_bin = g[asks], code[asks], y["value_bin"][e][asks]
     inner = F.silu(g @ p["value.hidden"] + F.embedding(code, p["embedding.code"]) @ p["value.code"])
     values = inner @ p["value.out"] + F.embedding(code, p["value.bias"])
     classes = torch.arange(values.shape[-1])
     values = values.masked_fill(classes > bins_of[code][:, None], -math.inf)
-    value_loss = F.cross_entropy(values, value_bin, reduction="sum")
-    return wait, code_loss, value_loss, logits
+    return F.cross_entropy(values, value_bin, reduction="sum")
 
 
 # --- the golden file -------------------------------------------------------------------------------
@@ -203,6 +243,14 @@ def golden_batch(c, generator):
     return groups, bins_of, segments
 
 
+def seen_once(c, codes):
+    """[L, V]: once-only codes among a segment's events up to each."""
+    seen = F.one_hot(codes, c["vocab"]).cumsum(0).clamp(max=1)
+    once = torch.zeros(c["vocab"], dtype=torch.long)
+    once[c["once_only"]] = 1
+    return seen * once
+
+
 def golden_loss(c, p, groups, bins_of, segments):
     rows, y = [], {name: [] for name in ("wait_days", "event", "code", "value_bin")}
     for s in segments:
@@ -215,6 +263,8 @@ def golden_loss(c, p, groups, bins_of, segments):
         y["event"].append((s["kind"] == 1)[scored])
         y["code"].append(s["target"][scored])
         y["value_bin"].append(s["target_bin"][scored])
+        if "once_only" in c:
+            y.setdefault("seen", []).append(seen_once(c, s["code"])[scored])
     y = {k: torch.cat(v) for k, v in y.items()}
     return losses(c, p, torch.cat(rows), y, bins_of)
 
@@ -245,6 +295,19 @@ def write_safetensors(path, tensors, metadata):
     Path(path).write_bytes(struct.pack("<Q", len(text)) + text.encode() + data)
 
 
+def golden_choices(c, p, groups, bins_of, segments):
+    out = {}
+    for name, choices in CHOICES.items():
+        for w in p.values():
+            w.grad = None
+        wait, code, value, _ = golden_loss(c | choices, p, groups, bins_of, segments)
+        (wait + code + value).backward()
+        out[f"{name}.losses"] = torch.stack([wait.double(), code.double(), value.double()])
+        for k, w in p.items():
+            out[f"{name}.gradient.{k}"] = torch.zeros_like(w) if w.grad is None else w.grad.clone()
+    write_safetensors(Path(__file__).with_name("choices.safetensors"), out, {})
+
+
 def main():
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(20)
@@ -260,6 +323,7 @@ def main():
             w = w - 1
         p[name] = w.requires_grad_()
     out = {f"weight.{k}": v.clone() for k, v in p.items()}
+    golden_choices(c, p, groups, bins_of, segments)
     state = {k: (torch.zeros_like(v), torch.zeros_like(v)) for k, v in p.items()}
     decays = {name for name, (_, decay) in table.items() if decay}
     curve = []

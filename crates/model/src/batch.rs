@@ -1,5 +1,6 @@
 //! Batches: segments of events packed one after another, without padding.
 
+use crate::choices::Choices;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::query::Query;
@@ -172,6 +173,13 @@ impl Batch {
             ..query
         }));
         self.query_weight = other.query_weight;
+    }
+
+    /// Replaces each event by what a model of these choices sees of it.
+    pub(crate) fn see(&mut self, choices: &Choices) {
+        for input in &mut self.inputs {
+            *input = choices.see(*input);
+        }
     }
 
     /// T.

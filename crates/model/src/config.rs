@@ -1,5 +1,6 @@
 //! The shape of a model: presets and their numbers. Knows no vocabulary beyond its sizes.
 
+use crate::choices::Choices;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,9 @@ pub struct Config {
     /// M: width of the query head.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub query_dim: usize,
+    /// The switches of the architecture.
+    #[serde(default, skip_serializing_if = "Choices::is_default")]
+    pub choices: Choices,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
@@ -139,6 +143,7 @@ impl Config {
             vocabulary: sizes.vocabulary,
             query_edges_days: Vec::new(),
             query_dim: 0,
+            choices: Choices::default(),
         }
     }
 
@@ -244,6 +249,20 @@ impl Config {
         }
         if self.has_queries() != (self.query_dim > 0) || self.query_dim > 1 << 24 {
             return refuse("the width of the query head is out of range");
+        }
+        self.validate_once_only()
+    }
+
+    fn validate_once_only(&self) -> Result<()> {
+        let refuse = |reason: &str| Err(Error::Config(reason.to_owned()));
+        let once = &self.choices.once_only;
+        if once.windows(2).any(|pair| pair[0] >= pair[1])
+            || once.last().is_some_and(|last| *last as usize >= self.vocab)
+        {
+            return refuse("the once-only codes are not ascending or out of range");
+        }
+        if self.choices.competing() && !once.is_empty() {
+            return refuse("competing exponentials do not damp repeats");
         }
         Ok(())
     }

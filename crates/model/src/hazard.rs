@@ -51,6 +51,23 @@ impl WaitLaw<'_> {
             .sum()
     }
 
+    /// The mean in days of a wait above zero: the integral of its survival, bin by bin.
+    pub(crate) fn mean(&self) -> f64 {
+        let (mut mean, mut survival, mut start) = (0.0, 1.0, 0.0);
+        for (j, log) in self.log_hazards.iter().enumerate() {
+            let hazard = f64::from(*log).exp();
+            let end = self
+                .edges
+                .get(j)
+                .map_or(f64::INFINITY, |edge| f64::from(*edge));
+            let left = (-hazard * (end - start)).exp();
+            mean += survival * (1.0 - left) / hazard;
+            survival *= left;
+            start = end;
+        }
+        mean
+    }
+
     /// The probability of a zero wait.
     pub fn zero_probability(&self) -> f64 {
         sigmoid(f64::from(self.zero_logit))

@@ -81,6 +81,7 @@ pub struct Decoder {
 pub struct Prefix {
     len: usize,
     hidden: Vec<f32>,
+    seen: Vec<u32>,
     layers: Vec<PrefixLayer>,
 }
 
@@ -143,6 +144,11 @@ impl std::fmt::Debug for Rows {
 }
 
 impl Prefix {
+    /// Once-only codes of the history, ascending.
+    pub fn seen(&self) -> &[u32] {
+        &self.seen
+    }
+
     /// Events of the history.
     #[expect(clippy::len_without_is_empty, reason = "a prefix is never empty")]
     pub fn len(&self) -> usize {
@@ -203,7 +209,7 @@ impl Decoder {
         };
         let table = Weight::new(layout.code.of(model.weights()), c.vocab, d);
         Ok(Self {
-            frequencies: Frequencies::new(c.head_dim()),
+            frequencies: Frequencies::new(c.head_dim(), c.choices.time),
             layers: layout.layers.iter().map(layer).collect(),
             wait: linear(layout.wait_weight, d, 1 + c.wait_bins()),
             projection: linear(layout.mark_projection, d, d),
@@ -243,10 +249,12 @@ impl Decoder {
             }
         })?;
         let d = self.model.config().dim;
+        let mut histories = histories.iter().copied();
         let prefixes = starts.windows(2).zip(layers).map(|(segment, layers)| {
             let last = segment[1] as usize - 1;
             Prefix {
                 len: (segment[1] - segment[0]) as usize,
+                seen: self.seen(histories.next().unwrap_or_default()),
                 hidden: hidden[last * d..(last + 1) * d].to_vec(),
                 layers,
             }
@@ -287,6 +295,7 @@ impl Decoder {
         if histories.is_empty() {
             return Ok((vec![0], vec![]));
         }
+        batch.see(&self.model.config().choices);
         let hidden = self
             .cpu
             .pool()
@@ -329,6 +338,14 @@ impl Decoder {
         let norm = self.model.layout().norm.of(w);
         rmsnorm::forward(cpu, &s.x, norm, &mut s.normed, &mut s.inverse);
         s.normed.to_vec()
+    }
+
+    fn seen(&self, history: &[Input]) -> Vec<u32> {
+        let mut seen = vec![];
+        for input in history {
+            self.model.config().choices.note(input.code, &mut seen);
+        }
+        seen
     }
 
     fn embed(&self, inputs: &[Input], s: &mut StepScratch) {
@@ -427,9 +444,11 @@ impl Decoder {
         }
         let (n, d) = (active.len(), self.model.config().dim);
         if n > 0 {
+            let choices = &self.model.config().choices;
+            let inputs: Vec<Input> = inputs.iter().map(|input| choices.see(*input)).collect();
             self.cpu
                 .pool()
-                .install(|| self.step_pass(prefix, rows, active, inputs));
+                .install(|| self.step_pass(prefix, rows, active, &inputs));
         }
         for row in active {
             rows.lens[*row as usize] += 1;

@@ -25,6 +25,7 @@
 
 mod batch;
 mod checkpoint;
+mod choices;
 mod columns;
 mod config;
 mod error;
@@ -47,6 +48,7 @@ mod workspace;
 
 pub use batch::{Batch, Input, Target};
 pub use checkpoint::CHECKPOINT_FILE;
+pub use choices::{Choices, Likelihood, REPEAT_LOG_MASS, Time, ValueInput};
 pub use columns::Columns;
 pub use config::{Config, Preset, Sizes};
 pub use error::{Error, Result};

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::hazard::WaitLaw;
 use crate::layout::{Layout, Start, Tensor};
 use crate::random::Normals;
 
@@ -12,6 +13,16 @@ pub struct Codes {
     pub groups: Vec<[u32; 2]>,
     /// How many value bins each code has, at most K, `[V]`.
     pub value_bins: Vec<u16>,
+}
+
+impl Codes {
+    /// No groups where ancestors are switched off.
+    fn chosen(mut self, config: &Config) -> Self {
+        if !config.choices.ancestors {
+            self.groups.fill([0; 2]);
+        }
+        self
+    }
 }
 
 /// Frequencies of the training data from which the output biases are set.
@@ -56,6 +67,7 @@ impl Model {
     pub fn new(config: Config, codes: Codes, seed: u64) -> Result<Self> {
         config.validate()?;
         check_codes(&config, &codes)?;
+        let codes = codes.chosen(&config);
         let layout = Layout::new(&config);
         let mut weights = vec![0.0; layout.len];
         for (i, tensor) in layout.tensors.iter().enumerate() {
@@ -82,6 +94,7 @@ impl Model {
     pub(crate) fn from_parts(config: Config, codes: Codes, weights: Vec<f32>) -> Result<Self> {
         config.validate()?;
         check_codes(&config, &codes)?;
+        let codes = codes.chosen(&config);
         let layout = Layout::new(&config);
         if weights.len() != layout.len {
             return Err(Error::Config(
@@ -125,8 +138,12 @@ impl Model {
         for (bias, hazard) in waits[1..].iter_mut().zip(&marginals.hazards_per_day) {
             *bias = narrow(hazard.ln());
         }
+        let log_rate = -narrow(self.mean_wait(&marginals.hazards_per_day).ln());
         let codes = self.layout.code_bias.of_mut(&mut self.weights);
         codes.copy_from_slice(&marginals.code_log_frequency);
+        if self.config.choices.competing() {
+            codes.iter_mut().for_each(|bias| *bias += log_rate);
+        }
         let bias = self.layout.value_bias.of_mut(&mut self.weights);
         if values.is_empty() {
             // One in a hundred of a bin's mass: a code with bins seldom comes without a value.
@@ -151,6 +168,17 @@ impl Model {
         }
         base.copy_from_slice(log_odds);
         Ok(())
+    }
+
+    /// The mean in days of a wait above zero with these hazards.
+    fn mean_wait(&self, hazards: &[f64]) -> f64 {
+        let logs: Vec<f32> = hazards.iter().map(|hazard| narrow(hazard.ln())).collect();
+        let law = WaitLaw {
+            zero_logit: 0.0,
+            log_hazards: &logs,
+            edges: &self.config.wait_edges_days,
+        };
+        law.mean()
     }
 
     /// The shape.

@@ -109,6 +109,7 @@ impl Workspace {
                 for segment in first..first + segments {
                     part.push_segment_of(batch, segment);
                 }
+                part.see(&self.config.choices);
                 work(self, &part);
                 first += segments;
             }

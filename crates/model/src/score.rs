@@ -1,6 +1,7 @@
 //! The losses of scored rows and their gradients: wait, code and value apart, in nats.
 
 use crate::batch::{Batch, Target};
+use crate::choices::{Choices, REPEAT_LOG_MASS};
 use crate::kernels::elementwise;
 use crate::kernels::gemm::Packed;
 use crate::layout::disjoint;
@@ -59,6 +60,7 @@ impl Scored {
     /// Lists the scored rows of a batch and gathers their residual streams from `last` `[T, D]`.
     pub(crate) fn gather(&mut self, model: &Model, batch: &Batch, last: &[f32]) {
         let (edges, bins_of) = (&model.config().wait_edges_days, &model.codes().value_bins);
+        let choices = &model.config().choices;
         self.rows.clear();
         self.seen.clear();
         self.passed.clear();
@@ -82,7 +84,11 @@ impl Scored {
                 }
                 self.rows.push(t);
                 self.seen.push(Seen::Event(wait_days));
-                self.passed.push(Passed::new(wait_days, edges));
+                self.passed.push(if choices.marks_wait() {
+                    Passed::new(wait_days, edges)
+                } else {
+                    Passed::default()
+                });
                 self.codes.push(code);
             }
         }
@@ -92,7 +98,30 @@ impl Scored {
                 self.seen.push(Seen::Censored(wait_days));
             }
         }
+        if choices.competing() {
+            // Every rate counts while nothing comes: censored rows have codes' logits too.
+            self.passed.resize(self.rows.len(), Passed::default());
+        }
+        self.list_damped(choices, batch);
         gather(last, &self.rows, &mut self.x, model.config().dim);
+    }
+
+    /// Lists the once-only codes that stand in the segment before each event.
+    fn list_damped(&mut self, choices: &Choices, batch: &Batch) {
+        self.damped.clear();
+        if choices.once_only.is_empty() {
+            return;
+        }
+        let mut rows = (0u32..).zip(&self.rows[..self.codes.len()]).peekable();
+        for segment in batch.starts().windows(2) {
+            let mut seen = vec![];
+            for t in segment[0]..segment[1] {
+                choices.note(batch.inputs()[t as usize].code, &mut seen);
+                if let Some((row, _)) = rows.next_if(|(_, at)| **at == t) {
+                    self.damped.extend(seen.iter().map(|code| (row, *code)));
+                }
+            }
+        }
     }
 
     /// The losses; with `flat`, adds the heads' gradients and leaves that of h in `dh`.
@@ -115,15 +144,17 @@ impl Scored {
         let learn = flat.is_some();
         let flat = flat.unwrap_or(&mut none);
         losses.wait = self.wait(cpu, model, learn.then_some(&mut *flat));
-        let events = self.codes.len();
+        let marked = self.passed.len();
         let tables = mark::Tables {
             scale: layout.mark_scale.of(w),
             shift: layout.mark_shift.of(w),
             slope: layout.mark_slope.of(w),
         };
-        let (h, g) = (&self.h[..events * d], &mut self.g[..events * d]);
+        let (h, g) = (&self.h[..marked * d], &mut self.g[..marked * d]);
         mark::forward(h, &self.passed, &tables, g);
-        losses.code = self.code(cpu, model, learn.then_some(&mut *flat));
+        let (code, wait) = self.code(cpu, model, learn.then_some(&mut *flat));
+        losses.code = code;
+        losses.wait += wait;
         losses.value = self.value(cpu, model, learn.then_some(&mut *flat));
         if learn {
             let spans = [layout.mark_scale, layout.mark_shift, layout.mark_slope];
@@ -134,8 +165,8 @@ impl Scored {
                 slope,
             };
             let rows = (
-                &self.h[..events * d],
-                &self.dg[..events * d],
+                &self.h[..marked * d],
+                &self.dg[..marked * d],
                 &self.passed[..],
             );
             mark::backward(
@@ -143,7 +174,7 @@ impl Scored {
                 rows,
                 tables.scale,
                 gradients,
-                &mut self.dh[..events * d],
+                &mut self.dh[..marked * d],
             );
         }
         losses
@@ -156,7 +187,11 @@ impl Scored {
         let weight = Weight::new(layout.wait_weight.of(w), d, width);
         linear::forward(cpu, h, weight, z, false);
         let (bias, edges) = (layout.wait_bias.of(w), &model.config().wait_edges_days);
-        wait::loss(z, bias, edges, &self.seen, &mut self.nats[..n]);
+        if model.config().choices.competing() {
+            wait::tie_loss(z, bias, &self.seen, &mut self.nats[..n]);
+        } else {
+            wait::loss(z, bias, edges, &self.seen, &mut self.nats[..n]);
+        }
         if let Some(flat) = flat {
             linear::weight_gradient(cpu, h, z, layout.wait_weight.of_mut(flat), width);
             let d_bias = layout.wait_bias.of_mut(flat);
@@ -167,9 +202,11 @@ impl Scored {
         self.nats[..n].iter().sum()
     }
 
-    fn code(&mut self, cpu: &Cpu, model: &Model, mut flat: Option<&mut [f32]>) -> f64 {
+    /// The nats of the codes and, of competing exponentials, those of the waits that are no ties.
+    fn code(&mut self, cpu: &Cpu, model: &Model, mut flat: Option<&mut [f32]>) -> (f64, f64) {
         let (layout, w, c) = (model.layout(), model.weights(), model.config());
-        let (n, d, v) = (self.codes.len(), c.dim, c.vocab);
+        let (n, d, v) = (self.passed.len(), c.dim, c.vocab);
+        let mut waits = 0.0;
         let projection = Weight::new(layout.mark_projection.of(w), d, d);
         let g = &self.g[..n * d];
         let (p, dg) = (&mut self.p[..n * d], &mut self.dg[..n * d]);
@@ -187,11 +224,19 @@ impl Scored {
         // Each block's projection is replaced by its gradient once its logits are done with.
         let blocks = p
             .chunks_mut(code::ROWS * d)
-            .zip(self.codes.chunks(code::ROWS));
-        for ((p, codes), nats) in blocks.zip(self.nats.chunks_mut(code::ROWS)) {
-            let logits = &mut self.logits[..codes.len() * v];
+            .zip(self.nats[..n].chunks_mut(code::ROWS));
+        for (block, (p, nats)) in blocks.enumerate() {
+            let first = block * code::ROWS;
+            let logits = &mut self.logits[..nats.len() * v];
             linear::apply(cpu, p, across, logits, false);
-            code::loss(cpu, logits, bias, codes, &mut nats[..codes.len()]);
+            damp(&self.damped, first, logits, v);
+            let codes = self.codes.get(first..).unwrap_or_default();
+            if c.choices.competing() {
+                let targets = (&self.seen[first..], codes);
+                waits += code::competing(cpu, logits, bias, targets, nats);
+            } else {
+                code::loss(cpu, logits, bias, codes, nats);
+            }
             if let Some(flat) = flat.as_deref_mut() {
                 linear::weight_gradient(cpu, logits, p, layout.code.of_mut(flat), d);
                 code::bias_gradient(cpu, logits, layout.code_bias.of_mut(flat));
@@ -202,7 +247,7 @@ impl Scored {
             linear::weight_gradient(cpu, g, p, layout.mark_projection.of_mut(flat), d);
             linear::forward(cpu, p, projection.flipped(), dg, false);
         }
-        self.nats[..n].iter().sum()
+        (self.nats[..n].iter().sum(), waits)
     }
 
     fn value(&mut self, cpu: &Cpu, model: &Model, flat: Option<&mut [f32]>) -> f64 {
@@ -273,6 +318,16 @@ impl Scored {
             let row = *row as usize;
             dx[row * d..(row + 1) * d].copy_from_slice(gradient);
         }
+    }
+}
+
+/// Damps codes that must come once only, in the rows of logits `[.., V]` from row `first` on.
+fn damp(damped: &[(u32, u32)], first: usize, logits: &mut [f32], v: usize) {
+    let rows = logits.len() / v;
+    let from = damped.partition_point(|(row, _)| (*row as usize) < first);
+    let until = damped.partition_point(|(row, _)| (*row as usize) < first + rows);
+    for (row, code) in &damped[from..until] {
+        logits[(*row as usize - first) * v + *code as usize] += REPEAT_LOG_MASS;
     }
 }
 

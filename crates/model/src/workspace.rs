@@ -62,6 +62,8 @@ pub(crate) struct Scored {
     pub passed: Vec<Passed>,
     /// Codes of the events.
     pub codes: Vec<u32>,
+    /// Pairs of a row and a once-only code that its history holds, by rows.
+    pub damped: Vec<(u32, u32)>,
     /// Which of the events ask for a value bin, what they ask, and the answer.
     pub value_rows: Vec<u32>,
     pub asked: Vec<Asked>,
@@ -170,7 +172,7 @@ impl Workspace {
             part_max,
             part: Batch::new(),
             config: config.clone(),
-            frequencies: Frequencies::new(config.head_dim()),
+            frequencies: Frequencies::new(config.head_dim(), config.choices.time),
             angles: Buffer::zeros(t * config.head_dim()),
             numbers: Buffer::zeros(t * FEATURES),
             layers: (0..config.layers).map(layer).collect(),
@@ -251,6 +253,7 @@ impl Scored {
             seen: Vec::with_capacity(t),
             passed: Vec::with_capacity(t),
             codes: Vec::with_capacity(t),
+            damped: Vec::new(),
             value_rows: Vec::with_capacity(t),
             asked: Vec::with_capacity(t),
             bins: Vec::with_capacity(t),

@@ -10,9 +10,11 @@
 
 mod support;
 
-use longitude_model::{Batch, Decoder, Device, Error, Input, Level, Losses, Target, Workspace};
+use longitude_model::{
+    Batch, Choices, Decoder, Device, Error, Input, Level, Losses, Model, Target, Workspace,
+};
 use std::sync::Arc;
-use support::{Random, model, segment};
+use support::{Random, choices, model, model_of, segment};
 
 fn close(a: &[f32], b: &[f32]) -> bool {
     a.len() == b.len()
@@ -23,8 +25,12 @@ fn close(a: &[f32], b: &[f32]) -> bool {
 
 #[test]
 fn steps_after_a_prefix_equal_the_full_pass() {
-    let model = Arc::new(model(11));
-    for level in Level::available() {
+    let all = Level::available().into_iter();
+    let of = |choices| Arc::new(model_of(choices, 11));
+    let models = all.map(|level| (level, of(Choices::default())));
+    let others = choices().into_iter().skip(1);
+    let others = others.map(|choices| (Level::best(), of(choices)));
+    for (level, model) in models.chain(others) {
         let device = Device { level, threads: 2 };
         let decoder = Decoder::new(Arc::clone(&model), device).unwrap();
         let mut random = Random(23);
@@ -75,20 +81,26 @@ fn steps_after_a_prefix_equal_the_full_pass() {
 /// The heads of the decoder say of a target what the loss says.
 #[test]
 fn heads_say_what_the_loss_says() {
-    let model = Arc::new(model(12));
+    for choices in choices() {
+        heads_and_loss(&Arc::new(model_of(choices, 12)));
+    }
+}
+
+fn heads_and_loss(model: &Arc<Model>) {
     let mut random = Random(5);
-    let (inputs, targets) = segment(&model, 20, &mut random);
+    let (inputs, targets) = segment(model, 20, &mut random);
     let device = Device::cpu(2);
-    let decoder = Decoder::new(Arc::clone(&model), device).unwrap();
+    let decoder = Decoder::new(Arc::clone(model), device).unwrap();
     let mut batch = Batch::new();
     batch.push(&inputs, &targets).unwrap();
     let mut space = Workspace::new(model.config(), 20, device).unwrap();
-    let expected = space.loss(&model, &batch).unwrap();
+    let expected = space.loss(model, &batch).unwrap();
     let mut sum = Losses::default();
     let (mut z, mut codes, mut values) = (vec![], vec![], vec![]);
     for (t, target) in targets.iter().enumerate() {
         let hidden = decoder.hidden_last(&[&inputs[..=t]]).unwrap();
-        assert_eq!(hidden, decoder.prefill(&inputs[..=t]).unwrap().hidden());
+        let prefix = decoder.prefill(&inputs[..=t]).unwrap();
+        assert_eq!(hidden, prefix.hidden());
         decoder.wait(&hidden, &mut z);
         match *target {
             Target::None => {}
@@ -102,6 +114,7 @@ fn heads_say_what_the_loss_says() {
             } => {
                 sum.wait += decoder.wait_law(&z).nll(wait_days);
                 decoder.codes(&hidden, &[wait_days], &mut codes);
+                decoder.damp(&[prefix.seen(), &[]], &mut codes);
                 assert!((codes.iter().sum::<f32>() - 1.0).abs() < 1e-5);
                 sum.code -= f64::from(codes[code as usize]).ln();
                 decoder

@@ -11,8 +11,8 @@
 )]
 
 use longitude_model::{
-    AdamW, AdamWOptions, Answer, Atom, Batch, Codes, Config, Device, Grads, Input, Level, Model,
-    Query, Question, Sizes, Target, Workspace,
+    AdamW, AdamWOptions, Answer, Atom, Batch, Choices, Codes, Config, Device, Grads, Input, Level,
+    Likelihood, Model, Query, Question, Sizes, Target, Time, ValueInput, Workspace,
 };
 use safetensors::{Dtype, SafeTensors};
 use std::path::Path;
@@ -177,7 +177,7 @@ fn queries_and_their_gradients_are_those_of_pytorch() {
         near("code", losses.code, parts[1], 1e-5);
         near("value", losses.value, parts[2], 1e-5);
         near("query", losses.query, parts[3], 1e-5);
-        gradients(&golden, &model, &grads);
+        gradients(&golden, "", &model, &grads);
     }
 }
 
@@ -202,7 +202,7 @@ fn losses_gradients_and_ten_steps_are_those_of_pytorch() {
             near("code", losses.code, parts[1], tolerance);
             near("value", losses.value, parts[2], tolerance);
             if step == 0 {
-                gradients(&golden, &model, &grads);
+                gradients(&golden, "", &model, &grads);
             }
             grads.scale(1.0 / losses.events as f32);
             adam.step(&mut model, &grads, 3e-3);
@@ -222,12 +222,61 @@ fn losses_gradients_and_ten_steps_are_those_of_pytorch() {
     }
 }
 
-fn gradients(golden: &Golden<'_>, model: &Model, grads: &Grads) {
+/// `CHOICES` of `reference.py`.
+fn choices() -> [(&'static str, Choices); 3] {
+    let base = Choices::default;
+    let index = Choices {
+        time: Time::Index,
+        ancestors: false,
+        once_only: vec![2, 3, 5, 8, 13, 21, 34],
+        ..base()
+    };
+    let bare = Choices {
+        time: Time::IndexWithoutTime,
+        value: ValueInput::None,
+        mark_given_wait: false,
+        ..base()
+    };
+    let competing = Choices {
+        value: ValueInput::Bin,
+        likelihood: Likelihood::Competing,
+        ..base()
+    };
+    [("index", index), ("bare", bare), ("competing", competing)]
+}
+
+#[test]
+fn other_choices_are_those_of_pytorch() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases/model");
+    let bytes = std::fs::read(dir.join("golden.safetensors")).unwrap();
+    let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
+    let bytes = std::fs::read(dir.join("choices.safetensors")).unwrap();
+    let chosen = Golden(SafeTensors::deserialize(&bytes).unwrap());
+    let batch = golden.batch();
+    for (name, choices) in choices() {
+        let mut config = golden.config();
+        config.choices = choices;
+        let model = golden.model(config);
+        let device = Device::cpu(2);
+        let mut space = Workspace::new(model.config(), batch.positions(), device).unwrap();
+        let mut grads = Grads::new(&model);
+        let losses = space.forward_backward(&model, &batch, &mut grads).unwrap();
+        let parts = chosen.floats(&format!("{name}.losses"));
+        near(name, losses.wait, parts[0], 1e-5);
+        near(name, losses.code, parts[1], 1e-5);
+        near(name, losses.value, parts[2], 1e-5);
+        gradients(&chosen, &format!("{name}."), &model, &grads);
+    }
+}
+
+fn gradients(golden: &Golden<'_>, of: &str, model: &Model, grads: &Grads) {
     for tensor in model.tensors() {
-        let theirs = golden.floats(&format!("gradient.{}", tensor.name));
+        let theirs = golden.floats(&format!("{of}gradient.{}", tensor.name));
         let ours = &grads.flat()[tensor.range.clone()];
         let largest = theirs.iter().fold(0.0f64, |m, g| m.max(g.abs()));
-        assert!(largest > 0.0, "{}", tensor.name);
+        // What a choice leaves out has no gradient here or there.
+        assert!(largest > 0.0 || !of.is_empty(), "{}", tensor.name);
+        let largest = largest.max(f64::MIN_POSITIVE);
         for (ours, theirs) in ours.iter().zip(&theirs) {
             let error = (f64::from(*ours) - theirs).abs() / largest;
             assert!(

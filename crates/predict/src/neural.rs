@@ -64,6 +64,8 @@ pub(crate) struct Neural<'a> {
     hidden: Vec<f32>,
     /// `[R, 1 + W]`.
     laws: Vec<f32>,
+    /// Codes of each row's future so far; kept only where repeats are damped.
+    seen: Vec<Vec<u32>>,
 }
 
 impl<'a> Neural<'a> {
@@ -82,7 +84,14 @@ impl<'a> Neural<'a> {
             active: (0..n).collect(),
             hidden: prefix.hidden().repeat(n as usize),
             laws: Vec::new(),
+            seen: vec![Vec::new(); n as usize],
         }
+    }
+}
+
+impl Neural<'_> {
+    fn damps(&self) -> bool {
+        !self.decoder.model().config().choices.once_only.is_empty()
     }
 }
 
@@ -98,6 +107,12 @@ impl Process for Neural<'_> {
 
     fn codes(&mut self, waits: &[f64], codes: &mut Vec<f32>) -> Result<()> {
         self.decoder.codes(&self.hidden, waits, codes);
+        if self.damps() {
+            let rows = codes.chunks_exact_mut(self.decoder.model().config().vocab);
+            for (row, seen) in rows.zip(&self.seen) {
+                self.decoder.damp(&[self.prefix.seen(), seen], row);
+            }
+        }
         Ok(())
     }
 
@@ -108,6 +123,15 @@ impl Process for Neural<'_> {
 
     fn advance(&mut self, keep: &[usize], events: &[Input]) -> Result<()> {
         self.active = keep.iter().map(|row| self.active[*row]).collect();
+        if self.damps() {
+            self.seen = keep
+                .iter()
+                .map(|row| std::mem::take(&mut self.seen[*row]))
+                .collect();
+            for (seen, event) in self.seen.iter_mut().zip(events) {
+                seen.push(event.code);
+            }
+        }
         let hidden = self
             .decoder
             .step(self.prefix, self.rows, &self.active, events)?;

@@ -1,6 +1,7 @@
 //! The heads of a decoder: the laws of wait, code and value for rows of hidden states.
 
 use super::Decoder;
+use crate::choices::REPEAT_LOG_MASS;
 use crate::error::{Error, Result};
 use crate::hazard::WaitLaw;
 use crate::kernels::elementwise;
@@ -17,6 +18,50 @@ impl Decoder {
             .pool()
             .install(|| self.wait.apply(&self.cpu, hidden, z, false));
         wait::add_bias(z, bias);
+        if self.model.config().choices.competing() {
+            self.exponential(hidden, z);
+        }
+    }
+
+    /// Replaces the hazards of z `[R, 1 + W]` by the sum of the rates of all codes.
+    fn exponential(&self, hidden: &[f32], z: &mut [f32]) {
+        let (c, cpu) = (self.model.config(), &self.cpu);
+        let waits = vec![0.0; hidden.len() / c.dim];
+        let mut logits = vec![0.0; waits.len() * c.vocab];
+        let bias = self.model.layout().code_bias.of(self.model.weights());
+        let totals = cpu.pool().install(|| {
+            self.code_logits(hidden, &waits, &mut logits);
+            code::log_totals(cpu, &mut logits, bias)
+        });
+        let rows = z.chunks_exact_mut(1 + c.wait_bins());
+        for (z, total) in rows.zip(totals) {
+            z[1..].fill(total);
+        }
+    }
+
+    fn code_logits(&self, hidden: &[f32], waits_days: &[f64], logits: &mut [f32]) {
+        let g = self.marks(hidden, waits_days);
+        let mut p = vec![0.0; g.len()];
+        self.projection.apply(&self.cpu, &g, &mut p, false);
+        self.codes.apply(&self.cpu, &p, logits, false);
+    }
+
+    /// Damps, in one row `[V]` of [`Decoder::codes`], the once-only codes that the history or the
+    /// future so far holds. Codes named twice or not once-only change nothing.
+    pub fn damp(&self, seen: &[&[u32]], probabilities: &mut [f32]) {
+        let once = &self.model.config().choices.once_only;
+        let mut all: Vec<u32> = seen.concat();
+        all.retain(|code| once.binary_search(code).is_ok());
+        all.sort_unstable();
+        all.dedup();
+        if all.is_empty() {
+            return;
+        }
+        for code in all {
+            probabilities[code as usize] *= REPEAT_LOG_MASS.exp();
+        }
+        let mass: f32 = probabilities.iter().sum();
+        probabilities.iter_mut().for_each(|p| *p /= mass);
     }
 
     /// The law of the wait in one row `[1 + W]` of [`Decoder::wait`].
@@ -36,10 +81,7 @@ impl Decoder {
         probabilities.resize(waits_days.len() * c.vocab, 0.0);
         let bias = self.model.layout().code_bias.of(self.model.weights());
         cpu.pool().install(|| {
-            let g = self.marks(hidden, waits_days);
-            let mut p = vec![0.0; g.len()];
-            self.projection.apply(cpu, &g, &mut p, false);
-            self.codes.apply(cpu, &p, probabilities, false);
+            self.code_logits(hidden, waits_days, probabilities);
             code::softmax(cpu, probabilities, bias);
         });
     }
@@ -91,9 +133,16 @@ impl Decoder {
     fn marks(&self, hidden: &[f32], waits_days: &[f64]) -> Vec<f32> {
         let (layout, w) = (self.model.layout(), self.model.weights());
         let edges = &self.model.config().wait_edges_days;
+        let known = self.model.config().choices.marks_wait();
         let passed: Vec<_> = waits_days
             .iter()
-            .map(|wait| mark::Passed::new(*wait, edges))
+            .map(|wait| {
+                if known {
+                    mark::Passed::new(*wait, edges)
+                } else {
+                    mark::Passed::default()
+                }
+            })
             .collect();
         let tables = mark::Tables {
             scale: layout.mark_scale.of(w),

@@ -5,6 +5,7 @@
 //! where the segment begins.
 
 use crate::batch::Input;
+use crate::choices::Time;
 use crate::kernels::elementwise;
 use crate::memory::Cpu;
 use rayon::prelude::*;
@@ -22,10 +23,11 @@ pub(crate) struct Frequencies {
 }
 
 impl Frequencies {
-    /// Of a head with `head_dim / 2` pairs; an odd pair goes to the events.
-    pub(crate) fn new(head_dim: usize) -> Self {
+    /// Of a head with `head_dim / 2` pairs; an odd pair goes to the events, and all do where the
+    /// index alone is the position.
+    pub(crate) fn new(head_dim: usize, time: Time) -> Self {
         let pairs = head_dim / 2;
-        let days = pairs / 2;
+        let days = if time == Time::Clocks { pairs / 2 } else { 0 };
         let events = pairs - days;
         let ratio = (PERIOD_MAX / PERIOD_MIN).ln();
         Self {

@@ -9,7 +9,10 @@
 )]
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use longitude_model::{Batch, Codes, Config, Input, Marginals, Model, Sizes, Target};
+use longitude_model::{
+    Batch, Choices, Codes, Config, Input, Likelihood, Marginals, Model, Sizes, Target, Time,
+    ValueInput,
+};
 
 /// A small generator of its own: the tests must not follow changes of the crate's.
 pub(crate) struct Random(pub(crate) u64);
@@ -65,7 +68,13 @@ pub(crate) fn codes(config: &Config) -> Codes {
 
 /// A model all of whose weights are away from their start, so that no gradient is zero by accident.
 pub(crate) fn model(seed: u64) -> Model {
-    let config = config();
+    model_of(Choices::default(), seed)
+}
+
+/// As [`model`], with other choices.
+pub(crate) fn model_of(choices: Choices, seed: u64) -> Model {
+    let mut config = config();
+    config.choices = choices;
     let codes = codes(&config);
     let mut model = Model::new(config, codes, seed).unwrap();
     model
@@ -77,6 +86,34 @@ pub(crate) fn model(seed: u64) -> Model {
         .iter_mut()
         .for_each(|w| *w += 0.15 * random.centred());
     model
+}
+
+/// The default and one model for each thing that can be chosen.
+pub(crate) fn choices() -> Vec<Choices> {
+    let base = Choices::default;
+    vec![
+        base(),
+        Choices {
+            time: Time::Index,
+            ancestors: false,
+            ..base()
+        },
+        Choices {
+            time: Time::IndexWithoutTime,
+            value: ValueInput::None,
+            mark_given_wait: false,
+            ..base()
+        },
+        Choices {
+            likelihood: Likelihood::Competing,
+            value: ValueInput::Bin,
+            ..base()
+        },
+        Choices {
+            once_only: vec![2, 3, 5, 8, 13, 14, 21, 27],
+            ..base()
+        },
+    ]
 }
 
 pub(crate) fn marginals(config: &Config, seed: u64) -> Marginals {

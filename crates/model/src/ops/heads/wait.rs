@@ -43,6 +43,29 @@ pub(crate) fn loss(z: &mut [f32], bias: &[f32], edges: &[f32], seen: &[Seen], na
         });
 }
 
+/// As [`loss`] for the tie alone, where the rest of the wait is told by the rates of codes.
+pub(crate) fn tie_loss(z: &mut [f32], bias: &[f32], seen: &[Seen], nats: &mut [f64]) {
+    let rows = z.chunks_exact_mut(bias.len()).zip(seen);
+    for ((z, seen), nats) in rows.zip(nats) {
+        let law = WaitLaw {
+            zero_logit: z[0] + bias[0],
+            log_hazards: &[],
+            edges: &[],
+        };
+        let wait = match *seen {
+            Seen::Event(wait) => Some(wait),
+            Seen::Censored(_) => None,
+        };
+        *nats = if wait.is_some_and(|wait| wait <= 0.0) {
+            law.nll(0.0)
+        } else {
+            law.survival_nll(0.0)
+        };
+        z[0] = narrow(law.zero_gradient(wait));
+        z[1..].fill(0.0);
+    }
+}
+
 /// Adds the bias `[1 + W]` to each row of z.
 pub(crate) fn add_bias(z: &mut [f32], bias: &[f32]) {
     for row in z.chunks_exact_mut(bias.len()) {
