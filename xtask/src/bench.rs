@@ -143,6 +143,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &["python3", "cases/model/compare_delphi.py"],
     ),
     (
+        "ablations",
+        "what each choice of the architecture is worth ([PATIENTS] [STEPS] [SEEDS])",
+        &example!("train", "ablations"),
+    ),
+    (
         "sampling",
         "sampled events a CPU-second ([THREADS])",
         &example!("predict", "predict_throughput"),

@@ -142,7 +142,9 @@ impl Model {
         let codes = self.layout.code_bias.of_mut(&mut self.weights);
         codes.copy_from_slice(&marginals.code_log_frequency);
         if self.config.choices.competing() {
-            codes.iter_mut().for_each(|bias| *bias += log_rate);
+            for bias in codes {
+                *bias += log_rate;
+            }
         }
         let bias = self.layout.value_bias.of_mut(&mut self.weights);
         if values.is_empty() {

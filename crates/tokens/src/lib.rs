@@ -13,6 +13,7 @@
 
 mod bins;
 mod builder;
+mod density;
 mod encode;
 mod hierarchy;
 mod span;
@@ -21,6 +22,7 @@ mod waits;
 
 pub use bins::{BIN_VALUES_MIN, Bin, Bins, NORMALISED_MAX, OUTSIDE_SHARE};
 pub use builder::{VocabularyBuilder, VocabularyOptions};
+pub use density::Density;
 pub use encode::{
     AGE_DAYS_MAX, AGE_UNKNOWN_DAYS, Next, Scored, Token, Tokens, age_days, encode, encode_history,
     lead_kept,

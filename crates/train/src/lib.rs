@@ -37,6 +37,7 @@ mod scaling;
 mod schedule;
 mod sequences;
 mod transfer;
+mod values;
 #[cfg(test)]
 mod world;
 
@@ -69,3 +70,4 @@ pub use scaling::{Expected, ScalingLaw, ScalingPoint};
 pub use transfer::{
     Base, CodeStart, Descriptions, Rule, Rules, Transferred, transfer, transferred_config,
 };
+pub use values::{CodeValues, LEVELS, Values, evaluate_values};

@@ -61,7 +61,9 @@ impl Decoder {
             probabilities[code as usize] *= REPEAT_LOG_MASS.exp();
         }
         let mass: f32 = probabilities.iter().sum();
-        probabilities.iter_mut().for_each(|p| *p /= mass);
+        for p in probabilities {
+            *p /= mass;
+        }
     }
 
     /// The law of the wait in one row `[1 + W]` of [`Decoder::wait`].
