@@ -114,3 +114,64 @@ impl Choices {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Preset, Sizes};
+
+    fn config() -> Config {
+        let sizes = Sizes {
+            vocab: 9,
+            groups: 2,
+            value_bins: 2,
+            vocabulary: "test".to_owned(),
+        };
+        Config::preset(Preset::Tiny, sizes)
+    }
+
+    /// A configuration written before there were choices is that of the default, and stays so.
+    #[test]
+    fn the_default_leaves_no_trace_in_a_configuration() {
+        let mut config = config();
+        let json = serde_json::to_string(&config).unwrap();
+        assert!(!json.contains("choices"));
+        assert_eq!(serde_json::from_str::<Config>(&json).unwrap(), config);
+        config.choices.time = Time::Index;
+        config.choices.once_only = vec![3, 5];
+        let json = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<Config>(&json).unwrap(), config);
+        let partly = json.replace("\"ancestors\":true,", "");
+        assert_eq!(serde_json::from_str::<Config>(&partly).unwrap(), config);
+        assert!(serde_json::from_str::<Config>(&json.replace("ancestors", "x")).is_err());
+    }
+
+    #[test]
+    fn once_only_codes_must_ascend_and_exist_and_not_compete() {
+        let refused = |once_only: &[u32], likelihood| {
+            let mut config = config();
+            config.choices.once_only = once_only.to_vec();
+            config.choices.likelihood = likelihood;
+            config.validate().is_err()
+        };
+        assert!(!refused(&[3, 8], Likelihood::Marked));
+        assert!(!refused(&[], Likelihood::Competing));
+        for once_only in [&[3, 3][..], &[5, 3], &[3, 9]] {
+            assert!(refused(once_only, Likelihood::Marked));
+        }
+        assert!(refused(&[3], Likelihood::Competing));
+    }
+
+    #[test]
+    fn codes_are_noted_once_in_order_where_they_come_once() {
+        let choices = Choices {
+            once_only: vec![2, 5, 7],
+            ..Choices::default()
+        };
+        let mut seen = vec![];
+        for code in [7, 3, 2, 7, 2] {
+            choices.note(code, &mut seen);
+        }
+        assert_eq!(seen, [2, 7]);
+    }
+}

@@ -3,8 +3,8 @@
 //! For an engine that works elsewhere than on this processor: the formulas of features, rotary
 //! angles and waits stay here, where the engine of this crate has them.
 
-use crate::batch::{Batch, Target};
-use crate::error::Result;
+use crate::batch::{Batch, Input, Target};
+use crate::error::{Error, Result};
 use crate::hazard::exposure;
 use crate::layout::FEATURES;
 use crate::model::Model;
@@ -55,12 +55,18 @@ impl Columns {
     /// The columns of a batch for a model.
     ///
     /// # Errors
-    /// As [`Batch::check`], and when a target's value bin is not one of its code.
+    /// As [`Batch::check`], and when a target's value bin is not one of its code; also when the
+    /// model's choices ask for what columns do not hold: codes that do not know the wait, damped repeats.
     pub fn new(model: &Model, batch: &Batch) -> Result<Self> {
         let (config, codes) = (model.config(), model.codes());
+        let choices = &config.choices;
+        if !choices.marks_wait() || !choices.once_only.is_empty() {
+            let reason = "columns hold marks given waits, without damped repeats";
+            return Err(Error::Config(reason.to_owned()));
+        }
         batch.check(config)?;
         batch.check_values(&codes.value_bins)?;
-        let inputs = batch.inputs();
+        let inputs: Vec<Input> = batch.inputs().iter().map(|i| choices.see(*i)).collect();
         let mut columns = Self {
             code: inputs.iter().map(|input| input.code).collect(),
             value_bin: inputs.iter().map(|i| u32::from(i.value_bin)).collect(),
@@ -68,11 +74,12 @@ impl Columns {
             rotary: vec![0.0; inputs.len() * config.head_dim()],
             ..Self::default()
         };
-        for input in inputs {
+        for input in &inputs {
             columns.groups.push(codes.groups[input.code as usize]);
             columns.features.extend(features(input));
         }
-        Frequencies::new(config.head_dim()).table(batch.starts(), inputs, &mut columns.rotary);
+        let frequencies = Frequencies::new(config.head_dim(), choices.time);
+        frequencies.table(batch.starts(), &inputs, &mut columns.rotary);
         columns.events(batch, &config.wait_edges_days, &codes.value_bins);
         for (t, target) in (0u32..).zip(batch.targets()) {
             if let Target::Censored { wait_days } = *target {
@@ -116,7 +123,6 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::Input;
     use crate::config::{Config, Sizes};
     use crate::model::Codes;
 
