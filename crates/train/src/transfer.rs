@@ -124,7 +124,12 @@ pub struct Base<'b> {
 /// When the vocabulary has no digest.
 pub fn transferred_config(base: &Config, vocabulary: &Vocabulary) -> Result<Config> {
     let sizes = sizes(vocabulary)?;
+    let mut choices = base.choices.clone();
+    if !choices.once_only.is_empty() {
+        choices.once_only = vocabulary.once_only_ids();
+    }
     Ok(Config {
+        choices,
         vocab: sizes.vocab,
         groups: sizes.groups,
         value_bins: sizes.value_bins,
