@@ -56,7 +56,8 @@ impl Columns {
     ///
     /// # Errors
     /// As [`Batch::check`], and when a target's value bin is not one of its code; also when the
-    /// model's choices ask for what columns do not hold: codes that do not know the wait, damped repeats.
+    /// model's choices ask for what columns do not hold: codes that do not know the wait, damped
+    /// repeats.
     pub fn new(model: &Model, batch: &Batch) -> Result<Self> {
         let (config, codes) = (model.config(), model.codes());
         let choices = &config.choices;

@@ -42,9 +42,9 @@ pub(crate) fn loss(cpu: &Cpu, logits: &mut [f32], bias: &[f32], codes: &[u32], n
 /// Competing exponentials: logits `[N, V]` without bias are logs of rates a day, with L their sum.
 /// Turns them into the gradient of the summed loss: of a positive wait w, `w rate - 1` at the code
 /// that came and `w rate` elsewhere; of a censored wait `w rate`; of a tie that of a cross-entropy.
-/// Writes the nats of each row's code, `-ln(rate / L)`, 0 where it is censored, and returns those of
-/// the waits that are no ties, `L w - ln L`, or `L w` where censored. `codes` are those of the first
-/// rows; the rest is censored.
+/// Writes the nats of each row's code, `-ln(rate / L)`, 0 where it is censored, and returns those
+/// of the waits that are no ties, `L w - ln L`, or `L w` where censored. `codes` are those of the
+/// first rows; the rest is censored.
 pub(crate) fn competing(
     cpu: &Cpu,
     logits: &mut [f32],
