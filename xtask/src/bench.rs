@@ -148,6 +148,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("train", "ablations"),
     ),
     (
+        "loader",
+        "the share of a step that its batch takes, built in it and ahead ([SUBJECTS] [STEPS])",
+        &example!("train", "loader"),
+    ),
+    (
         "sampling",
         "sampled events a CPU-second ([THREADS])",
         &example!("predict", "predict_throughput"),

@@ -78,7 +78,19 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         .chain()
         .find_map(|e| e.downcast_ref::<longitude_store::Error>())
         .and_then(store);
-    let kind = declared.or(stored).or_else(|| machine(io_kind?));
+    let trained = error
+        .chain()
+        .find_map(|e| e.downcast_ref::<longitude_train::Error>())
+        .and_then(training);
+    if let Some((_, mend)) = trained
+        && declared.is_none()
+    {
+        eprintln!("  mend: {mend}");
+    }
+    let kind = declared
+        .or(stored)
+        .or(trained.map(|(kind, _)| kind))
+        .or_else(|| machine(io_kind?));
     if declared.is_none()
         && let Some(Kind::Machine) = kind
     {
@@ -102,11 +114,43 @@ fn store(error: &longitude_store::Error) -> Option<Kind> {
     }
 }
 
+/// Failures of a training, and their mend.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others carry a cause that says what kind they are"
+)]
+fn training(error: &longitude_train::Error) -> Option<(Kind, &'static str)> {
+    use longitude_train::Error;
+    match error {
+        Error::NoTargets => Some((
+            Kind::Input,
+            "bring timelines with two events or more after their entry",
+        )),
+        Error::Option { .. } => Some((Kind::Input, "correct the option named above")),
+        Error::Shape { .. } | Error::Mismatch { .. } => Some((
+            Kind::Input,
+            "resume with the data, vocabulary and settings of before, or begin anew elsewhere",
+        )),
+        Error::NotFinite { .. } => Some((
+            Kind::Input,
+            "run the same command with --resume and a lower --learning-rate",
+        )),
+        Error::CheckpointsExist { .. } => Some((Kind::Busy, "resume, or choose another folder")),
+        Error::NoCheckpoint { .. } => Some((Kind::Input, "begin the training anew")),
+        Error::Damaged { .. } => Some((
+            Kind::Verification,
+            "remove this checkpoint's folder: the one before is then resumed",
+        )),
+        _ => None,
+    }
+}
+
 /// Failures of the machine rather than of the input or the program.
 fn machine(kind: io::ErrorKind) -> Option<Kind> {
     let refused = kind == io::ErrorKind::StorageFull
         || kind == io::ErrorKind::PermissionDenied
         || kind == io::ErrorKind::ReadOnlyFilesystem
-        || kind == io::ErrorKind::QuotaExceeded;
+        || kind == io::ErrorKind::QuotaExceeded
+        || kind == io::ErrorKind::FileTooLarge;
     refused.then_some(Kind::Machine)
 }

@@ -40,6 +40,18 @@ pub(crate) fn peak_memory_bytes() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
+/// Seconds of the processor that this process has used, over all its threads, where the system
+/// tells; else zero. Linux counts in hundredths for programs, whatever its own clock.
+pub(crate) fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name of the program stands in parentheses and may hold anything.
+    let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let mut fields = after.split_whitespace().skip(11);
+    let mut hundredths = || fields.next().and_then(|field| field.parse::<u64>().ok());
+    let (user, system) = (hundredths(), hundredths());
+    (user.unwrap_or(0) + system.unwrap_or(0)) as f64 / 100.0
+}
+
 /// Threads to use: the machine's, at most `limit`.
 pub(crate) fn threads(limit: Option<usize>) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -16,6 +16,7 @@ mod pipeline;
 mod progress;
 mod reading;
 mod steps;
+mod training;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
@@ -71,6 +72,8 @@ enum Command {
     Keys(commands::keys::Arguments),
     /// Find what identifies in notes, and write them without it
     Scrub(commands::scrub::Arguments),
+    /// Train a model on a de-identified MEDS data set, or plan it
+    Train(commands::train::Arguments),
     /// Serve a run's console and API on this machine
     Serve(commands::serve::Arguments),
     /// Re-check a run's ledger, signature and digests offline
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Command::Reidentify(arguments) => commands::reidentify::run(&arguments),
         Command::Keys(arguments) => commands::keys::run(&arguments),
         Command::Scrub(arguments) => commands::scrub::run(&arguments),
+        Command::Train(arguments) => commands::train::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Init(arguments) => commands::init::run(&arguments),

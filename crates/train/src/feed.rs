@@ -5,9 +5,9 @@
 //! never speaks of windows that were built ahead but not trained on.
 
 use crate::data::TrainData;
-use crate::loader::{Order, Place, SplitMix};
+use crate::loader::{Order, Place, SplitMix, windows};
 use crate::options::Options;
-use crate::reduce::{Rank, share};
+use crate::reduce::{Alone, Rank, Reduce as _, share};
 use crate::sequences::{Window, single};
 use crate::{Error, Result};
 use longitude_model::{Batch, Input};
@@ -145,6 +145,27 @@ fn hide(inputs: &mut [Input], epoch: u64, window: &Window, options: &Options) {
             (input.code, input.value_bin, input.value) = (UNKNOWN, 0, 0.0);
         }
     }
+}
+
+/// Builds the batches of so many steps and throws them away, for the caller to time. Returns their
+/// positions.
+///
+/// # Errors
+/// When an option makes no sense.
+pub fn build_batches(data: &TrainData, options: &Options, steps: u64) -> Result<u64> {
+    options.check(data)?;
+    let cut = windows(
+        &data.learn,
+        options.config.context,
+        options.overlap_positions,
+    );
+    let (mut order, mut place) = (Order::new(cut, options.seed), Place::default());
+    let (mut load, mut positions) = (Load::default(), 0);
+    for _ in 0..steps {
+        load = fill(load, data, &mut order, (&mut place, Alone.rank()), options)?;
+        positions += load.positions;
+    }
+    Ok(positions)
 }
 
 #[cfg(test)]

@@ -50,6 +50,7 @@ pub use facts::{
     Cell, DataFacts, Held, ModelFacts, ModelShape, Population, PopulationCounter, SMALL_CELL,
     SplitFacts, TrainingFacts, VocabularyFacts,
 };
+pub use feed::build_batches;
 pub use gain::{Change, Difference, GainReport, LEVEL, Method, change, evaluate_each};
 pub use loader::Place;
 pub use lora::{AdapterOptions, MAPS};

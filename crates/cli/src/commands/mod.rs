@@ -17,5 +17,6 @@ pub(crate) mod scrub;
 pub(crate) mod serve;
 pub(crate) mod terminology;
 pub(crate) mod trace;
+pub(crate) mod train;
 pub(crate) mod validate;
 pub(crate) mod verify;

@@ -7,6 +7,7 @@ use crate::interrupt;
 use crate::machine;
 use crate::pipeline::{Left, Run, code_version, write_atomically};
 use crate::progress::Step;
+use crate::training;
 use anyhow::Result;
 use longitude_baseline::{Example, Kind};
 use longitude_core::{Event, Split, Task, Timeline};
@@ -256,7 +257,10 @@ fn whole(run: &Run<'_>, tasks: Vec<TaskReport>) -> Result<Report> {
     );
     facts.extend(ingest::machine_facts());
     let mut model_facts: BTreeMap<String, Value> = summary.facts.clone();
-    model_facts.insert("parameters".to_owned(), summary.record.parameters.into());
+    model_facts.insert(
+        "parameters".to_owned(),
+        summary.report.record.parameters.into(),
+    );
     model_facts.insert("preset".to_owned(), json!(run.options().preset));
     let mut digests: BTreeMap<String, String> = BTreeMap::new();
     digests.insert("model".to_owned(), predict::model_root(run)?.to_string());
@@ -294,7 +298,7 @@ fn whole(run: &Run<'_>, tasks: Vec<TaskReport>) -> Result<Report> {
 }
 
 /// What the numbers cannot say, in sentences a reader can act on.
-fn limits(tasks: &[TaskReport], held_out: usize, summary: &train::Summary) -> Vec<String> {
+fn limits(tasks: &[TaskReport], held_out: usize, summary: &training::Summary) -> Vec<String> {
     let mut limits = Vec::new();
     // With fewer than 100 outcomes calibration curves and AUROC intervals are too wide to choose
     // between models (Collins et al., Statistics in Medicine 2016, doi:10.1002/sim.6787).

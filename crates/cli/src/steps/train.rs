@@ -1,43 +1,22 @@
 //! Step: training. The number of steps is planned from a timed probe and kept, so that an
 //! interrupted training goes on bit for bit; the account of it becomes part of the signed model.
 
-use super::{deid, vocabulary};
+use super::deid::RECEIPT;
+use super::vocabulary;
 use crate::failure::{Failure, Kind};
 use crate::pipeline::{Left, Run, write_atomically};
-use crate::progress::{Step, bar};
-use crate::{interrupt, machine};
-use anyhow::{Context, Result, ensure};
-use longitude_core::Split;
-use longitude_eval::{LossReport, SplitLoss};
+use crate::progress::Step;
+use crate::training::{self, Observer, Outcome, Source, Summary};
+use anyhow::{Context, Result};
+use longitude_eval::SplitLoss;
 use longitude_model::{Config, Model, Preset};
-use longitude_tokens::{Tokens, Vocabulary, encode};
-use longitude_train::{
-    Budget, Control, EvaluateOptions, Losses, Options, Part, Progress, Record, TrainData, Trained,
-};
+use longitude_tokens::Vocabulary;
+use longitude_train::{Budget, Options, TrainData, WATTS_PER_CORE};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::time::Instant;
 
-/// Subjects of a split whose likelihood is reported, at most: enough for three digits.
-const LOSS_SUBJECTS_MAX: usize = 2000;
-const PROBE_STEPS: u64 = 4;
 const CHECKPOINTS: u64 = 10;
-
-/// What the model folder says about its own training (`training.json`).
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Summary {
-    /// The loop's account.
-    pub(crate) record: Record,
-    /// Nats per event on each split.
-    pub(crate) loss: LossReport,
-    /// Facts for the report.
-    pub(crate) facts: BTreeMap<String, Value>,
-    /// Subjects whose end of observation is not known.
-    pub(crate) end_unknown: u64,
-}
 
 /// What is kept of the plan, so that a resumed training has the same schedule.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,25 +27,29 @@ struct Plan {
 /// The step of the pipeline.
 pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
     let vocabulary = vocabulary::read(run)?;
-    let data = load(run, &vocabulary)?;
-    ensure!(
-        data.subjects(Part::Learn) > 1,
-        Failure::new(
-            Kind::Input,
-            "fewer than two subjects fall into the training split",
-            "bring more subjects: splits are 80, 10 and 10 % by hash",
-        )
-    );
+    let source = Source::open(&run.layout.meds(), Some(&run.layout.root().join(RECEIPT)))?;
+    let (data, population) = source.load(&vocabulary)?;
     let options = options(run, &data, step)?;
-    let started = Instant::now();
-    let trained = go(run, &data, &options)?;
-    let seconds = started.elapsed().as_secs_f64();
-    trained.model.save(&run.layout.model())?;
-    let summary = summarise(run, &data, &options, &trained, seconds)?;
-    let path = run.layout.model().join("training.json");
-    write_atomically(&path, &serde_json::to_vec_pretty(&summary)?)?;
-    say(step, &summary, seconds);
-    let outputs = ["model/model.safetensors", "model/training.json"];
+    let observer = Observer::new(&options, Some(run.options().training_seconds));
+    let (trained, curve) = observer.go(&data, &options)?;
+    let size = longitude_train::size(&data, &options)?;
+    let preset = run.options().preset.clone();
+    let outcome = Outcome {
+        trained,
+        curve,
+        preset: (preset.clone(), format!("{preset} was asked for")),
+        watts_per_core: WATTS_PER_CORE,
+        mean_window: size.positions / size.windows.max(1),
+    };
+    let folder = run.layout.model();
+    let summary = training::write(&folder, (&source, population), (&data, &options), &outcome)?;
+    say(step, &summary);
+    let outputs = [
+        "model/model.safetensors",
+        "model/training.json",
+        "model/training.html",
+        "model/model-facts.json",
+    ];
     Ok(Left {
         inputs: vec![run.output("meds")?, run.output("model/vocabulary.json")?],
         outputs: outputs
@@ -77,33 +60,17 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
     })
 }
 
-fn say(step: &Step, summary: &Summary, seconds: f64) {
-    let record = &summary.record;
+fn say(step: &Step, summary: &Summary) {
+    let record = &summary.report.record;
     let total = |one: Option<SplitLoss>| one.map_or(f64::NAN, |loss| loss.total);
     step.say(&format!(
         "{} steps, {:.0} events/s, stopped by {:?}; held out {:.3} nats an event, marginals {:.3}",
         record.steps_done,
-        record.tokens as f64 / seconds.max(1e-9),
+        summary.report.speed.tokens_per_second,
         record.stop,
         total(summary.loss.held_out),
         total(summary.loss.marginal),
     ));
-}
-
-/// Only de-identified timelines go in, and that is a matter of types.
-fn load(run: &Run<'_>, vocabulary: &Vocabulary) -> Result<TrainData> {
-    let (data, reopened) = deid::reopen(run)?;
-    let mut train = TrainData::new(vocabulary)?;
-    for split in [Split::Train, Split::Tuning] {
-        for timeline in data.timelines(Some(split)) {
-            interrupt::check()?;
-            let timeline = reopened.timeline(timeline?);
-            if let Some(part) = Part::of(timeline.get().subject(), split) {
-                train.push(part, &timeline);
-            }
-        }
-    }
-    Ok(train)
 }
 
 fn options(run: &Run<'_>, data: &TrainData, step: &Step) -> Result<Options> {
@@ -146,10 +113,7 @@ fn planned(run: &Run<'_>, data: &TrainData, options: &Options, step: &Step) -> R
         let plan: Plan = serde_json::from_slice(&bytes).context("plan.json")?;
         return Ok(plan.steps);
     }
-    longitude_train::probe(data, options, 1)?;
-    let started = Instant::now();
-    let tokens = longitude_train::probe(data, options, PROBE_STEPS)?;
-    let rate = tokens as f64 / started.elapsed().as_secs_f64();
+    let rate = training::tokens_per_second(data, options)?;
     let settings = run.options();
     let budget = Budget {
         tokens_per_second: rate,
@@ -166,135 +130,6 @@ fn planned(run: &Run<'_>, data: &TrainData, options: &Options, step: &Step) -> R
     Ok(steps)
 }
 
-/// Trains, or goes on from the last checkpoint. The clock is looked at here, not in the loop: when
-/// the time is up, training stops and what was learnt is kept.
-fn go(run: &Run<'_>, data: &TrainData, options: &Options) -> Result<Trained> {
-    let started = Instant::now();
-    let limit = run.options().training_seconds;
-    let shown = bar(options.steps);
-    let mut observe = |progress: &Progress| {
-        shown.set_position(progress.step);
-        shown.set_message(message(progress, started));
-        let late = started.elapsed().as_secs_f64() > limit;
-        if interrupt::requested() || late {
-            Control::Stop
-        } else {
-            Control::Continue
-        }
-    };
-    let resumes = longitude_train::has_checkpoint(&checkpoints(run));
-    let trained = if resumes {
-        longitude_train::resume(data, options, &mut observe)
-    } else {
-        longitude_train::train(data, options, &mut observe)
-    };
-    shown.finish_and_clear();
-    let trained = trained?;
-    interrupt::check()?;
-    Ok(trained)
-}
-
-fn message(progress: &Progress, started: Instant) -> String {
-    let rate = progress.tokens as f64 / started.elapsed().as_secs_f64().max(1e-9);
-    let nats = |nats: Option<longitude_train::Nats>| {
-        nats.map_or_else(|| "-".to_owned(), |nats| format!("{:.3}", nats.learnt()))
-    };
-    format!(
-        "nats {} tuning {} {rate:.0} events/s",
-        nats(progress.losses),
-        nats(progress.tuning.map(|point| point.nats))
-    )
-}
-
-fn summarise(
-    run: &Run<'_>,
-    data: &TrainData,
-    options: &Options,
-    trained: &Trained,
-    seconds: f64,
-) -> Result<Summary> {
-    let vocabulary = data.vocabulary();
-    let marginal = longitude_train::marginal_model(data, options)?;
-    let on = |model: &Model, split: Split, early: bool| {
-        loss_on(run, vocabulary, (model, split, early), options)
-    };
-    let loss = LossReport {
-        train: on(&trained.model, Split::Train, false)?,
-        tuning: on(&trained.model, Split::Tuning, true)?,
-        held_out: on(&trained.model, Split::HeldOut, false)?,
-        marginal: on(&marginal, Split::HeldOut, false)?,
-    };
-    let record = trained.record.clone();
-    let mut facts: BTreeMap<String, Value> = BTreeMap::new();
-    facts.insert("steps".to_owned(), record.steps_done.into());
-    facts.insert(
-        "epochs".to_owned(),
-        json!((record.epochs * 100.0).round() / 100.0),
-    );
-    facts.insert("training seconds".to_owned(), json!(seconds.round()));
-    facts.insert(
-        "events per second".to_owned(),
-        json!((record.tokens as f64 / seconds).round()),
-    );
-    facts.insert("vocabulary".to_owned(), vocabulary.len().into());
-    facts.insert("kernels".to_owned(), options.kernels.clone().into());
-    facts.insert(
-        "peak memory MiB".to_owned(),
-        json!(machine::peak_memory_bytes().map(|b| b >> 20)),
-    );
-    let end_unknown = record.warnings.subjects_without_end;
-    Ok(Summary {
-        record,
-        loss,
-        facts,
-        end_unknown,
-    })
-}
-
-/// Nats per event of a model on the subjects of a split (with `early`, those of early stopping).
-fn loss_on(
-    run: &Run<'_>,
-    vocabulary: &Vocabulary,
-    (model, split, early): (&Model, Split, bool),
-    options: &Options,
-) -> Result<Option<SplitLoss>> {
-    let (data, reopened) = deid::reopen(run)?;
-    let mut tokens: Vec<Tokens> = Vec::new();
-    for timeline in data.timelines(Some(split)) {
-        interrupt::check()?;
-        let timeline = reopened.timeline(timeline?);
-        let subject = timeline.get().subject();
-        if early && Part::of(subject, split) != Some(Part::EarlyStop) {
-            continue;
-        }
-        tokens.push(encode(vocabulary, timeline.get()));
-        if tokens.len() >= LOSS_SUBJECTS_MAX {
-            break;
-        }
-    }
-    let how = EvaluateOptions {
-        batch_tokens: options.batch_tokens,
-        overlap_positions: options.overlap_positions,
-        kernels: options.kernels.clone(),
-        threads: options.threads,
-    };
-    let losses = longitude_train::evaluate(model, &tokens, &how)?;
-    Ok(split_loss(losses, tokens.len()))
-}
-
-fn split_loss(losses: Losses, subjects: usize) -> Option<SplitLoss> {
-    let nats = losses.per_event()?;
-    Some(SplitLoss {
-        wait: nats.wait,
-        code: nats.code,
-        value: nats.value_bin,
-        value_constant: nats.value_within,
-        total: nats.total(),
-        events: losses.events,
-        subjects: subjects as u64,
-    })
-}
-
 /// The run's model, checked against its vocabulary.
 pub(crate) fn read_model(run: &Run<'_>, vocabulary: &Vocabulary) -> Result<Model> {
     let digest = vocabulary.digest()?.to_string();
@@ -303,6 +138,5 @@ pub(crate) fn read_model(run: &Run<'_>, vocabulary: &Vocabulary) -> Result<Model
 
 /// The account of the training.
 pub(crate) fn read_summary(run: &Run<'_>) -> Result<Summary> {
-    let bytes = fs::read(run.layout.model().join("training.json")).context("training.json")?;
-    serde_json::from_slice(&bytes).context("training.json")
+    training::read_summary(&run.layout.model())
 }
