@@ -153,6 +153,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("train", "loader"),
     ),
     (
+        "physionet",
+        "PhysioNet 2012 beside a tuned LightGBM, both directions (--source --program --example --work)",
+        &["python3", "cases/comparisons/physionet.py"],
+    ),
+    (
         "sampling",
         "sampled events a CPU-second ([THREADS])",
         &example!("predict", "predict_throughput"),
