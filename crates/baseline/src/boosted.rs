@@ -63,22 +63,9 @@ impl Boosted {
         let (data, labels) = (train.0.dense(), numbers(train.1));
         let (tuning_data, tuning_labels) = (tuning.0.dense(), numbers(tuning.1));
         let ones = vec![1.0; labels.len().max(tuning_labels.len())];
-        let mut booster = GradientBooster::default()
-            .set_iterations(TREES_MAX)
-            .set_learning_rate(LEARNING_RATE)
-            .set_max_leaves(LEAVES_MAX)
-            .set_nbins(BINS)
-            .set_colsample_bytree(FEATURE_SHARE)
-            .set_min_leaf_weight(LEAF_WEIGHT_MIN)
-            .set_l2(PENALTY)
-            .set_sample_method(SampleMethod::Random)
-            .set_subsample(ROW_SHARE)
-            .set_seed(seed)
-            .set_parallel(false)
-            .set_initialize_base_score(true)
+        let mut booster = booster(seed)
             .set_evaluation_metric(Some(Metric::LogLoss))
             .set_early_stopping_rounds(Some(TREES_PATIENCE));
-        booster.grow_policy = GrowPolicy::LossGuide;
         let evaluation = (
             Matrix::new(&tuning_data, tuning_labels.len(), columns),
             &tuning_labels[..],
@@ -99,6 +86,18 @@ impl Boosted {
         Ok(Self { booster })
     }
 
+    /// As many trees again, on other rows.
+    pub(crate) fn again(&self, train: (&Rows, &[bool]), seed: u64) -> Result<Self, Error> {
+        let (data, labels) = (train.0.dense(), numbers(train.1));
+        let mut booster = booster(seed).set_iterations(self.trees().max(1));
+        let matrix = Matrix::new(&data, labels.len(), train.0.scales().len());
+        let ones = vec![1.0; labels.len()];
+        booster
+            .fit(&matrix, &labels, &ones, None)
+            .map_err(Error::Boosting)?;
+        Ok(Self { booster })
+    }
+
     pub(crate) fn predict(&self, rows: &Rows) -> Vec<f64> {
         if rows.len() == 0 {
             return Vec::new();
@@ -113,6 +112,25 @@ impl Boosted {
     pub fn trees(&self) -> usize {
         self.booster.trees.len()
     }
+}
+
+/// A booster with this project's settings.
+fn booster(seed: u64) -> GradientBooster {
+    let mut booster = GradientBooster::default()
+        .set_iterations(TREES_MAX)
+        .set_learning_rate(LEARNING_RATE)
+        .set_max_leaves(LEAVES_MAX)
+        .set_nbins(BINS)
+        .set_colsample_bytree(FEATURE_SHARE)
+        .set_min_leaf_weight(LEAF_WEIGHT_MIN)
+        .set_l2(PENALTY)
+        .set_sample_method(SampleMethod::Random)
+        .set_subsample(ROW_SHARE)
+        .set_seed(seed)
+        .set_parallel(false)
+        .set_initialize_base_score(true);
+    booster.grow_policy = GrowPolicy::LossGuide;
+    booster
 }
 
 fn numbers(labels: &[bool]) -> Vec<f64> {

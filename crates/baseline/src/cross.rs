@@ -1,8 +1,8 @@
 //! Cross-fitting: every training subject gets a risk from models that never saw it.
 //!
 //! A stack must not learn from the risks of models that learnt from the same labels (Wolpert 1992).
-//! The subjects fall into folds by hash; each fold's model learns from the other folds and is tuned
-//! on the next one, so that the fold it answers for decides nothing. New subjects get the mean of
+//! The subjects fall into folds by hash; each fold's model is tuned on the next fold, then learns
+//! from all the others, so that the fold it answers for decides nothing. New subjects get the mean of
 //! the logits of all folds' models, which is also steadier than any one of them (Breiman 1996).
 
 use crate::error::{Error, NotFitted};
@@ -50,7 +50,8 @@ pub fn cross_fit(
             kept.copied().collect()
         };
         let train = part(&|fold| fold != out && fold != tuned_on);
-        let model = fit(kind, &train, &part(&|fold| fold == tuned_on), task, seed)?;
+        let chosen = fit(kind, &train, &part(&|fold| fold == tuned_on), task, seed)?;
+        let model = chosen.again(&part(&|fold| fold != out), task, seed)?;
         let left_out: Vec<usize> = (0..examples.len())
             .filter(|i| fold(&examples[*i].0) == out)
             .collect();

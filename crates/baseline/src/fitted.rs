@@ -184,6 +184,43 @@ impl Fitted {
         }
     }
 
+    /// What was chosen (penalty, number of trees) kept, and all else fitted again on examples.
+    pub(crate) fn again(
+        &self,
+        examples: &[Labelled<'_>],
+        task: &Task,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        let kind = self.kind();
+        check(examples).map_err(|reason| Error::NotFitted { kind, reason })?;
+        let features = || FeatureSet::choose(examples);
+        let rows = |features: &FeatureSet| features.rows(examples.iter().map(|(e, _)| *e));
+        let labels: Vec<bool> = examples.iter().map(|(_, label)| *label).collect();
+        let model = match &self.model {
+            Model::AgeSex { .. } => Model::AgeSex {
+                hazards: AgeSex::fit(examples, task)
+                    .map_err(|reason| Error::NotFitted { kind, reason })?,
+            },
+            Model::Logistic { regression, .. } => {
+                let features = features();
+                let regression = regression.again((&rows(&features), &labels));
+                Model::Logistic {
+                    features,
+                    regression,
+                }
+            }
+            Model::Boosted { trees, .. } => {
+                let features = features();
+                let trees = Box::new(trees.again((&rows(&features), &labels), seed)?);
+                Model::Boosted { features, trees }
+            }
+        };
+        Ok(Self {
+            task: self.task.clone(),
+            model,
+        })
+    }
+
     /// The risk of each example, in order.
     pub fn predict(&self, examples: &[Example<'_>]) -> Vec<f64> {
         let examples = examples.iter().copied();

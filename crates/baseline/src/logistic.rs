@@ -108,6 +108,21 @@ impl Logistic {
         }
     }
 
+    /// With the same penalty again, on other rows.
+    pub(crate) fn again(&self, train: (&Rows, &[bool])) -> Self {
+        let columns = columns(train.0);
+        let design = Design::new(train.0, &columns);
+        let mut weights = start(train.1, columns.len());
+        fit_weights(&design, train.1, self.penalty, &mut weights);
+        let intercept = weights.pop().unwrap_or(0.0);
+        Self {
+            columns,
+            weights,
+            intercept,
+            penalty: self.penalty,
+        }
+    }
+
     /// The risk of each row.
     pub(crate) fn predict(&self, rows: &Rows) -> Vec<f64> {
         let design = Design::new(rows, &self.columns);

@@ -3,7 +3,8 @@
 //! ingests and de-identifies the sets, runs this both ways and LightGBM beside it, and compares.
 //!
 //! `cargo xtask bench physionet --source DIR ...`; by itself:
-//! `... --example physionet -- TRAIN_MEDS TEST_MEDS OUT.csv [epochs=8] [threads=2] [width=64]`
+//! `... --example physionet -- TRAIN_MEDS TEST_MEDS OUT.csv [epochs=8] [threads=2] [width=64]
+//! [kept=EARLIER.csv]`; with `kept` the sequence model's answers are those of an earlier run.
 //!
 //! Every member is cross-fitted with the same folds. The sequence model learns the stays as they
 //! are and, by its query head, random questions and three known ones at random times of the stay:
@@ -55,7 +56,10 @@ fn main() -> Result<()> {
             test: fitted.predict(&test.examples()),
         });
     }
-    let [sequence, days, death] = sequence(&learn, &test, &settings)?;
+    let [sequence, days, death] = match &settings.kept {
+        Some(kept) => kept_answers(kept, [&learn, &test])?,
+        None => sequence(&learn, &test, &settings)?,
+    };
     members.push(sequence);
     let risks: Vec<(&str, &[f64])> = members.iter().map(|m| (m.name, &m.learn[..])).collect();
     let stack = Stack::fit(&risks, &learn.labels)?;
@@ -82,6 +86,7 @@ struct Settings {
     epochs: f64,
     threads: usize,
     width: usize,
+    kept: Option<String>,
 }
 
 impl Settings {
@@ -95,6 +100,7 @@ impl Settings {
             epochs: number("epochs", 8.0)?,
             threads: number("threads", 2.0)? as usize,
             width: number("width", 64.0)? as usize,
+            kept: given.get("kept").map(|path| (*path).to_owned()),
         })
     }
 }
@@ -194,6 +200,39 @@ fn questions() -> [(Predicate, Predicate); 3] {
     ]
 }
 
+const SEQUENCE: [&str; 3] = ["sequence", "los_sequence", "death_sequence"];
+
+/// The sequence model's answers in the file of an earlier run on the same stays in the same order.
+fn kept_answers(path: &str, stays: [&Stays; 2]) -> Result<[Member; 3]> {
+    let text = std::fs::read_to_string(path).with_context(|| path.to_owned())?;
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let head = lines.next().context("an empty file")?;
+    let place = |name| head.iter().position(|column| *column == name).context(name);
+    let places = [
+        place(SEQUENCE[0])?,
+        place(SEQUENCE[1])?,
+        place(SEQUENCE[2])?,
+    ];
+    let mut out = SEQUENCE.map(|name| Member {
+        name,
+        learn: vec![],
+        test: vec![],
+    });
+    let subjects = stays.map(|set| set.timelines.iter().map(Timeline::subject));
+    for (subject, cells) in subjects.into_iter().flatten().zip(lines) {
+        ensure!(cells[1] == subject.0.to_string(), "{path}: other stays");
+        for (member, place) in out.iter_mut().zip(places) {
+            let side = if cells[0] == "train" {
+                &mut member.learn
+            } else {
+                &mut member.test
+            };
+            side.push(cells[place].parse()?);
+        }
+    }
+    Ok(out)
+}
+
 /// The sequence model, one a fold: death in hospital, the median days to discharge, and death.
 fn sequence(learn: &Stays, test: &Stays, settings: &Settings) -> Result<[Member; 3]> {
     let mut builder = VocabularyBuilder::new(VocabularyOptions::with_subjects_min(SUBJECTS_MIN));
@@ -201,7 +240,7 @@ fn sequence(learn: &Stays, test: &Stays, settings: &Settings) -> Result<[Member;
         builder.observe(timeline);
     }
     let vocabulary = Arc::new(builder.finish()?);
-    let mut out = ["sequence", "los_sequence", "death_sequence"].map(|name| Member {
+    let mut out = SEQUENCE.map(|name| Member {
         name,
         learn: vec![f64::NAN; learn.labels.len()],
         test: vec![0.0; test.labels.len()],

@@ -65,7 +65,7 @@ fn windows_are_nested_and_closed_and_the_future_is_not_seen() {
         lab(f64::NAN, "g", -0.5),
         lab(99.0, "g", 1.0),
     ];
-    expect![[r#"
+    expect![[r"
         age_years    = 90.00
         days_since_last    = 0.00
         days_since_first    = 400.00
@@ -101,13 +101,13 @@ fn windows_are_nested_and_closed_and_the_future_is_not_seen() {
         numbers 1 ever deviation = 1.41
         numbers 1 ever first = 7.00
         numbers 1 ever slope = 0.11
-    "#]]
+    "]]
     .assert_eq(&shown(events));
 }
 
 #[test]
 fn an_empty_history_has_totals_of_nothing_and_unknown_times() {
-    expect![[r#"
+    expect![[r"
         distinct_codes    = 0.00
         events  hours24  = 0.00
         events  days30  = 0.00
@@ -117,6 +117,6 @@ fn an_empty_history_has_totals_of_nothing_and_unknown_times() {
         encounters  days30  = 0.00
         encounters  days365  = 0.00
         encounters  ever  = 0.00
-    "#]]
+    "]]
     .assert_eq(&shown(vec![event("ICD10CM//A", Some(5.0))]));
 }
