@@ -1,10 +1,12 @@
 //! Scores in the world of known law, where values depend on the state before.
 
 use super::*;
+use crate::evaluate::evaluate;
 use crate::run::train;
 use crate::world::world;
 use crate::{Control, marginal_model};
 
+/// Every value that the likelihood scores is scored here, once.
 fn scored(model: Model, world: &crate::world::World) -> CodeValues {
     let options = EvaluateOptions {
         batch_tokens: 1024,
@@ -15,17 +17,20 @@ fn scored(model: Model, world: &crate::world::World) -> CodeValues {
     let model = Arc::new(model);
     let values = evaluate_values(&model, &world.vocabulary, &world.held_out, &options).unwrap();
     assert_eq!(values.codes.len(), 1, "one code has values");
-    values.codes.into_values().next().unwrap()
+    let only = values.codes.into_values().next().unwrap();
+    let losses = evaluate(&model, &world.held_out_tokens(), &options).unwrap();
+    assert_eq!(only.events, losses.values);
+    only
 }
 
 /// The marginal model scores as the marginal; after training, less is lost, and intervals hold
 /// what they say.
 #[test]
 fn learnt_values_beat_the_marginal_and_are_covered() {
-    let world = world(80, 60);
+    let world = world(400, 60);
     let options = world.options(120);
     let before = scored(marginal_model(&world.data, &options).unwrap(), &world);
-    assert!(before.events > 300);
+    assert!(before.events > 700);
     assert!(before.skill().unwrap().abs() < 0.02);
     let trained = train(&world.data, &options, &mut |_| Control::Continue).unwrap();
     let after = scored(trained.model, &world);
