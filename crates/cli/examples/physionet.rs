@@ -3,7 +3,7 @@
 //! ingests and de-identifies the sets, runs this both ways and LightGBM beside it, and compares.
 //!
 //! `cargo xtask bench physionet --source DIR ...`; by itself:
-//! `... --example physionet -- TRAIN_MEDS TEST_MEDS OUT.csv [epochs=8] [threads=2] [width=64]
+//! `... --example physionet -- TRAIN_MEDS TEST_MEDS OUT.csv [epochs=4] [threads=2] [width=64]
 //! [kept=EARLIER.csv]`; with `kept` the sequence model's answers are those of an earlier run.
 //!
 //! Every member is cross-fitted with the same folds. The sequence model learns the stays as they
@@ -83,7 +83,7 @@ fn main() -> Result<()> {
 }
 
 struct Settings {
-    epochs: f64,
+    epochs: usize,
     threads: usize,
     width: usize,
     kept: Option<String>,
@@ -95,11 +95,11 @@ impl Settings {
             .iter()
             .map(|word| word.split_once('=').context("name=number"));
         let given = pairs.collect::<Result<BTreeMap<&str, &str>>>()?;
-        let number = |name, usual: f64| given.get(name).map_or(Ok(usual), |text| text.parse());
+        let number = |name, usual| given.get(name).map_or(Ok(usual), |text| text.parse());
         Ok(Self {
-            epochs: number("epochs", 8.0)?,
-            threads: number("threads", 2.0)? as usize,
-            width: number("width", 64.0)? as usize,
+            epochs: number("epochs", 4)?,
+            threads: number("threads", 2)?,
+            width: number("width", 64)?,
             kept: given.get("kept").map(|path| (*path).to_owned()),
         })
     }
@@ -294,8 +294,8 @@ fn fit_fold(
     }
     let shape = (settings.width, 3, settings.width / 16);
     let config = Config::shaped(shape, CONTEXT, sizes(vocabulary)?).with_queries();
-    let events = data.events(Part::Learn) as f64;
-    let steps = (settings.epochs * events / 2048.0).ceil().max(1.0) as u64;
+    let events = settings.epochs * data.events(Part::Learn);
+    let steps = u64::try_from(events.div_ceil(2048))?.max(1);
     let known = questions().map(|(outcome, competing)| {
         let [predicate, competing] =
             [outcome, competing].map(|side| vocabulary.ids_matching(&side));

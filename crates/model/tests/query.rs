@@ -235,7 +235,9 @@ impl Plain<'_> {
                 Answer::Censored(days) if days <= end => {
                     return nats - stays.ln() * (days - start) / (end - start);
                 }
-                _ => nats -= stays.ln(),
+                Answer::Predicate(_) | Answer::Competing(_) | Answer::Censored(_) => {
+                    nats -= stays.ln();
+                }
             }
             start = end;
         }
@@ -243,7 +245,7 @@ impl Plain<'_> {
     }
 }
 
-fn segment_of<'a>(batch: &'a Batch, position: u32) -> &'a [Input] {
+fn segment_of(batch: &Batch, position: u32) -> &[Input] {
     let starts = batch.starts();
     let segment = starts.partition_point(|start| *start <= position) - 1;
     &batch.inputs()[starts[segment] as usize..=position as usize]

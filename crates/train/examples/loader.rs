@@ -3,6 +3,7 @@
 //! ```text
 //! cargo xtask bench loader [SUBJECTS] [STEPS]
 //! ```
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use longitude_core::{
     Code, Days, Event, Instant, Observation, ObservationSource, Origin, SubjectId, Timeline,
@@ -32,7 +33,7 @@ fn timeline(subject: i64) -> Timeline {
         now = now.plus(Days((state % 97) as f64 / 20.0));
         let code = Code::new("X", format!("C{}", state % 50));
         let mut event = Event::new(code, Some(now), Origin::derived("bench"));
-        event.numeric_value = (state % 3 == 0).then_some((state % 31) as f64);
+        event.numeric_value = state.is_multiple_of(3).then_some((state % 31) as f64);
         event
     });
     let events: Vec<Event> = std::iter::once(birth).chain(events).collect();
@@ -53,9 +54,13 @@ fn main() -> Result<(), Failed> {
         .map(|one| boundary.timeline(timeline(one)).0)
         .collect();
     let mut builder = VocabularyBuilder::new(VocabularyOptions::with_subjects_min(2));
-    sealed.iter().for_each(|one| builder.observe(one.get()));
+    for one in &sealed {
+        builder.observe(one.get());
+    }
     let mut data = TrainData::new(&builder.finish()?)?;
-    sealed.iter().for_each(|one| data.push(Part::Learn, one));
+    for one in &sealed {
+        data.push(Part::Learn, one);
+    }
     println!("preset  batch   build, ms   step, ms   share in the step   steps that waited");
     for (preset, threads) in [(Preset::Tiny, 1), (Preset::Tiny, 2), (Preset::Small, 2)] {
         let config = Config::preset(preset, sizes(data.vocabulary())?);

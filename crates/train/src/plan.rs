@@ -137,7 +137,7 @@ pub fn size(data: &TrainData, options: &Options) -> Result<Size> {
             workspace,
             data: data.bytes() + windows.len() * 24,
             // Its tensors once as named bytes and once as the file: model, best, both moments.
-            checkpoint: if options.checkpoints.is_some() {
+            checkpoint: if options.checkpoint_every > 0 {
                 8 * flat
             } else {
                 0

@@ -1,6 +1,13 @@
 //! What no hospital should send and some hospital does: each gives a trained model or an error that
 //! names the fault; nothing panics, and no weight or loss stops being finite.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "indices of a few events"
+)]
+
 use longitude_core::{
     Code, Days, Event, Instant, Observation, ObservationSource, Origin, SubjectId, Timeline,
 };
@@ -57,7 +64,9 @@ fn data_of(timelines: Vec<Timeline>) -> Result<TrainData, longitude_tokens::Erro
         .map(|one| boundary.timeline(one).0)
         .collect();
     let mut builder = VocabularyBuilder::new(VocabularyOptions::with_subjects_min(1));
-    sealed.iter().for_each(|one| builder.observe(one.get()));
+    for one in &sealed {
+        builder.observe(one.get());
+    }
     let mut data = TrainData::new(&builder.finish()?).unwrap();
     for (i, one) in sealed.iter().enumerate() {
         let part = if i % 5 == 4 {

@@ -85,6 +85,7 @@ fn people(json: &serde_json::Value, under: &[&str]) -> Vec<u64> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one list of all facts")]
 fn the_facts_are_complete_and_hold_no_small_cell() {
     let world = world(40, 60);
     let options = world.options(2);
