@@ -2,8 +2,8 @@
 //!
 //! A stack must not learn from the risks of models that learnt from the same labels (Wolpert 1992).
 //! The subjects fall into folds by hash; each fold's model is tuned on the next fold, then learns
-//! from all the others, so that the fold it answers for decides nothing. New subjects get the mean of
-//! the logits of all folds' models, which is also steadier than any one of them (Breiman 1996).
+//! from all the others, so that the fold it answers for decides nothing. New subjects get the mean
+//! of the logits of all folds' models, which is also steadier than any one of them (Breiman 1996).
 
 use crate::error::{Error, NotFitted};
 use crate::fitted::{Example, Fitted, Kind, fit};
