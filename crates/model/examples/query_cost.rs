@@ -9,9 +9,10 @@
     reason = "the ids of a benchmark are small"
 )]
 
+mod support;
+
 use longitude_model::{
-    Answer, Atom, Batch, Codes, Config, Device, Grads, Input, Model, Preset, Query, Question,
-    Sizes, Target, Workspace,
+    Answer, Atom, Batch, Config, Device, Grads, Model, Preset, Query, Question, Sizes, Workspace,
 };
 use std::error::Error;
 use std::sync::Arc;
@@ -65,29 +66,10 @@ struct Side {
 }
 
 impl Side {
-    fn new(config: Config, (length, segments): (usize, usize)) -> Result<Self> {
+    fn new(config: Config, shape: (usize, usize)) -> Result<Self> {
         let vocab = config.vocab as u32;
-        let codes = Codes {
-            groups: (0..vocab)
-                .map(|code| [1 + code % 31, 32 + code % 31])
-                .collect(),
-            value_bins: (0..vocab)
-                .map(|code| if code.is_multiple_of(3) { 16 } else { 0 })
-                .collect(),
-        };
-        let model = Model::new(config, codes, 1)?;
-        let mut batch = Batch::new();
-        for segment in 0..segments {
-            let inputs: Vec<Input> = (0..length)
-                .map(|t| input(t + 31 * segment, vocab))
-                .collect();
-            let target = |input: &Input| Target::Event {
-                wait_days: 0.7,
-                code: input.code,
-                value_bin: input.value_bin,
-            };
-            batch.push(&inputs, &inputs.iter().map(target).collect::<Vec<_>>())?;
-        }
+        let model = support::model(config)?;
+        let mut batch = support::batch(vocab as usize, shape)?;
         if model.config().has_queries() {
             let questions = (0..batch.positions() as u32).step_by(16);
             batch.ask(questions.flat_map(|at| (0..8).map(move |i| query(at, i, vocab))))?;
@@ -108,22 +90,6 @@ impl Side {
         self.space
             .forward_backward(&self.model, &self.batch, &mut self.grads)?;
         Ok(processor_seconds()? - before)
-    }
-}
-
-fn input(index: usize, vocab: u32) -> Input {
-    let code = (index as u32 * 7919 + 13) % vocab;
-    Input {
-        code,
-        value_bin: if code.is_multiple_of(3) {
-            1 + (index % 16) as u16
-        } else {
-            0
-        },
-        value: 0.5,
-        age_days: 20_000.0,
-        time_days: index as f64 * 0.7,
-        wait_days_prev: 0.7,
     }
 }
 

@@ -4,14 +4,14 @@ use super::{exp, fma, vectorised};
 
 const LANES: usize = 32;
 
-/// Adds the lanes in order.
+/// Adds the lanes in order; their number is a power of two.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
     reason = "must be compiled for the caller's features"
 )]
-fn total(mut lanes: [f32; LANES]) -> f32 {
-    let mut half = LANES / 2;
+pub(super) fn total<const N: usize>(mut lanes: [f32; N]) -> f32 {
+    let mut half = N / 2;
     while half > 0 {
         for i in 0..half {
             lanes[i] += lanes[i + half];

@@ -1,6 +1,7 @@
 //! Rows of causal attention scores: row i of a block sees the first `first + i + 1` columns. A row
 //! is worked on in whole lines of 16, of which the unseen part counts for nothing.
 
+use super::reduce::total;
 use super::{exp, fma, vectorised};
 
 const LANES: usize = 16;
@@ -14,23 +15,6 @@ pub(crate) struct Causal {
     /// Columns that are used.
     pub last: usize,
     pub scale: f32,
-}
-
-/// Adds the lanes in order.
-#[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "must be compiled for the caller's features"
-)]
-fn total(mut lanes: [f32; LANES]) -> f32 {
-    let mut half = LANES / 2;
-    while half > 0 {
-        for i in 0..half {
-            lanes[i] += lanes[i + half];
-        }
-        half /= 2;
-    }
-    lanes[0]
 }
 
 vectorised! {
