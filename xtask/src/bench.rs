@@ -73,6 +73,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "parallel",
+        "ranks over MPI: the sum of a gradient, tokens/s of one and two ([ROUNDS] [STEPS] [PATIENTS])",
+        &["python3", "cases/model/bench_parallel.py"],
+    ),
+    (
         "hospital",
         "synthetic patients a CPU-second (20000 [THREADS])",
         &example!("hospital", "hospital_throughput"),

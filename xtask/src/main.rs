@@ -1,5 +1,5 @@
 //! Automation of the project, in its own language:
-//! `cargo xtask ci | test | cluster | gpu | tidy | bless | bench`.
+//! `cargo xtask ci | test | cluster | gpu | parallel | tidy | bless | bench`.
 //!
 //! The laptop and CI run the same commands; nothing here is needed to build or use Longitude.
 #![forbid(unsafe_code)]
@@ -17,6 +17,7 @@ usage: cargo xtask COMMAND
   test [ARGS]   the whole test suite (ARGS go to `cargo test`)
   cluster       the ingest on a cluster, which has a workspace of its own
   gpu           the model on burn, which has a workspace of its own; not a part of ci
+  parallel      training over MPI, which has a workspace of its own; not a part of ci
   tidy          the rules of STYLE.md that a program can check
   bless         regenerate golden files and inline snapshots; review the diff
   bench [NAME]  measure; without a name, the list of benchmarks";
@@ -39,6 +40,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("test") => test(rest),
         Some("cluster") => cluster(rest, false),
         Some("gpu") => gpu(rest),
+        Some("parallel") => parallel(rest),
         Some("tidy") => tidy::run(&root()),
         Some("bless") => bless(),
         Some("bench") => bench::run(&root(), rest),
@@ -70,6 +72,10 @@ fn ci() -> Result<()> {
     }
     test(&[])?;
     eprintln!("LEFT OUT: gpu/ (its build takes some ten minutes of a core; `cargo xtask gpu`)");
+    eprintln!(
+        "LEFT OUT: parallel/ (it needs an MPI library, and its build takes some five minutes of a \
+         core; `cargo xtask parallel`; ranks that are threads were tested)"
+    );
     cluster(&[], true)
 }
 
@@ -77,6 +83,26 @@ fn ci() -> Result<()> {
 /// there is none they say what they leave out.
 fn gpu(arguments: &[String]) -> Result<()> {
     outside("gpu", arguments, &[])
+}
+
+/// Format, lints and tests of `parallel/`, whose ranks `mpirun` starts, and a check of its sums by
+/// NCCL, which nothing here can run.
+fn parallel(arguments: &[String]) -> Result<()> {
+    let needs = ["mpicc", "mpirun", "clang"];
+    let missing: Vec<&str> = needs.into_iter().filter(|name| !on_path(name)).collect();
+    if !missing.is_empty() {
+        eprintln!(
+            "LEFT OUT: parallel/ was neither built nor tested: {} not installed (Debian: apt-get \
+             install libopenmpi-dev openmpi-bin libclang-dev clang)",
+            missing.join(" and ")
+        );
+        return Ok(());
+    }
+    outside("parallel", arguments, &[])?;
+    let nccl = ["--manifest-path=parallel/Cargo.toml", "--features=nccl"];
+    cargo(&["check", nccl[0], nccl[1], "--locked"])?;
+    eprintln!("LEFT OUT: sums by NCCL compile and were not run (they need GPUs)");
+    Ok(())
 }
 
 /// Format, lints and tests of `cluster/`, which start a scheduler and executors as processes. The

@@ -66,6 +66,7 @@ const EDGES: &[(&str, &[&str])] = &[
 /// the licence for data CDLA-Permissive-2.0, one names a file, which is the Apache License 2.0).
 const OUTSIDE: &[(&str, &[&str])] = &[
     ("cluster/Cargo.toml", &[]),
+    ("parallel/Cargo.toml", &[]),
     (
         "gpu/Cargo.toml",
         &[

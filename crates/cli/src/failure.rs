@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::process::ExitCode;
 
 /// Shown at the end of `--help`.
 pub(crate) const EXIT_CODES: &str = "\
@@ -30,6 +29,7 @@ pub(crate) struct Failure {
     kind: Kind,
     message: String,
     mend: String,
+    is_of_all_ranks: bool,
 }
 
 impl Failure {
@@ -39,6 +39,15 @@ impl Failure {
             kind,
             message: message.into(),
             mend: mend.into(),
+            is_of_all_ranks: false,
+        }
+    }
+
+    /// The same, where the ranks of a training have agreed on it.
+    pub(crate) fn of_all_ranks(self) -> Self {
+        Self {
+            is_of_all_ranks: true,
+            ..self
         }
     }
 
@@ -61,42 +70,60 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// Prints the chain once and gives the exit code. Pipes closed by the reader are no failure.
-pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    let io_kind = error
-        .chain()
-        .find_map(|e| e.downcast_ref::<io::Error>())
-        .map(io::Error::kind);
-    if io_kind == Some(io::ErrorKind::BrokenPipe) {
-        return ExitCode::SUCCESS;
+pub(crate) fn report(who: &str, error: &anyhow::Error) -> u8 {
+    if io_kind(error) == Some(io::ErrorKind::BrokenPipe) {
+        return 0;
     }
-    eprintln!("longitude: {error:#}");
-    let declared = error
-        .chain()
-        .find_map(|e| e.downcast_ref::<Failure>())
-        .map(|f| f.kind);
-    let stored = error
-        .chain()
-        .find_map(|e| e.downcast_ref::<longitude_store::Error>())
-        .and_then(store);
-    let trained = error
-        .chain()
-        .find_map(|e| e.downcast_ref::<longitude_train::Error>())
-        .and_then(training);
-    if let Some((_, mend)) = trained
-        && declared.is_none()
-    {
-        eprintln!("  mend: {mend}");
+    eprintln!("{who}: {error:#}");
+    if declared(error).is_none() {
+        if let Some((_, mend)) = trained(error) {
+            eprintln!("  mend: {mend}");
+        }
+        if kind(error) == Some(Kind::Machine) {
+            eprintln!("  mend: make room or give permission, then run the same command again");
+        }
     }
-    let kind = declared
-        .or(stored)
-        .or(trained.map(|(kind, _)| kind))
-        .or_else(|| machine(io_kind?));
-    if declared.is_none()
-        && let Some(Kind::Machine) = kind
-    {
-        eprintln!("  mend: make room or give permission, then run the same command again");
-    }
-    ExitCode::from(kind.map_or(1, |kind| kind as u8))
+    code(error)
+}
+
+/// The exit code of a failure.
+pub(crate) fn code(error: &anyhow::Error) -> u8 {
+    kind(error).map_or(1, |kind| kind as u8)
+}
+
+/// Whether every rank of a training has come to this failure, and with the same words: it follows
+/// from what they have summed.
+pub(crate) fn is_of_all_ranks(error: &anyhow::Error) -> bool {
+    use longitude_train::Error;
+    let found = error.chain().find_map(|e| e.downcast_ref::<Error>());
+    let summed = |e: &Error| matches!(e, Error::RanksDiffer { .. } | Error::NotFinite { .. });
+    let mut chain = error.chain();
+    let agreed = chain.find_map(|e| e.downcast_ref::<Failure>());
+    found.is_some_and(summed) || agreed.is_some_and(|failure| failure.is_of_all_ranks)
+}
+
+fn io_kind(error: &anyhow::Error) -> Option<io::ErrorKind> {
+    let found = error.chain().find_map(|e| e.downcast_ref::<io::Error>());
+    found.map(io::Error::kind)
+}
+
+fn declared(error: &anyhow::Error) -> Option<Kind> {
+    let found = error.chain().find_map(|e| e.downcast_ref::<Failure>());
+    found.map(|failure| failure.kind)
+}
+
+fn trained(error: &anyhow::Error) -> Option<(Kind, &'static str)> {
+    let mut chain = error.chain();
+    training(chain.find_map(|e| e.downcast_ref::<longitude_train::Error>())?)
+}
+
+fn kind(error: &anyhow::Error) -> Option<Kind> {
+    let mut chain = error.chain();
+    let stored = chain.find_map(|e| e.downcast_ref::<longitude_store::Error>());
+    declared(error)
+        .or_else(|| store(stored?))
+        .or_else(|| trained(error).map(|(kind, _)| kind))
+        .or_else(|| machine(io_kind(error)?))
 }
 
 /// Failures of what a data set's folder holds, or of where a new one should stand.
@@ -134,6 +161,10 @@ fn training(error: &longitude_train::Error) -> Option<(Kind, &'static str)> {
         Error::NotFinite { .. } => Some((
             Kind::Input,
             "run the same command with --resume and a lower --learning-rate",
+        )),
+        Error::RanksDiffer { .. } => Some((
+            Kind::Input,
+            "give every rank the same program, options, data set and model folder",
         )),
         Error::CheckpointsExist { .. } => Some((Kind::Busy, "resume, or choose another folder")),
         Error::NoCheckpoint { .. } => Some((Kind::Input, "begin the training anew")),

@@ -199,7 +199,7 @@ pub(crate) fn write(
     let marginal = longitude_train::marginal_model(data, options)?;
     let loss = source.losses(data.vocabulary(), (model, &marginal), options)?;
     let report = report(options, outcome);
-    let summary = summary(report, loss, data);
+    let summary = summary(report, loss, (data, outcome.ranks.0));
     let report = &summary.report;
     let about = (source.facts(data.data_digest()), population);
     let mut facts = ModelFacts::new(model, data.vocabulary(), about, report);
@@ -244,7 +244,7 @@ fn report(options: &Options, outcome: &Outcome) -> TrainingReport {
         .map(|level| longitude_model::peak_gflops(level, PEAK_SECONDS))
         .filter(|peak| *peak > 0.0);
     let machine = Machine {
-        threads: options.threads,
+        threads: outcome.ranks.1,
         peak_gflops_per_core: peak,
         flops_per_token: Some(longitude_model::flops_per_token(model, outcome.mean_window)),
         peak_memory_bytes: machine::peak_memory_bytes(),
@@ -260,7 +260,11 @@ fn report(options: &Options, outcome: &Outcome) -> TrainingReport {
     TrainingReport::new(asked, &outcome.trained.record, &outcome.curve, machine)
 }
 
-fn summary(report: TrainingReport, loss: LossReport, data: &TrainData) -> Summary {
+fn summary(
+    report: TrainingReport,
+    loss: LossReport,
+    (data, ranks): (&TrainData, usize),
+) -> Summary {
     let record = &report.record;
     let rounded = |number: f64| json!((number * 100.0).round() / 100.0);
     let memory = report.machine.peak_memory_bytes.map(|bytes| bytes >> 20);
@@ -276,10 +280,12 @@ fn summary(report: TrainingReport, loss: LossReport, data: &TrainData) -> Summar
         ("kernels", report.kernels.clone().into()),
         ("peak memory MiB", json!(memory)),
     ];
+    let several = (ranks > 1).then(|| ("ranks", json!(ranks)));
+    let facts = facts.into_iter().chain(several);
     let facts = facts.map(|(name, value)| (name.to_owned(), value));
     Summary {
         loss,
-        facts: facts.into_iter().collect(),
+        facts: facts.collect(),
         end_unknown: record.warnings.subjects_without_end,
         report,
     }

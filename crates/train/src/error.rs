@@ -116,6 +116,12 @@ pub enum Error {
         /// What the communication library says.
         reason: String,
     },
+    /// The ranks of a data-parallel training were not given the same, or came apart.
+    #[error("the ranks do not do the same work: {what}")]
+    RanksDiffer {
+        /// Which options or digests, and what each rank has.
+        what: String,
+    },
     /// An adapter that is cut short, altered, or not one.
     #[error("the adapter {path} cannot be used: {what}")]
     Adapter {

@@ -59,13 +59,13 @@ pub use options::{Budget, Options, plan_steps, sizes};
 pub use plan::{Chosen, EVENTS_PER_WEIGHT, Memory, Size, preset_for, size};
 pub use queries::{KnownQuestion, QueryOptions};
 pub use rate::{RateCurve, RatePoint, Sweep, find_rate};
-pub use reduce::{Alone, Rank, Reduce};
+pub use reduce::{Alone, Rank, Reduce, alike, first, meet};
 pub use report::{
     Asked, CURVE_POINTS, Curve, CurvePoint, Energy, Machine, Speed, TrainingReport, WATTS_PER_CORE,
 };
 pub use run::{
-    Control, Progress, Record, StopCause, Trained, TuningPoint, With, probe, resume, resume_with,
-    train, train_with,
+    Control, Progress, Record, StopCause, Trained, TuningPoint, With, probe, probe_with, resume,
+    resume_with, train, train_with,
 };
 pub use scaling::{Expected, ScalingLaw, ScalingPoint};
 pub use transfer::{

@@ -118,11 +118,15 @@ impl Options {
     /// # Errors
     /// When a number is not finite.
     pub fn digest(&self) -> Result<Digest> {
-        let decisive = Self {
+        Digest::of_json(&self.decisive()).map_err(Error::Json)
+    }
+
+    /// These options without what the result does not depend on.
+    pub(crate) fn decisive(&self) -> Self {
+        Self {
             threads: 0,
             ..self.clone()
-        };
-        Digest::of_json(&decisive).map_err(Error::Json)
+        }
     }
 
     /// The digest of what decides the stream of batches and the weights' shapes: what options must

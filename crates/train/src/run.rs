@@ -19,6 +19,7 @@ use crate::{Error, Result};
 use longitude_core::Digest;
 use longitude_model::{AdamW, Grads, Model, Workspace};
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 use std::path::Path;
 
 /// What the observer wants.
@@ -225,7 +226,25 @@ pub fn resume_with(
 /// # Errors
 /// As [`train`].
 pub fn probe(data: &TrainData, options: &Options, steps: u64) -> Result<u64> {
-    let run = Run::new(data, options, With::PLAIN)?;
+    probe_with(data, options, &Alone, steps)
+}
+
+/// The same over several ranks; the positions are those of all.
+///
+/// # Errors
+/// As [`train_with`].
+pub fn probe_with(
+    data: &TrainData,
+    options: &Options,
+    reduce: &dyn Reduce,
+    steps: u64,
+) -> Result<u64> {
+    let with = With {
+        reduce,
+        ..With::PLAIN
+    };
+    let run = Run::new(data, options, with)?;
+    run.alike()?;
     run.feed(|mut run, feed| {
         for _ in 0..steps {
             run.step(feed, run.rate())?;
@@ -357,7 +376,34 @@ impl<'r> Run<'r> {
         with_feed(data, order, from, options, |feed| work(self, feed))
     }
 
+    /// Whether all ranks begin at the same place with the same data, options and weights.
+    fn alike(&self) -> Result<()> {
+        if self.reduce.rank().of == 1 {
+            return Ok(());
+        }
+        let options = self.options.decisive();
+        let told = serde_json::json!({
+            "options": serde_json::to_value(options).map_err(Error::Json)?,
+            "data": self.state.belongs.data,
+            "vocabulary": self.state.belongs.vocabulary,
+            "step": self.state.step,
+            "weights": self.weights_digest(),
+            "checkpoints": self.options.checkpoints.is_some(),
+        });
+        reduce::alike(self.reduce, told.as_object().unwrap_or(&Map::new()))
+    }
+
+    fn weights_digest(&self) -> Digest {
+        let bytes = self
+            .model
+            .weights()
+            .iter()
+            .map(|weight| weight.to_le_bytes());
+        Digest::of(bytes.collect::<Vec<_>>().as_flattened())
+    }
+
     fn go(self, observe: &mut dyn FnMut(&Progress) -> Control) -> Result<Trained> {
+        self.alike()?;
         self.feed(|run, feed| run.steps(feed, observe))
     }
 
@@ -514,7 +560,8 @@ impl<'r> Run<'r> {
         let Some(dir) = &self.options.checkpoints else {
             return Ok(());
         };
-        // All ranks hold the same: the first one writes.
+        // All ranks hold the same, which is made sure of here, and the first one writes.
+        self.alike()?;
         if !self.is_sound()? || self.reduce.rank().number > 0 {
             return Ok(());
         }

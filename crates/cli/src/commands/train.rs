@@ -4,13 +4,13 @@
 use crate::failure::{Failure, Kind};
 use crate::interrupt;
 use crate::lock::Lock;
-use crate::pipeline::write_atomically;
+use crate::pipeline::{code_version, write_atomically};
 use crate::progress::print;
 use crate::steps::vocabulary;
 use crate::training::{self, Fit, Observer, Outcome, Plan, Settings, Source};
 use anyhow::{Context, Result};
 use longitude_tokens::Vocabulary;
-use longitude_train::{Options, Population, RateCurve, Sweep, TrainData};
+use longitude_train::{Alone, Options, Population, RateCurve, Reduce, Sweep, TrainData, meet};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ const VOCABULARY: &str = "vocabulary.json";
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
-pub(crate) struct Arguments {
+pub struct Arguments {
     /// The folder of the de-identified MEDS data set (`longitude deid` makes one)
     meds: PathBuf,
     /// The folder of the model to write
@@ -123,10 +123,8 @@ struct Ready {
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     check(&arguments.flags)?;
-    if let (Some(folder), false, false) =
-        (&arguments.model_dir, arguments.plan, arguments.find_rate)
-    {
-        return train(arguments, folder);
+    if let Some(folder) = arguments.trains() {
+        return train(arguments, folder, &Alone);
     }
     let settings = settings(arguments)?;
     let source = Source::open(&arguments.meds, arguments.receipt.as_deref())?;
@@ -136,6 +134,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         find_rate(&ready, &settings, arguments.json)
     } else {
         plan(&ready, &settings, arguments)
+    }
+}
+
+/// Runs the command as one of several ranks.
+pub(crate) fn run_rank(arguments: &Arguments, reduce: &dyn Reduce) -> Result<()> {
+    check(&arguments.flags)?;
+    if let Some(folder) = arguments.trains() {
+        return train(arguments, folder, reduce);
+    }
+    let message = "ranks only train: a plan and a sweep are one process's work";
+    let mend = "use `longitude train` for them";
+    Err(Failure::new(Kind::Input, message, mend).into())
+}
+
+impl Arguments {
+    /// The folder of the model, unless something is only to be said.
+    fn trains(&self) -> Option<&Path> {
+        let folder = self.model_dir.as_deref();
+        folder.filter(|_| !self.plan && !self.find_rate)
     }
 }
 
@@ -191,24 +208,42 @@ fn ready(source: Source, vocabulary: &Vocabulary) -> Result<Ready> {
     })
 }
 
-fn train(arguments: &Arguments, folder: &Path) -> Result<()> {
+fn train(arguments: &Arguments, folder: &Path, reduce: &dyn Reduce) -> Result<()> {
     let checkpoints = folder.join("checkpoints");
     let kept = free(folder, &checkpoints, arguments.resume)?;
-    fs::create_dir_all(&checkpoints)
-        .with_context(|| format!("cannot make {}", checkpoints.display()))?;
-    let _lock = Lock::take(&checkpoints)?;
+    // The others look into the folder before the first one writes there.
+    meet(reduce)?;
+    let is_first = reduce.rank().number == 0;
+    if is_first {
+        fs::create_dir_all(&checkpoints)
+            .with_context(|| format!("cannot make {}", checkpoints.display()))?;
+    }
+    let _lock = is_first.then(|| Lock::take(&checkpoints)).transpose()?;
     let source = Source::open(&arguments.meds, arguments.receipt.as_deref())?;
     let (ready, options, kept) = match kept {
-        Some(kept) => resumed(arguments, source, (folder, kept))?,
-        None => fresh(arguments, source, folder)?,
+        Some(kept) => resumed(arguments, source, (folder, kept), reduce)?,
+        None => fresh(arguments, source, folder, reduce)?,
     };
     let options = Options {
         checkpoints: Some(checkpoints.clone()),
         ..options
     };
-    eprintln!("      {} steps, preset {}", options.steps, kept.preset);
-    let observer = Observer::new(&options, kept.settings.seconds);
+    let mut threads = [options.threads as f64];
+    reduce.sum64(&mut threads)?;
+    let ranks = (reduce.rank().of, whole(threads[0]));
+    if is_first {
+        let (steps, preset) = (options.steps, &kept.preset);
+        let told = match ranks {
+            (1, _) => String::new(),
+            (of, threads) => format!(", {of} ranks with {threads} threads in all"),
+        };
+        eprintln!("      {steps} steps, preset {preset}{told}");
+    }
+    let observer = Observer::new(&options, kept.settings.seconds, reduce);
     let (trained, curve) = observer.go(&ready.data, &options)?;
+    if !is_first {
+        return Ok(());
+    }
     let size = longitude_train::size(&ready.data, &options)?;
     let reason = kept.settings.chosen(&ready.data)?.reason;
     let outcome = Outcome {
@@ -217,6 +252,7 @@ fn train(arguments: &Arguments, folder: &Path) -> Result<()> {
         preset: (kept.preset, reason),
         watts_per_core: kept.settings.watts_per_core,
         mean_window: size.positions / size.windows.max(1),
+        ranks,
     };
     let about = (&ready.source, ready.population);
     let summary = training::write(folder, about, (&ready.data, &options), &outcome)?;
@@ -225,6 +261,15 @@ fn train(arguments: &Arguments, folder: &Path) -> Result<()> {
         return print(&format!("{}\n", serde_json::to_string_pretty(&summary)?));
     }
     print(&said(&summary, folder))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float-to-int cast saturates"
+)]
+fn whole(count: f64) -> usize {
+    count as usize
 }
 
 /// A folder that holds nothing of ours, or with `resume` an interrupted training.
@@ -254,21 +299,51 @@ fn free(folder: &Path, checkpoints: &Path, resume: bool) -> Result<Option<Kept>>
 }
 
 /// A training from its first step.
-fn fresh(arguments: &Arguments, source: Source, folder: &Path) -> Result<(Ready, Options, Kept)> {
+fn fresh(
+    arguments: &Arguments,
+    source: Source,
+    folder: &Path,
+    reduce: &dyn Reduce,
+) -> Result<(Ready, Options, Kept)> {
     let settings = settings(arguments)?;
     let vocabulary = fit_vocabulary(&source, &settings)?;
     let ready = ready(source, &vocabulary)?;
-    let (plan, options) = training::plan(&settings, &ready.data, false)?;
+    alike((&ready, &settings, None), reduce)?;
+    let (plan, options) = training::plan(&settings, (&ready.data, reduce), false)?;
     let kept = Kept {
         settings,
         preset: plan.preset,
         steps: plan.steps,
     };
-    keep(folder, &vocabulary, &kept)?;
+    keep(folder, &vocabulary, &kept, reduce)?;
     Ok((ready, options, kept))
 }
 
-fn keep(folder: &Path, vocabulary: &Vocabulary, kept: &Kept) -> Result<()> {
+/// Whether the ranks were given the same program, data, settings and interrupted training.
+fn alike(
+    (ready, settings, resumed): (&Ready, &Settings, Option<u64>),
+    reduce: &dyn Reduce,
+) -> Result<()> {
+    let settings = Settings {
+        threads: None,
+        ..settings.clone()
+    };
+    let told = serde_json::json!({
+        "program": code_version(),
+        "data": ready.data.data_digest(),
+        "vocabulary": ready.data.vocabulary().digest()?,
+        "settings": settings,
+        "steps of the training to resume": resumed,
+    });
+    let told = told.as_object().context("no object")?;
+    Ok(longitude_train::alike(reduce, told)?)
+}
+
+/// Keeps what a resumed training needs; of several ranks the first one does.
+fn keep(folder: &Path, vocabulary: &Vocabulary, kept: &Kept, reduce: &dyn Reduce) -> Result<()> {
+    if reduce.rank().number > 0 {
+        return Ok(());
+    }
     write_atomically(&folder.join(VOCABULARY), &vocabulary.to_json()?)?;
     let path = folder.join("checkpoints").join(SETTINGS);
     write_atomically(&path, &serde_json::to_vec_pretty(kept)?)
@@ -279,6 +354,7 @@ fn resumed(
     arguments: &Arguments,
     source: Source,
     (folder, kept): (&Path, Kept),
+    reduce: &dyn Reduce,
 ) -> Result<(Ready, Options, Kept)> {
     let path = folder.join(VOCABULARY);
     let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
@@ -290,6 +366,7 @@ fn resumed(
         format!("{}: no preset is called {}", path.display(), kept.preset)
     })?;
     let steps = arguments.flags.steps.unwrap_or(kept.steps);
+    alike((&ready, &settings, Some(steps)), reduce)?;
     let before = kept.settings.options(&ready.data, preset, kept.steps)?;
     let options = settings.options(&ready.data, preset, steps)?;
     let resume_changed = options.digest()? != before.digest()?;
@@ -298,7 +375,7 @@ fn resumed(
         steps,
         ..kept
     };
-    keep(folder, &vocabulary, &kept)?;
+    keep(folder, &vocabulary, &kept, reduce)?;
     let options = Options {
         resume_changed,
         ..options
@@ -338,7 +415,7 @@ struct Planned<'a> {
 }
 
 fn plan(ready: &Ready, settings: &Settings, arguments: &Arguments) -> Result<()> {
-    let (plan, options) = training::plan(settings, &ready.data, true)?;
+    let (plan, options) = training::plan(settings, (&ready.data, &Alone), true)?;
     let seconds = arguments.fit_seconds;
     let fit = arguments
         .fit

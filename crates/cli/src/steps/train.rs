@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use longitude_eval::SplitLoss;
 use longitude_model::{Config, Model, Preset};
 use longitude_tokens::Vocabulary;
-use longitude_train::{Budget, Options, TrainData, WATTS_PER_CORE};
+use longitude_train::{Alone, Budget, Options, TrainData, WATTS_PER_CORE};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
     let source = Source::open(&run.layout.meds(), Some(&run.layout.root().join(RECEIPT)))?;
     let (data, population) = source.load(&vocabulary)?;
     let options = options(run, &data, step)?;
-    let observer = Observer::new(&options, Some(run.options().training_seconds));
+    let observer = Observer::new(&options, Some(run.options().training_seconds), &Alone);
     let (trained, curve) = observer.go(&data, &options)?;
     let size = longitude_train::size(&data, &options)?;
     let preset = run.options().preset.clone();
@@ -40,6 +40,7 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
         preset: (preset.clone(), format!("{preset} was asked for")),
         watts_per_core: WATTS_PER_CORE,
         mean_window: size.positions / size.windows.max(1),
+        ranks: (1, options.threads),
     };
     let folder = run.layout.model();
     let summary = training::write(&folder, (&source, population), (&data, &options), &outcome)?;
@@ -113,7 +114,7 @@ fn planned(run: &Run<'_>, data: &TrainData, options: &Options, step: &Step) -> R
         let plan: Plan = serde_json::from_slice(&bytes).context("plan.json")?;
         return Ok(plan.steps);
     }
-    let rate = training::tokens_per_second(data, options)?;
+    let rate = training::tokens_per_second(data, options, &Alone)?;
     let settings = run.options();
     let budget = Budget {
         tokens_per_second: rate,

@@ -1,11 +1,12 @@
 //! Beside the loop: the clock, the progress line, the curve and the reasons to stop.
 
+use crate::failure::Failure;
 use crate::pipeline::write_atomically;
 use crate::progress::bar;
 use crate::{interrupt, machine};
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
-use longitude_train::{Control, Curve, Options, Progress, TrainData, Trained};
+use longitude_train::{Control, Curve, Options, Progress, Reduce, TrainData, Trained, With};
 use std::fs;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -29,10 +30,12 @@ pub(crate) struct Outcome {
     pub(crate) watts_per_core: f64,
     /// Positions of a window in the mean: what attention works over.
     pub(crate) mean_window: usize,
+    /// The ranks, and the threads of all of them together.
+    pub(crate) ranks: (usize, usize),
 }
 
-/// Looks at the clock for the loop.
-pub(crate) struct Observer {
+/// Looks at the clock for the loop. Of several ranks the first one keeps the curve and speaks.
+pub(crate) struct Observer<'r> {
     curve: Curve,
     /// Seconds and processor seconds of the steps before this start.
     before: (f64, f64),
@@ -43,20 +46,28 @@ pub(crate) struct Observer {
     limit: Option<f64>,
     file: Option<PathBuf>,
     every: u64,
+    reduce: &'r dyn Reduce,
 }
 
-impl Observer {
+impl<'r> Observer<'r> {
     /// A training of so many steps; it is stopped after `limit` seconds.
-    pub(crate) fn new(options: &Options, limit: Option<f64>) -> Self {
-        let file = options.checkpoints.as_ref().map(|dir| dir.join(CURVE));
+    pub(crate) fn new(options: &Options, limit: Option<f64>, reduce: &'r dyn Reduce) -> Self {
+        let speaks = reduce.rank().number == 0;
+        let folder = options.checkpoints.as_ref().filter(|_| speaks);
+        let file = folder.map(|dir| dir.join(CURVE));
         let is_terminal = std::io::stderr().is_terminal();
         Self {
+            reduce,
             curve: file.as_deref().and_then(read).unwrap_or_default(),
             before: (0.0, 0.0),
             started: (Instant::now(), machine::processor_seconds()),
             tokens_before: None,
-            bar: bar(options.steps),
-            line_due: (!is_terminal).then(|| Instant::now() + LINE_EVERY),
+            bar: if speaks {
+                bar(options.steps)
+            } else {
+                ProgressBar::hidden()
+            },
+            line_due: (speaks && !is_terminal).then(|| Instant::now() + LINE_EVERY),
             limit,
             file,
             every: options.checkpoint_every,
@@ -69,6 +80,11 @@ impl Observer {
             .checkpoints
             .as_deref()
             .is_some_and(longitude_train::has_checkpoint);
+        let reduce = self.reduce;
+        let with = With {
+            reduce,
+            ..With::PLAIN
+        };
         let mut failed = None;
         let mut observe = |progress: &Progress| {
             let control = self.step(progress);
@@ -78,16 +94,20 @@ impl Observer {
             })
         };
         let trained = if resumes {
-            longitude_train::resume(data, options, &mut observe)
+            longitude_train::resume_with(data, options, with, &mut observe)
         } else {
-            longitude_train::train(data, options, &mut observe)
+            longitude_train::train_with(data, options, with, &mut observe)
         };
         self.bar.finish_and_clear();
         if let Some(error) = failed {
             return Err(error);
         }
         let trained = trained?;
-        interrupt::check()?;
+        let mut interrupted = [f64::from(u8::from(interrupt::requested()))];
+        reduce.sum64(&mut interrupted)?;
+        if interrupted[0] > 0.0 {
+            return Err(Failure::interrupted().of_all_ranks().into());
+        }
         Ok((trained, self.curve))
     }
 
@@ -100,7 +120,9 @@ impl Observer {
             self.tokens_before = Some(kept);
         }
         let seconds = self.started.0.elapsed().as_secs_f64();
-        let processor = machine::processor_seconds() - self.started.1;
+        let mut processor = [machine::processor_seconds() - self.started.1];
+        self.reduce.sum64(&mut processor)?;
+        let [processor] = processor;
         let (before, processor_before) = self.before;
         self.curve
             .push(progress, before + seconds, processor_before + processor);

@@ -2,7 +2,7 @@
 
 use super::Settings;
 use anyhow::Result;
-use longitude_train::{Budget, Options, Size, TrainData};
+use longitude_train::{Budget, Options, Reduce, Size, TrainData};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -38,22 +38,31 @@ pub(crate) struct Plan {
     pub(crate) threads: usize,
 }
 
-/// Positions a second of a few steps, thrown away.
-pub(crate) fn tokens_per_second(data: &TrainData, options: &Options) -> Result<f64> {
-    longitude_train::probe(data, options, 1)?;
+/// Positions a second of a few steps, thrown away: of all ranks together, by the first one's clock.
+pub(crate) fn tokens_per_second(
+    data: &TrainData,
+    options: &Options,
+    reduce: &dyn Reduce,
+) -> Result<f64> {
+    longitude_train::probe_with(data, options, reduce, 1)?;
     let started = Instant::now();
-    let tokens = longitude_train::probe(data, options, PROBE_STEPS)?;
-    Ok(tokens as f64 / started.elapsed().as_secs_f64().max(1e-9))
+    let tokens = longitude_train::probe_with(data, options, reduce, PROBE_STEPS)?;
+    let rate = tokens as f64 / started.elapsed().as_secs_f64().max(1e-9);
+    Ok(longitude_train::first(reduce, rate)?)
 }
 
 /// The plan; the probe is run only where the time decides or is asked for.
-pub(crate) fn plan(settings: &Settings, data: &TrainData, probe: bool) -> Result<(Plan, Options)> {
+pub(crate) fn plan(
+    settings: &Settings,
+    (data, reduce): (&TrainData, &dyn Reduce),
+    probe: bool,
+) -> Result<(Plan, Options)> {
     let chosen = settings.chosen(data)?;
     let first = settings.options(data, chosen.preset, 1)?;
     let size = longitude_train::size(data, &first)?;
     let probed = probe || (settings.steps.is_none() && settings.seconds.is_some());
     let rate = if probed {
-        tokens_per_second(data, &first)?
+        tokens_per_second(data, &first, reduce)?
     } else {
         0.0
     };

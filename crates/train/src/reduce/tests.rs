@@ -171,3 +171,44 @@ fn a_stop_on_one_rank_stops_all_and_another_number_of_ranks_goes_on() {
     assert_eq!(resumed.record.steps_done, 12);
     assert!((a - b).abs() < 1e-4 * b, "{a} and {b}");
 }
+
+#[test]
+fn ranks_with_other_work_are_told_what_differs() {
+    let world = world(60, 60);
+    let found = ranks(3, |reduce| {
+        let number = reduce.rank().number as u64;
+        let mut options = world.options(12);
+        options.seed += number / 2;
+        let with = With {
+            reduce,
+            ..With::PLAIN
+        };
+        train_with(&world.data, &options, with, &mut |_| Control::Continue)
+            .unwrap_err()
+            .to_string()
+    });
+    let seed = world.options(12).seed;
+    for message in found {
+        let named = format!("options.seed is {seed} on rank 0, {} on rank 2", seed + 1);
+        assert!(message.contains(&named), "{message}");
+        assert!(!message.contains("options.steps"), "{message}");
+    }
+}
+
+#[test]
+fn documents_of_unequal_lengths_are_compared_key_by_key() {
+    let found = ranks(2, |reduce| {
+        let own = match reduce.rank().number {
+            0 => serde_json::json!({"same": 1, "only": "here", "in": {"deep": [1, 2]}}),
+            _ => serde_json::json!({"same": 1, "in": {"deep": [1, 3]}}),
+        };
+        alike(reduce, own.as_object().unwrap())
+            .unwrap_err()
+            .to_string()
+    });
+    for message in found {
+        let all = "in.deep is [1,2] on rank 0, [1,3] on rank 1; \
+                   only is \"here\" on rank 0, not given on rank 1";
+        assert!(message.ends_with(all), "{message}");
+    }
+}
