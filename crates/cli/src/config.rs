@@ -32,6 +32,8 @@ pub(crate) struct RunOptions {
     pub(crate) batch_events: usize,
     /// The largest learning rate.
     pub(crate) learning_rate: f64,
+    /// Whether a query head is trained beside the likelihood of the record.
+    pub(crate) queries: bool,
     /// Passes over the training subjects, at most.
     pub(crate) epochs_max: u32,
     /// Seconds of training, at most; the number of steps is planned from a probe.
@@ -64,6 +66,7 @@ impl RunOptions {
             context: 512,
             batch_events: 1024,
             learning_rate: 4e-3,
+            queries: true,
             epochs_max: 30,
             training_seconds: 90.0,
             samples: 64,

@@ -157,7 +157,7 @@ impl Source {
             kernels: options.kernels.clone(),
             threads: options.threads,
         };
-        let losses = longitude_train::evaluate(model, &tokens, &how)?;
+        let losses = longitude_train::evaluate_queries(model, &tokens, vocabulary, &how)?;
         Ok(split_loss(losses, tokens.len()))
     }
 }
@@ -182,6 +182,7 @@ fn split_loss(losses: Losses, subjects: usize) -> Option<SplitLoss> {
         value: nats.value_bin,
         value_constant: nats.value_within,
         total: nats.total(),
+        query: nats.query,
         events: losses.events,
         subjects: subjects as u64,
     })
@@ -199,7 +200,7 @@ pub(crate) fn write(
     let marginal = longitude_train::marginal_model(data, options)?;
     let loss = source.losses(data.vocabulary(), (model, &marginal), options)?;
     let report = report(options, outcome);
-    let summary = summary(report, loss, (data, outcome.ranks.0));
+    let summary = summary(report, &loss, (data, outcome.ranks.0));
     let report = &summary.report;
     let about = (source.facts(data.data_digest()), population);
     let mut facts = ModelFacts::new(model, data.vocabulary(), about, report);
@@ -233,7 +234,7 @@ fn split_facts(loss: SplitLoss) -> Option<SplitFacts> {
         code: loss.code,
         value_bin: loss.value,
         value_within: loss.value_constant,
-        query: None,
+        query: loss.query,
     };
     SplitFacts::of(nats, loss.events, loss.subjects)
 }
@@ -262,7 +263,7 @@ fn report(options: &Options, outcome: &Outcome) -> TrainingReport {
 
 fn summary(
     report: TrainingReport,
-    loss: LossReport,
+    loss: &LossReport,
     (data, ranks): (&TrainData, usize),
 ) -> Summary {
     let record = &report.record;
@@ -284,7 +285,7 @@ fn summary(
     let facts = facts.into_iter().chain(several);
     let facts = facts.map(|(name, value)| (name.to_owned(), value));
     Summary {
-        loss,
+        loss: *loss,
         facts: facts.collect(),
         end_unknown: record.warnings.subjects_without_end,
         report,

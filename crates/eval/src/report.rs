@@ -173,6 +173,9 @@ pub struct SplitLoss {
     pub value_constant: f64,
     /// The sum of the four.
     pub total: f64,
+    /// Nats of a random question to the query head, a mean over questions and no part of the sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<f64>,
     /// Events scored.
     pub events: u64,
     /// Subjects scored.

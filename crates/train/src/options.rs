@@ -4,7 +4,7 @@ use crate::data::{Part, TrainData};
 use crate::queries::QueryOptions;
 use crate::{Error, Result};
 use longitude_core::Digest;
-use longitude_model::{AdamWOptions, Config, Device, Level, Sizes};
+use longitude_model::{AdamWOptions, Config, Device, Level, Sizes, Workspace};
 use longitude_tokens::Vocabulary;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -48,6 +48,10 @@ pub struct Options {
     pub patience: u32,
     /// Steps between checkpoints; 0 for only when the observer asks or stops.
     pub checkpoint_every: u64,
+    /// Whether only the input of each block is kept for the backward pass and the rest computed
+    /// again: less memory, a third more work, the same bits ([`Workspace::checkpointed`]).
+    #[serde(skip)]
+    pub checkpointed: bool,
     /// Questions for the query head; without one none are put.
     #[serde(default, skip_serializing_if = "QueryOptions::is_usual")]
     pub queries: QueryOptions,
@@ -104,6 +108,7 @@ impl Options {
             tuning_positions_max: 65_536,
             patience: 8,
             checkpoint_every: 0,
+            checkpointed: false,
             queries: QueryOptions::default(),
             kernels: Level::best().name().to_owned(),
             threads: 1,
@@ -141,6 +146,16 @@ impl Options {
             self.config.has_queries().then_some(&self.queries),
         );
         Digest::of_json(&stream).map_err(Error::Json)
+    }
+
+    /// The memory of one step's passes.
+    pub(crate) fn workspace(&self, positions: usize) -> Result<Workspace> {
+        let device = device(&self.kernels, self.threads)?;
+        Ok(if self.checkpointed {
+            Workspace::checkpointed(&self.config, positions, device)?
+        } else {
+            Workspace::new(&self.config, positions, device)?
+        })
     }
 
     /// Positions of a step at most: all its micro-batches.

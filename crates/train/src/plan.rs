@@ -3,9 +3,9 @@
 use crate::Result;
 use crate::data::{Part, TrainData};
 use crate::loader::windows;
-use crate::options::{Options, device, sizes};
+use crate::options::{Options, sizes};
 use longitude_core::Split;
-use longitude_model::{Config, Preset, Workspace};
+use longitude_model::{Config, Preset};
 use serde::{Deserialize, Serialize};
 
 /// Events to learn from for each weight, at least. It lies between the 20 of Hoffmann et al. 2022
@@ -117,8 +117,7 @@ pub fn size(data: &TrainData, options: &Options) -> Result<Size> {
     options.check(data)?;
     let config = &options.config;
     let windows = windows(&data.learn, config.context, options.overlap_positions);
-    let device = device(&options.kernels, options.threads)?;
-    let workspace = Workspace::new(config, options.batch_tokens, device)?.bytes();
+    let workspace = options.workspace(options.batch_tokens)?.bytes();
     let parameters = weights(config)?;
     let flat = 4 * parameters;
     Ok(Size {

@@ -308,7 +308,7 @@ impl<'r> Run<'r> {
         let rank = with.reduce.rank();
         let (batch, context) = (options.batch_tokens, options.config.context);
         let positions = reduce::share_positions(batch, context, rank.of);
-        let workspace = Workspace::new(&options.config, positions, device)?;
+        let workspace = options.workspace(positions)?;
         let tuning = tuning.take(&mut Place::default(), options.tuning_positions());
         Ok(Self {
             reduce: with.reduce,

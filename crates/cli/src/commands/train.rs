@@ -75,6 +75,9 @@ struct Flags {
     /// Batches whose gradients one step adds up
     #[arg(long)]
     accumulate: Option<usize>,
+    /// Compute blocks again for the backward pass instead of keeping them: less memory, more time
+    #[arg(long)]
+    checkpointed: bool,
     /// The peak of the learning rate
     #[arg(long)]
     learning_rate: Option<f64>,
@@ -169,6 +172,7 @@ fn with_flags(mut settings: Settings, flags: &Flags) -> Settings {
     settings.preset = flags.preset.clone().unwrap_or(settings.preset);
     settings.epochs = flags.epochs.unwrap_or(settings.epochs);
     settings.accumulate = flags.accumulate.unwrap_or(settings.accumulate);
+    settings.checkpointed |= flags.checkpointed;
     settings.learning_rate = flags.learning_rate.or(settings.learning_rate);
     settings.kernels = flags.kernels.clone().or(settings.kernels);
     settings.threads = flags.threads.or(settings.threads);

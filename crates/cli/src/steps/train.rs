@@ -87,6 +87,9 @@ fn options(run: &Run<'_>, data: &TrainData, step: &Step) -> Result<Options> {
     })?;
     let mut config = Config::preset(preset, longitude_train::sizes(data.vocabulary())?);
     config.context = settings.context;
+    if settings.queries {
+        config = config.with_queries();
+    }
     let mut options = Options::for_shape(config, 1, settings.seed);
     options.batch_tokens = settings.batch_events.max(settings.context);
     options.learning_rate = settings.learning_rate;

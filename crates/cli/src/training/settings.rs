@@ -36,6 +36,11 @@ pub(crate) struct Settings {
     pub(crate) patience: u32,
     /// Steps between checkpoints [a tenth of all].
     pub(crate) checkpoint_every: Option<u64>,
+    /// Whether a query head is trained beside the likelihood of the record.
+    pub(crate) queries: bool,
+    /// Whether what a block computes is computed again for the backward pass instead of kept: less
+    /// memory, more time, the same model.
+    pub(crate) checkpointed: bool,
     /// Codes seen in fewer training subjects fall back to their ancestor.
     pub(crate) code_subjects_min: u32,
     /// The kernels [the best of this processor].
@@ -61,6 +66,8 @@ impl Settings {
             learning_rate: None,
             patience: 8,
             checkpoint_every: None,
+            queries: true,
+            checkpointed: false,
             code_subjects_min: 10,
             kernels: None,
             threads: None,
@@ -97,10 +104,14 @@ impl Settings {
     pub(crate) fn options(&self, data: &TrainData, preset: Preset, steps: u64) -> Result<Options> {
         let mut config = Config::preset(preset, sizes(data.vocabulary())?);
         config.context = self.context.unwrap_or(config.context);
+        if self.queries {
+            config = config.with_queries();
+        }
         let standard = Options::for_shape(config, steps, self.seed);
         let options = Options {
             batch_tokens: self.batch_events.unwrap_or(standard.batch_tokens),
             accumulate: self.accumulate,
+            checkpointed: self.checkpointed,
             learning_rate: self.learning_rate.unwrap_or(standard.learning_rate),
             patience: self.patience,
             checkpoint_every: self.checkpoint_every.unwrap_or((steps / 10).max(1)),

@@ -279,12 +279,18 @@ fn losses(loss: &LossReport) -> Markup {
         ("Marginals on held out (to beat)", loss.marginal),
     ];
     let part = |value: f64| html! { td.number { (format!("{value:.3}")) } };
+    let asked = rows
+        .iter()
+        .any(|(_, one)| one.is_some_and(|one| one.query.is_some()));
     let row = |name: &str, one: &SplitLoss| {
         html! {
             tr {
                 th scope="row" { (name) }
                 (part(one.total)) (part(one.wait)) (part(one.code)) (part(one.value))
                 (part(one.value_constant))
+                @if asked {
+                    td.number { (one.query.map_or_else(String::new, |nats| format!("{nats:.3}"))) }
+                }
                 td.number { (one.events) }
             }
         }
@@ -296,9 +302,11 @@ fn losses(loss: &LossReport) -> Markup {
                 caption { "Nats per event, days as the unit of waiting times" }
                 thead { tr {
                     th scope="col" { "Subjects" }
-                    @for name in ["Total", "Wait", "Code", "Value (bin)", "Value (in bin)", "Events"] {
+                    @for name in ["Total", "Wait", "Code", "Value (bin)", "Value (in bin)"] {
                         th.number scope="col" { (name) }
                     }
+                    @if asked { th.number scope="col" { "Nats a question" } }
+                    th.number scope="col" { "Events" }
                 } }
                 tbody { @for (name, one) in &rows { @if let Some(one) = one { (row(name, one)) } } }
             }
