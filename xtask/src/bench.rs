@@ -183,6 +183,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("eval", "eval_speed"),
     ),
     (
+        "evaluate",
+        "predictions judged beside meds-evaluation, in turn (PEER_PYTHON [ROUNDS])",
+        &["python3", "cases/comparisons/bench_evaluate.py"],
+    ),
+    (
         "baseline",
         "fits of 16,000 examples by 500 features",
         &example!("baseline", "baseline_speed"),

@@ -134,6 +134,7 @@ fn store(error: &longitude_store::Error) -> Option<Kind> {
         Error::NotADataset(_)
         | Error::Decode { .. }
         | Error::Column { .. }
+        | Error::Null { .. }
         | Error::Json { .. } => Some(Kind::Input),
         Error::Read { .. } | Error::Write { .. } | Error::Encode { .. } | Error::Damaged { .. } => {
             None

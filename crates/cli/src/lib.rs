@@ -74,6 +74,8 @@ enum Command {
     Scrub(commands::scrub::Arguments),
     /// Train a model on a de-identified MEDS data set, or plan it
     Train(commands::train::Arguments),
+    /// Judge a table of predictions, ours or anybody's, by the MEDS prediction schema
+    Evaluate(commands::evaluate::Arguments),
     /// Serve a run's console and API on this machine
     Serve(commands::serve::Arguments),
     /// Re-check a run's ledger, signature and digests offline
@@ -105,6 +107,7 @@ pub fn program() -> ExitCode {
         Command::Keys(arguments) => commands::keys::run(&arguments),
         Command::Scrub(arguments) => commands::scrub::run(&arguments),
         Command::Train(arguments) => commands::train::run(&arguments),
+        Command::Evaluate(arguments) => commands::evaluate::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Init(arguments) => commands::init::run(&arguments),

@@ -9,24 +9,45 @@
 #![forbid(unsafe_code)]
 
 mod bootstrap;
+mod compare;
+mod compat;
 mod curve;
 mod error;
+mod fairness;
 mod group;
 mod judge;
+mod leakage;
+mod mt19937;
+mod multiclass;
 mod prepared;
+pub mod privacy;
 mod random;
 mod rank;
 mod recalibration;
 mod report;
+mod shift;
+mod smooth;
 mod subgroup;
+pub mod survival;
 mod task;
 mod truth;
+pub mod uncertainty;
 mod undefined;
+mod utility;
+pub mod values;
 
 pub use bootstrap::LEVEL;
+pub use compare::{
+    PairedTest, auroc_standard_error, benjamini_hochberg, benjamini_yekutieli, compare_auroc,
+    compare_losses, holm, mcnemar,
+};
+pub use compat::{CompatBlock, CompatInput, MedsCompat, meds_compat};
 pub use curve::{RELIABILITY_BINS_MAX, ROC_POINTS_MAX, reliability, roc, wilson};
 pub use error::Error;
+pub use fairness::{Gaps, GroupRates, crossings, gaps};
 pub use group::CELL_MIN;
+pub use leakage::{AUROC_SUSPICIOUS, LeakageCheck, LeakageInput, leakage};
+pub use multiclass::Classes;
 pub use prepared::{ECE_BINS, brier, expected_calibration_error, log_loss, observed_expected};
 pub use rank::{auroc, average_precision};
 pub use recalibration::{LOGIT_CLIP, Recalibration, calibration_in_the_large, recalibrate};
@@ -34,6 +55,11 @@ pub use report::{
     CurvePoint, Differences, Estimate, GroupReport, LossReport, Metric, Metrics, ModelReport,
     Report, SplitLoss, TaskReport, TruthAgreement, TruthReport,
 };
+pub use shift::{Change, Rows, auroc_change, kolmogorov_smirnov, population_stability};
+pub use smooth::{SMOOTH_POINTS, SPAN, SmoothCalibration, smooth_calibration};
 pub use task::{Options, TaskInput, task_report};
 pub use truth::agreement;
 pub use undefined::Undefined;
+pub use utility::{
+    Alerts, LeadTime, OperatingPoint, at_sensitivity, at_threshold, decision_curve, lead_time,
+};

@@ -215,7 +215,7 @@ fn set_fits(values: &mut Values, large: Fit, joint: Fit) {
     clippy::cast_sign_loss,
     reason = "a float-to-int cast saturates, and the index is held to the bins"
 )]
-fn ece_bin(risk: f64) -> u8 {
+pub(crate) fn ece_bin(risk: f64) -> u8 {
     (risk * ECE_BINS as f64).min(ECE_BINS as f64 - 1.0) as u8
 }
 

@@ -21,6 +21,18 @@ pub enum Undefined {
     NothingExpected,
     /// Fewer than two distinct values, so that there is no correlation.
     NoVariation,
+    /// No pair of rows can be compared.
+    NoPairs,
+    /// Everybody is censored by a time that is asked about.
+    AllCensored,
+    /// The horizon lies beyond what was observed.
+    BeyondFollowUp,
+    /// Too few values for this metric.
+    TooFew,
+    /// Nothing lies above the threshold.
+    NobodyAlerted,
+    /// No threshold reaches what is asked for.
+    NotReached,
 }
 
 impl fmt::Display for Undefined {
@@ -34,6 +46,12 @@ impl fmt::Display for Undefined {
             Self::NotConverged => "the fit did not converge",
             Self::NothingExpected => "the risks sum to zero",
             Self::NoVariation => "one of the two does not vary",
+            Self::NoPairs => "no pair of rows can be compared",
+            Self::AllCensored => "everybody is censored by a time that is asked about",
+            Self::BeyondFollowUp => "the horizon lies beyond what was observed",
+            Self::TooFew => "there are too few values",
+            Self::NobodyAlerted => "nothing lies at or above the threshold",
+            Self::NotReached => "no threshold reaches it",
         })
     }
 }

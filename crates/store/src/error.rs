@@ -57,6 +57,16 @@ pub enum Error {
         /// What it should be.
         expected: &'static str,
     },
+    /// A required value is absent.
+    #[error("{}: row {row} has no `{column}`; give it one, or leave the row out", path.display())]
+    Null {
+        /// The file.
+        path: PathBuf,
+        /// The row, from 1.
+        row: usize,
+        /// The column.
+        column: &'static str,
+    },
     /// A JSON file could not be read as what it should be.
     #[error("{} is not valid dataset metadata", path.display())]
     Json {

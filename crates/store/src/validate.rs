@@ -5,6 +5,7 @@
 
 mod samples;
 
+pub(crate) use samples::tables_below;
 pub use samples::validate_samples;
 
 use crate::arrays::{is_text, is_text_list};

@@ -3,6 +3,7 @@
 pub(crate) mod adapt;
 pub(crate) mod deid;
 pub(crate) mod demo;
+pub(crate) mod evaluate;
 pub(crate) mod export;
 pub(crate) mod hospital;
 pub(crate) mod ingest;

@@ -34,7 +34,7 @@ const PREDICTED: [(&str, DataType, bool); 2] = [
 /// a finding.
 pub fn validate_samples(path: &Path) -> Result<Validation> {
     let mut check = Check::default();
-    let (dir, names) = tables(path)?;
+    let (dir, names) = tables_below(path)?;
     let mut seen = Seen::default();
     for name in names {
         check.name.clone_from(&name);
@@ -54,7 +54,7 @@ struct Seen {
 }
 
 /// The folder and the names of the Parquet files in it, sorted.
-fn tables(path: &Path) -> Result<(PathBuf, Vec<String>)> {
+pub(crate) fn tables_below(path: &Path) -> Result<(PathBuf, Vec<String>)> {
     if path.is_file() {
         let dir = path.parent().unwrap_or(Path::new(".")).to_owned();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
