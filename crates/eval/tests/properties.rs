@@ -1,8 +1,6 @@
 //! What must hold for any rows: nothing depends on their order, ranks know only the order of
 //! scores, a subject counted twice is a weight of two, guarantees hold where the truth is known.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
-
 use longitude_eval::survival::{self, FollowUp};
 use longitude_eval::uncertainty::{
     Acts, CalibrationRange, Conformal, Decision, Defer, IntervalConformal, MonteCarloError,
