@@ -1,5 +1,6 @@
-//! Attacks on the privacy of those a model learnt from, judged as numbers: what an attacker's scores
-//! give away, against the limits of the release gate. Who attacks, and how, is the caller's part.
+//! Attacks on the privacy of those a model learnt from, judged as numbers: what the scores of an
+//! attacker give away, against the limits of the release gate. Who attacks, and how, is the
+//! caller's part.
 //!
 //! A passed attack is no proof that nothing leaks; a failed one is published too.
 

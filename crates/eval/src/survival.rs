@@ -23,7 +23,8 @@ use std::fmt;
 pub struct FollowUp<'a> {
     /// Time from the prediction to the first event or the end of observation, in any one unit.
     pub times: &'a [f64],
-    /// What stood there: 0 the end of observation (censored), 1 the outcome, more a competing event.
+    /// What stood there: 0 the end of observation (censored), 1 the outcome, more: a competing
+    /// event.
     pub causes: &'a [u8],
 }
 
