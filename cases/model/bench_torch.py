@@ -40,7 +40,7 @@ FORCED += (" bf16" if BF16 else " f32") + (" compiled" if COMPILE else "")
 
 def config(vocab, dim, layers, heads, context):
     ffn = (-(-dim * 8 // 3) + 63) // 64 * 64
-    value_dim = (min(max(dim // 4, 16), 64) + 15) // 16 * 16
+    value_dim = min((2 * dim + 15) // 16 * 16, 128)
     return dict(
         vocab=vocab, groups=64, value_bins=16, context=context, dim=dim, layers=layers, heads=heads,
         ffn=ffn, value_dim=value_dim, edges=wait_edges(24), wait_bins=25,
@@ -92,6 +92,7 @@ def train(c, b, length):
         wait_days=torch.full((b * length,), 0.7, dtype=torch.float64),
         event=torch.ones(b * length, dtype=torch.bool),
         code=x["code"].flatten(), value_bin=x["value_bin"].flatten(),
+        last_bin=x["value_bin"].flatten(), last=torch.full((b * length, 8), 0.5),
     )
     optimiser = torch.optim.AdamW(p.values(), lr=1e-4, fused=True)
 

@@ -22,6 +22,7 @@ CHOICES = {
     "index": dict(time="index", ancestors=False, once_only=[2, 3, 5, 8, 13, 21, 34]),
     "bare": dict(time="index_without_time", value="none", mark_given_wait=False),
     "competing": dict(value="bin", likelihood="competing"),
+    "untold": dict(last_value=False),
 }
 
 
@@ -57,6 +58,8 @@ def shapes(c):
     out["code.bias"] = ((c["vocab"],), False)
     out["value.hidden"] = ((d, u), True)
     out["value.code"] = ((d, u), True)
+    out["value.last"] = ((8, 2 * u), True)
+    out["value.last_bin"] = ((k1, 2 * u), False)
     out["value.out"] = ((u, k1), True)
     out["value.bias"] = ((c["vocab"], k1), False)
     return out
@@ -157,7 +160,7 @@ def losses(c, p, rows, y, bins_of):
     e = y["event"]
     if c.get("likelihood") == "competing":
         wait, code_loss, g, logits = competing(p, h, z[:, 0], y)
-        return wait, code_loss, value_nats(p, g[e], y, bins_of), logits
+        return wait, code_loss, value_nats(c, p, g[e], y, bins_of), logits
     wait = wait_nats(c, z, y["wait_days"], e).sum()
     h, code, waited = h[e], y["code"][e], y["wait_days"][e]
     bin_of = 1 + torch.bucketize(waited, c["edges"].to(waited.dtype), right=True)
@@ -171,7 +174,7 @@ def losses(c, p, rows, y, bins_of):
     if "seen" in y:
         logits = logits + REPEAT_LOG_MASS * y["seen"][e]
     code_loss = F.cross_entropy(logits, code, reduction="sum")
-    return wait, code_loss, value_nats(p, g, y, bins_of), logits
+    return wait, code_loss, value_nats(c, p, g, y, bins_of), logits
 
 
 def competing(p, h, zero, y):
@@ -189,12 +192,33 @@ def competing(p, h, zero, y):
     return nats, (log_total - at)[event].sum(), g, logits
 
 
-def value_nats(p, g, y, bins_of):
+def recalled(c, x, t, code, wait):
+    """The bin and the 8 numbers told of a code that comes after position t of a segment and a wait."""
+    how = c.get("value", "fused")
+    earlier = [i for i in range(t + 1) if x["code"][i] == code and x["value_bin"][i] > 0]
+    if not earlier or how == "none" or not c.get("last_value", True):
+        return 0, torch.zeros(8)
+    values = x["value"][earlier] * (how == "fused")
+    last, mean = values[-1], values.double().mean().float()
+    if c.get("likelihood") == "competing" or not c.get("mark_given_wait", True):
+        wait = 0.0
+    days = x["time_days"][t] - x["time_days"][earlier[-1]] + wait
+    count = torch.tensor(float(len(earlier)))
+    numbers = [torch.tensor(1.0), last.clamp(-8, 8), last.tanh(), mean.clamp(-8, 8), mean.tanh()]
+    numbers += [torch.log1p(days) / 8, torch.log1p(days * 1440) / 16, count.log() / 4]
+    return int(x["value_bin"][earlier[-1]]), torch.stack([n.float() for n in numbers])
+
+
+def value_nats(c, p, g, y, bins_of):
     e = y["event"]
     code = y["code"][e]
     asks = bins_of[code] > 0
     g, code, value_bin = g[asks], code[asks], y["value_bin"][e][asks]
-    inner = F.silu(g @ p["value.hidden"] + F.embedding(code, p["embedding.code"]) @ p["value.code"])
+    last_bin, last = y["last_bin"][e][asks], y["last"][e][asks]
+    told = last @ p["value.last"] + F.embedding(last_bin, p["value.last_bin"]) * (last_bin > 0)[:, None]
+    a, s = told.split(c["value_dim"], -1)
+    z = g @ p["value.hidden"] + F.embedding(code, p["embedding.code"]) @ p["value.code"]
+    inner = F.silu(z + a) * (1 + s)
     values = inner @ p["value.out"] + F.embedding(code, p["value.bias"])
     classes = torch.arange(values.shape[-1])
     values = values.masked_fill(classes > bins_of[code][:, None], -math.inf)
@@ -252,7 +276,7 @@ def seen_once(c, codes):
 
 
 def golden_loss(c, p, groups, bins_of, segments):
-    rows, y = [], {name: [] for name in ("wait_days", "event", "code", "value_bin")}
+    rows, y = [], {name: [] for name in ("wait_days", "event", "code", "value_bin", "last_bin", "last")}
     for s in segments:
         x = {k: s[k][None] for k in ("code", "value_bin", "value", "age_days", "time_days", "wait_days_prev")}
         x["groups"] = groups
@@ -263,6 +287,9 @@ def golden_loss(c, p, groups, bins_of, segments):
         y["event"].append((s["kind"] == 1)[scored])
         y["code"].append(s["target"][scored])
         y["value_bin"].append(s["target_bin"][scored])
+        told = [recalled(c, s, t, s["target"][t], s["wait_days"][t]) for t in scored.nonzero()[:, 0].tolist()]
+        y["last_bin"].append(torch.tensor([bin_of for bin_of, _ in told], dtype=torch.long))
+        y["last"].append(torch.stack([numbers for _, numbers in told]))
         if "once_only" in c:
             y.setdefault("seen", []).append(seen_once(c, s["code"])[scored])
     y = {k: torch.cat(v) for k, v in y.items()}

@@ -268,7 +268,7 @@ const SIZES: [&str; 11] = [
 ];
 
 /// The tensors of `model.rs`, those of a layer without its number.
-const TENSORS: [&str; 22] = [
+const TENSORS: [&str; 24] = [
     "embedding.code",
     "embedding.group",
     "embedding.value_bin",
@@ -289,6 +289,8 @@ const TENSORS: [&str; 22] = [
     "code.bias",
     "value.hidden",
     "value.code",
+    "value.last",
+    "value.last_bin",
     "value.out",
     "value.bias",
 ];

@@ -72,6 +72,9 @@ pub(crate) struct Targets {
     asked: Tensor<1, Int>,
     asked_code: Tensor<1, Int>,
     value: Tensor<1, Int>,
+    /// Bins of the last values, and 1 where there is one; numbers told of them, `[M, 8]`.
+    last_bin: (Tensor<1, Int>, Tensor<2>),
+    last: Tensor<2>,
     closed: Tensor<2, Bool>,
     values: usize,
 }
@@ -147,6 +150,7 @@ impl Targets {
             (0..classes).map(move |class| class > open)
         });
         let closed = TensorData::new(closed.collect::<Vec<bool>>(), [m, classes]);
+        let there = b.last_bin.iter().map(|bin| f32::from(u8::from(*bin > 0)));
         Self {
             scored: ids(b.scored.iter().map(slot), device),
             exposure: floats(b.exposure.clone(), [n, c.wait_bins()], device),
@@ -157,6 +161,11 @@ impl Targets {
             asked: ids(b.asked.iter().copied(), device),
             asked_code: ids(asked, device),
             value: ids(b.value.iter().copied(), device),
+            last_bin: (
+                ids(b.last_bin.iter().copied(), device),
+                floats(there.collect(), [m, 1], device),
+            ),
+            last: floats(b.last.clone(), [m, b.last.len() / m.max(1)], device),
             closed: Tensor::from_data(closed, device),
             values: m,
         }
@@ -271,7 +280,7 @@ fn code(g: &Tensor<2>, w: &Weights, t: &Targets) -> Tensor<2> {
     pick(log_softmax(logits, 1), &t.code).neg()
 }
 
-/// Softmax over class 0 (no value) and the bins that the code has.
+/// Softmax over class 0 (no value) and the bins that the code has, told of earlier values.
 fn value(g: &Tensor<2>, w: &Weights, t: &Targets) -> Tensor<2> {
     let g = g
         .clone()
@@ -280,7 +289,13 @@ fn value(g: &Tensor<2>, w: &Weights, t: &Targets) -> Tensor<2> {
     let e = w
         .rows("embedding.code", &t.asked_code)
         .matmul(w.get("value.code"));
-    let logits = silu(g + e).matmul(w.get("value.out")) + w.rows("value.bias", &t.asked_code);
+    let (bin, there) = &t.last_bin;
+    let told = t.last.clone().matmul(w.get("value.last"))
+        + w.rows("value.last_bin", bin) * there.clone(); // [M, 2 U]
+    let u = told.dims()[1] / 2;
+    let (a, s) = (told.clone().narrow(1, 0, u), told.narrow(1, u, u));
+    let y = silu(g + e + a) * (s + 1.0);
+    let logits = y.matmul(w.get("value.out")) + w.rows("value.bias", &t.asked_code);
     let logits = logits.mask_fill(t.closed.clone(), f32::NEG_INFINITY); // [M, K + 1]
     pick(log_softmax(logits, 1), &t.value).neg()
 }

@@ -24,6 +24,8 @@ pub struct Choices {
     pub likelihood: Likelihood,
     /// Whether code and value are read from a state that knows the wait.
     pub mark_given_wait: bool,
+    /// Whether the value head is told the earlier values of the asked code.
+    pub last_value: bool,
     /// Codes, ascending, that are damped by [`REPEAT_LOG_MASS`] once they occurred in the segment.
     pub once_only: Vec<u32>,
 }
@@ -71,6 +73,7 @@ impl Default for Choices {
             value: ValueInput::Fused,
             likelihood: Likelihood::Marked,
             mark_given_wait: true,
+            last_value: true,
             once_only: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@
 //! angles and waits stay here, where the engine of this crate has them.
 
 use crate::batch::{Batch, Input, Target};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::hazard::exposure;
 use crate::layout::FEATURES;
@@ -11,6 +12,7 @@ use crate::model::Model;
 use crate::ops::embedding::features;
 use crate::ops::heads::mark::Passed;
 use crate::ops::rotary::Frequencies;
+use crate::recall::Recall;
 
 /// The columns of a batch of T positions: N of them are scored, E by an event and the rest by the
 /// end of observation; M of the events have a code with value bins.
@@ -41,6 +43,10 @@ pub struct Columns {
     pub asked: Vec<u32>,
     /// Their value bins, 0 for none, `[M]`.
     pub value: Vec<u32>,
+    /// Rows of the table of last values' bins, 0 for none, `[M]`.
+    pub last_bin: Vec<u32>,
+    /// What is told of the earlier values as numbers, `[M, 8]`.
+    pub last: Vec<f32>,
 }
 
 /// Redacted: sizes only.
@@ -81,7 +87,7 @@ impl Columns {
         }
         let frequencies = Frequencies::new(config.head_dim(), choices.time);
         frequencies.table(batch.starts(), &inputs, &mut columns.rotary);
-        columns.events(batch, &config.wait_edges_days, &codes.value_bins);
+        columns.events(batch, config, &codes.value_bins);
         for (t, target) in (0u32..).zip(batch.targets()) {
             if let Target::Censored { wait_days } = *target {
                 columns.score(t, wait_days, &config.wait_edges_days);
@@ -90,8 +96,15 @@ impl Columns {
         Ok(columns)
     }
 
-    fn events(&mut self, batch: &Batch, edges: &[f32], bins: &[u16]) {
-        for (t, target) in (0u32..).zip(batch.targets()) {
+    fn events(&mut self, batch: &Batch, config: &Config, bins: &[u16]) {
+        let (choices, edges) = (&config.choices, &config.wait_edges_days);
+        let mut recall = Recall::default();
+        let events = batch.inputs().iter().zip(batch.targets());
+        for (t, (input, target)) in (0u32..).zip(events) {
+            if batch.starts().binary_search(&t).is_ok() {
+                recall = Recall::default();
+            }
+            recall.note(choices, input);
             let Target::Event {
                 wait_days,
                 code,
@@ -104,6 +117,9 @@ impl Columns {
                 #[expect(clippy::cast_possible_truncation, reason = "fewer than positions")]
                 self.asked.push(self.target.len() as u32);
                 self.value.push(u32::from(value_bin));
+                let told = recall.tell(choices, code, wait_days);
+                self.last_bin.push(u32::from(told.bin));
+                self.last.extend(told.numbers);
             }
             let passed = Passed::new(wait_days, edges);
             self.wait.push(passed.bin);
@@ -124,7 +140,7 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Sizes};
+    use crate::config::Sizes;
     use crate::model::Codes;
 
     fn input(code: u32) -> Input {
@@ -178,6 +194,7 @@ mod tests {
             (&columns.asked[..], &columns.value[..]),
             (&[0][..], &[1][..])
         );
+        assert_eq!((columns.last_bin[0], columns.last[0]), (0, 0.0));
         assert_eq!(format!("{columns:?}"), "Columns(4 positions, 3 scored)");
         let mut bad = Batch::new();
         let two = Target::Event {

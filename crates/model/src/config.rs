@@ -138,7 +138,7 @@ impl Config {
             layers,
             heads,
             ffn: (dim * 8).div_ceil(3).next_multiple_of(64),
-            value_dim: (dim / 4).clamp(16, 64).next_multiple_of(16),
+            value_dim: (2 * dim).next_multiple_of(16).min(128),
             wait_edges_days: Self::wait_edges(24),
             vocabulary: sizes.vocabulary,
             query_edges_days: Vec::new(),

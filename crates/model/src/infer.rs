@@ -17,6 +17,7 @@ use crate::ops::embedding::{self, Tables};
 use crate::ops::linear::{self, Weight};
 use crate::ops::rotary::{self, Frequencies};
 use crate::ops::{rmsnorm, swiglu};
+use crate::recall::{self, Recall};
 use std::sync::Arc;
 
 mod heads;
@@ -74,6 +75,7 @@ pub struct Decoder {
     codes: Linear,
     value_hidden: Linear,
     value_code: Linear,
+    value_last: Linear,
     value_out: Linear,
 }
 
@@ -82,6 +84,7 @@ pub struct Prefix {
     len: usize,
     hidden: Vec<f32>,
     seen: Vec<u32>,
+    recall: Recall,
     layers: Vec<PrefixLayer>,
 }
 
@@ -147,6 +150,11 @@ impl Prefix {
     /// Once-only codes of the history, ascending.
     pub fn seen(&self) -> &[u32] {
         &self.seen
+    }
+
+    /// The values of the history.
+    pub fn recall(&self) -> &Recall {
+        &self.recall
     }
 
     /// Events of the history.
@@ -216,6 +224,7 @@ impl Decoder {
             codes: Linear::new(&cpu, table.flipped()),
             value_hidden: linear(layout.value_hidden, d, u),
             value_code: linear(layout.value_code, d, u),
+            value_last: linear(layout.value_last, recall::FEATURES, 2 * u),
             value_out: linear(layout.value_out, u, c.value_bins + 1),
             cpu,
             model,
@@ -249,12 +258,13 @@ impl Decoder {
             }
         })?;
         let d = self.model.config().dim;
-        let mut histories = histories.iter().copied();
-        let prefixes = starts.windows(2).zip(layers).map(|(segment, layers)| {
+        let segments = starts.windows(2).zip(layers).zip(histories);
+        let prefixes = segments.map(|((segment, layers), history)| {
             let last = segment[1] as usize - 1;
             Prefix {
                 len: (segment[1] - segment[0]) as usize,
-                seen: self.seen(histories.next().unwrap_or_default()),
+                seen: self.seen(history),
+                recall: self.recall(history),
                 hidden: hidden[last * d..(last + 1) * d].to_vec(),
                 layers,
             }

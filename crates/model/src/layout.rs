@@ -4,10 +4,20 @@
 
 use crate::config::Config;
 use crate::ops::heads::query;
+use crate::recall;
 use std::ops::Range;
 
 /// Time and value features that enter linearly; [`crate::ops::embedding`] lists them.
 pub(crate) const FEATURES: usize = 14;
+
+/// Weights of two dimensions that are no linear maps.
+const TABLES: [&str; 5] = [
+    "mark.scale",
+    "mark.shift",
+    "value.last_bin",
+    "value.bias",
+    "query.base",
+];
 
 /// How a weight starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,6 +97,8 @@ pub(crate) struct Layout {
     pub code_bias: Span,
     pub value_hidden: Span,
     pub value_code: Span,
+    pub value_last: Span,
+    pub value_last_bin: Span,
     pub value_out: Span,
     pub value_bias: Span,
     pub query: QuerySpans,
@@ -158,7 +170,9 @@ impl Layout {
         self.code_bias = self.push("code.bias", &[c.vocab], zero);
         self.value_hidden = self.push("value.hidden", &[c.dim, c.value_dim], start);
         self.value_code = self.push("value.code", &[c.dim, c.value_dim], start);
-        let classes = c.value_bins + 1;
+        let (classes, pair) = (c.value_bins + 1, 2 * c.value_dim);
+        self.value_last = self.push("value.last", &[recall::FEATURES, pair], zero);
+        self.value_last_bin = self.push("value.last_bin", &[classes, pair], zero);
         self.value_out = self.push("value.out", &[c.value_dim, classes], zero);
         self.value_bias = self.push("value.bias", &[c.vocab, classes], zero);
     }
@@ -182,9 +196,7 @@ impl Layout {
         let len: usize = shape.iter().product();
         let range = self.len..self.len + len;
         self.len += len;
-        let linear = shape.len() == 2
-            && !name.starts_with("embedding.")
-            && !["mark.scale", "mark.shift", "value.bias", "query.base"].contains(&name);
+        let linear = shape.len() == 2 && !name.starts_with("embedding.") && !TABLES.contains(&name);
         self.tensors.push(Tensor {
             name: name.to_owned(),
             shape: shape.to_vec(),

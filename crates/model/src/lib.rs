@@ -43,6 +43,7 @@ mod pass;
 mod queried;
 mod query;
 mod random;
+mod recall;
 mod score;
 mod workspace;
 
@@ -62,5 +63,6 @@ pub use memory::Device;
 pub use model::{Codes, Marginals, Model};
 pub use optim::{AdamW, AdamWOptions};
 pub use query::{Answer, Atom, Incidence, Query, Question};
+pub use recall::Recall;
 pub use score::Losses;
 pub use workspace::Workspace;

@@ -13,6 +13,7 @@ use crate::ops::heads::wait::Seen;
 use crate::ops::heads::{code, mark, value, wait};
 use crate::ops::linear::{self, Weight};
 use crate::ops::rmsnorm;
+use crate::recall::{self, Recall};
 use crate::workspace::Scored;
 
 /// Summed losses in nats, with days as the unit of the wait's density.
@@ -103,6 +104,7 @@ impl Scored {
             self.passed.resize(self.rows.len(), Passed::default());
         }
         self.list_damped(choices, batch);
+        self.list_told(choices, batch);
         gather(last, &self.rows, &mut self.x, model.config().dim);
     }
 
@@ -119,6 +121,24 @@ impl Scored {
                 choices.note(batch.inputs()[t as usize].code, &mut seen);
                 if let Some((row, _)) = rows.next_if(|(_, at)| **at == t) {
                     self.damped.extend(seen.iter().map(|code| (row, *code)));
+                }
+            }
+        }
+    }
+
+    /// Lists what is told of the earlier values of each asked code: those of its own segment, up to
+    /// the position that asks.
+    fn list_told(&mut self, choices: &Choices, batch: &Batch) {
+        self.told.clear();
+        let mut asked = self.value_rows.iter().zip(&self.asked).peekable();
+        for segment in batch.starts().windows(2) {
+            let mut recall = Recall::default();
+            for t in segment[0]..segment[1] {
+                recall.note(choices, &batch.inputs()[t as usize]);
+                let here = |(row, _): &(&u32, &Asked)| self.rows[**row as usize] == t;
+                if let Some((row, asked)) = asked.next_if(here) {
+                    let (Seen::Event(wait) | Seen::Censored(wait)) = self.seen[*row as usize];
+                    self.told.push(recall.tell(choices, asked.code, wait));
                 }
             }
         }
@@ -263,13 +283,23 @@ impl Scored {
         let by_hidden = Weight::new(layout.value_hidden.of(w), d, u);
         let by_code = Weight::new(layout.value_code.of(w), d, u);
         let out = Weight::new(layout.value_out.of(w), u, classes);
-        let (hidden, act) = (
-            &mut self.value_hidden[..m * u],
-            &mut self.value_act[..m * u],
-        );
+        let [hidden, silu, act] = [
+            &mut self.value_hidden,
+            &mut self.value_silu,
+            &mut self.value_act,
+        ]
+        .map(|buffer| &mut buffer[..m * u]);
         linear::forward(cpu, g, by_hidden, hidden, false);
         linear::forward(cpu, e, by_code, hidden, true);
-        elementwise::silu(cpu.level, hidden, act);
+        let numbers = &mut self.value_numbers[..m * recall::FEATURES];
+        for (to, told) in numbers.chunks_exact_mut(recall::FEATURES).zip(&self.told) {
+            to.copy_from_slice(&told.numbers);
+        }
+        let pairs = &mut self.value_last[..m * 2 * u];
+        let last = Weight::new(layout.value_last.of(w), recall::FEATURES, 2 * u);
+        linear::forward(cpu, numbers, last, pairs, false);
+        value::add_bins(cpu, &self.told, layout.value_last_bin.of(w), pairs);
+        value::gate(cpu, pairs, u, [hidden, silu, act]);
         let logits = &mut self.value_logits[..m * classes];
         linear::forward(cpu, act, out, logits, false);
         let bias = layout.value_bias.of(w);
@@ -280,7 +310,9 @@ impl Scored {
         value::bias_gradient(cpu, logits, &self.asked, layout.value_bias.of_mut(flat));
         linear::weight_gradient(cpu, act, logits, layout.value_out.of_mut(flat), classes);
         linear::forward(cpu, logits, out.flipped(), act, false);
-        elementwise::silu_gradient(cpu.level, hidden, act);
+        value::gate_gradient(cpu, [hidden, silu], u, (act, pairs));
+        linear::weight_gradient(cpu, numbers, pairs, layout.value_last.of_mut(flat), 2 * u);
+        value::bins_gradient(cpu, &self.told, pairs, layout.value_last_bin.of_mut(flat));
         linear::weight_gradient(cpu, g, act, layout.value_hidden.of_mut(flat), u);
         linear::weight_gradient(cpu, e, act, layout.value_code.of_mut(flat), u);
         linear::forward(cpu, act, by_hidden.flipped(), g, false);

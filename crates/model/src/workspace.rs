@@ -15,6 +15,7 @@ use crate::ops::heads::value::Asked;
 use crate::ops::heads::wait::Seen;
 use crate::ops::rotary::Frequencies;
 use crate::queried::Queried;
+use crate::recall::{self, Told};
 
 /// Positions of a part, the fastest of those tried (576, 1152, 2304, whole batches) on shape D,
 /// where it saves an eighth of the time; shape A does not mind.
@@ -68,6 +69,8 @@ pub(crate) struct Scored {
     pub value_rows: Vec<u32>,
     pub asked: Vec<Asked>,
     pub bins: Vec<u16>,
+    /// What they are told of earlier values.
+    pub told: Vec<Told>,
     /// `[N]`, of the wait and then of the code.
     pub nats: Vec<f64>,
     /// `[N, D]`: residual stream, h, g, its projection, and gradients.
@@ -85,9 +88,13 @@ pub(crate) struct Scored {
     /// The code table packed both ways.
     pub codes_packed: Buffer,
     pub codes_packed_across: Buffer,
-    /// g of the rows that ask for a value, `[N, D]`, then `[N, U]` twice and `[N, K + 1]`.
+    /// g of the rows that ask for a value, `[N, D]`, and numbers of earlier values; then
+    /// `[N, 2 U]`, `[N, U]` three times and `[N, K + 1]`.
     pub value_g: Buffer,
+    pub value_numbers: Buffer,
+    pub value_last: Buffer,
     pub value_hidden: Buffer,
+    pub value_silu: Buffer,
     pub value_act: Buffer,
     pub value_logits: Buffer,
 }
@@ -257,6 +264,7 @@ impl Scored {
             value_rows: Vec::with_capacity(t),
             asked: Vec::with_capacity(t),
             bins: Vec::with_capacity(t),
+            told: Vec::with_capacity(t),
             nats: vec![0.0; t],
             x: Buffer::zeros(t * d),
             inverse: Buffer::zeros(t),
@@ -270,7 +278,10 @@ impl Scored {
             codes_packed: Buffer::zeros(packed_len(level, v, d)),
             codes_packed_across: Buffer::zeros(packed_len(level, d, v)),
             value_g: Buffer::zeros(t * d),
+            value_numbers: Buffer::zeros(t * recall::FEATURES),
+            value_last: Buffer::zeros(t * 2 * config.value_dim),
             value_hidden: Buffer::zeros(t * config.value_dim),
+            value_silu: Buffer::zeros(t * config.value_dim),
             value_act: Buffer::zeros(t * config.value_dim),
             value_logits: Buffer::zeros(t * (config.value_bins + 1)),
         }
@@ -290,7 +301,10 @@ impl Scored {
             &self.codes_packed,
             &self.codes_packed_across,
             &self.value_g,
+            &self.value_numbers,
+            &self.value_last,
             &self.value_hidden,
+            &self.value_silu,
             &self.value_act,
             &self.value_logits,
         ];

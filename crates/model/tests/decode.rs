@@ -118,7 +118,12 @@ fn heads_and_loss(model: &Arc<Model>) {
                 assert!((codes.iter().sum::<f32>() - 1.0).abs() < 1e-5);
                 sum.code -= f64::from(codes[code as usize]).ln();
                 decoder
-                    .values(&hidden, &[wait_days], &[code], &mut values)
+                    .values(
+                        &hidden,
+                        &[(wait_days, code)],
+                        &[prefix.recall()],
+                        &mut values,
+                    )
                     .unwrap();
                 sum.value -= f64::from(values[usize::from(value_bin)]).ln();
                 let bins = usize::from(model.codes().value_bins[code as usize]);
@@ -136,6 +141,42 @@ fn heads_and_loss(model: &Arc<Model>) {
             "{ours} is not {theirs}"
         );
     }
+}
+
+/// A future's values are told of those before it, its own and the past's, as a longer past is.
+#[test]
+fn a_future_recalls_as_the_past_it_becomes() {
+    let model = Arc::new(model(15));
+    let decoder = Decoder::new(Arc::clone(&model), Device::cpu(1)).unwrap();
+    let (inputs, _) = segment(&model, 60, &mut Random(9));
+    let prefix = decoder.prefill(&inputs[..30]).unwrap();
+    let mut recall = prefix.recall().clone();
+    for t in 30..60 {
+        decoder.note(&mut recall, &inputs[t]);
+        assert!(recall == *decoder.prefill(&inputs[..=t]).unwrap().recall());
+    }
+    let hidden = prefix.hidden().repeat(2);
+    let [mut both, mut one] = [vec![], vec![]];
+    let marks = [(3.0, 3), (3.0, 3)];
+    let recalls = [prefix.recall(), &recall];
+    decoder
+        .values(&hidden, &marks, &recalls, &mut both)
+        .unwrap();
+    decoder
+        .values(prefix.hidden(), &marks[1..], &recalls[1..], &mut one)
+        .unwrap();
+    let (first, second) = both.split_at(one.len());
+    assert!(second == one && first != second);
+    for recalls in [&recalls[..1], &[]] {
+        let refused = decoder.values(&hidden, &marks, recalls, &mut both);
+        assert!(refused.is_err());
+    }
+    let beyond = [(3.0, 29), (3.0, 3)];
+    assert!(
+        decoder
+            .values(&hidden, &beyond, &recalls, &mut both)
+            .is_err()
+    );
 }
 
 #[test]

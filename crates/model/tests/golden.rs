@@ -223,7 +223,7 @@ fn losses_gradients_and_ten_steps_are_those_of_pytorch() {
 }
 
 /// `CHOICES` of `reference.py`.
-fn choices() -> [(&'static str, Choices); 3] {
+fn choices() -> [(&'static str, Choices); 4] {
     let base = Choices::default;
     let index = Choices {
         time: Time::Index,
@@ -242,7 +242,16 @@ fn choices() -> [(&'static str, Choices); 3] {
         likelihood: Likelihood::Competing,
         ..base()
     };
-    [("index", index), ("bare", bare), ("competing", competing)]
+    let untold = Choices {
+        last_value: false,
+        ..base()
+    };
+    [
+        ("index", index),
+        ("bare", bare),
+        ("competing", competing),
+        ("untold", untold),
+    ]
 }
 
 #[test]

@@ -40,6 +40,7 @@ fn left_out(choices: &Choices, tensor: &str) -> bool {
         "embedding.group" => !choices.ancestors,
         "embedding.value_bin" => choices.value == ValueInput::None,
         "mark.slope" => !choices.mark_given_wait || choices.likelihood == Likelihood::Competing,
+        "value.last" | "value.last_bin" => !choices.last_value || choices.value == ValueInput::None,
         _ => false,
     }
 }

@@ -27,7 +27,7 @@ fn operations_are_counted_from_the_shapes() {
     };
     let model = Model::new(config, codes, 1).unwrap();
     let block = 3 * d * d + d * d + 2 * d * f + f * d;
-    let heads = d * (1 + w) + d * d + 10 * d + 2 * d * u + u * 4;
+    let heads = d * (1 + w) + d * d + 10 * d + 2 * d * u + 8 * 2 * u + u * 4;
     let linear = 6 * (2 * block + heads);
     let attention = 6 * 2 * d * 16;
     let flops = flops_per_token(&model, 16);

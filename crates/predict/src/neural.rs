@@ -4,7 +4,7 @@ use crate::process::Process;
 use crate::sample::{Start, single};
 use crate::{Error, Result};
 use longitude_core::{Days, Instant, Timeline};
-use longitude_model::{Decoder, Input, Prefix, Rows};
+use longitude_model::{Decoder, Input, Prefix, Recall, Rows};
 use longitude_tokens::{Vocabulary, encode_history};
 
 /// One subject's past as the model sees it.
@@ -66,6 +66,8 @@ pub(crate) struct Neural<'a> {
     laws: Vec<f32>,
     /// Codes of each row's future so far; kept only where repeats are damped.
     seen: Vec<Vec<u32>>,
+    /// Values of the past and of each row's future so far.
+    recalls: Vec<Recall>,
 }
 
 impl<'a> Neural<'a> {
@@ -85,6 +87,7 @@ impl<'a> Neural<'a> {
             hidden: prefix.hidden().repeat(n as usize),
             laws: Vec::new(),
             seen: vec![Vec::new(); n as usize],
+            recalls: vec![prefix.recall().clone(); n as usize],
         }
     }
 }
@@ -117,8 +120,8 @@ impl Process for Neural<'_> {
     }
 
     fn bins(&mut self, marks: &[(f64, u32)], bins: &mut Vec<f32>) -> Result<()> {
-        let (waits, codes): (Vec<f64>, Vec<u32>) = marks.iter().copied().unzip();
-        Ok(self.decoder.values(&self.hidden, &waits, &codes, bins)?)
+        let recalls: Vec<&Recall> = self.recalls.iter().collect();
+        Ok(self.decoder.values(&self.hidden, marks, &recalls, bins)?)
     }
 
     fn advance(&mut self, keep: &[usize], events: &[Input]) -> Result<()> {
@@ -132,6 +135,12 @@ impl Process for Neural<'_> {
                 seen.push(event.code);
             }
         }
+        let kept = keep.iter().zip(events).map(|(row, event)| {
+            let mut recall = std::mem::take(&mut self.recalls[*row]);
+            self.decoder.note(&mut recall, event);
+            recall
+        });
+        self.recalls = kept.collect();
         let hidden = self
             .decoder
             .step(self.prefix, self.rows, &self.active, events)?;

@@ -12,7 +12,7 @@ use crate::options::device;
 use crate::sequences::Sequences;
 use crate::{Error, Result};
 use longitude_core::Timeline;
-use longitude_model::{Batch, Decoder, Model, Target, Workspace};
+use longitude_model::{Batch, Decoder, Model, Recall, Target, Workspace};
 use longitude_tokens::{Density, Tokens, Vocabulary, encode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -209,9 +209,12 @@ impl Judge<'_> {
     fn window(&mut self, batch: &Batch, positions: &[usize], numbers: &[Number]) -> Result<()> {
         let d = self.decoder.model().config().dim;
         let all = self.workspace.hidden(self.decoder.model(), batch)?;
-        let (mut hidden, mut waits, mut codes, mut asked) = (vec![], vec![], vec![], vec![]);
+        let (mut hidden, mut marks, mut recalls, mut asked) = (vec![], vec![], vec![], vec![]);
+        let mut recall = self.decoder.recall(&[]);
         let rows = batch.targets().iter().zip(all.chunks_exact(d));
-        for ((target, row), position) in rows.zip(positions) {
+        let rows = rows.zip(batch.inputs()).zip(positions);
+        for (((target, row), input), position) in rows {
+            self.decoder.note(&mut recall, input);
             if let Target::Event {
                 wait_days, code, ..
             } = *target
@@ -219,20 +222,21 @@ impl Judge<'_> {
                 && let Some(value) = number.value
             {
                 hidden.extend_from_slice(row);
-                waits.push(wait_days);
-                codes.push(code);
+                marks.push((wait_days, code));
+                recalls.push(recall.clone());
                 asked.push((value, number.before));
             }
         }
-        if codes.is_empty() {
+        if marks.is_empty() {
             return Ok(());
         }
         let mut shares = vec![];
-        self.decoder.values(&hidden, &waits, &codes, &mut shares)?;
-        let width = shares.len() / codes.len();
-        for ((code, shares), (value, last)) in
-            codes.iter().zip(shares.chunks_exact(width)).zip(asked)
-        {
+        let recalls: Vec<&Recall> = recalls.iter().collect();
+        self.decoder
+            .values(&hidden, &marks, &recalls, &mut shares)?;
+        let width = shares.len() / marks.len();
+        let rows = marks.iter().zip(shares.chunks_exact(width));
+        for (((_, code), shares), (value, last)) in rows.zip(asked) {
             self.score(*code, shares, value, last);
         }
         Ok(())

@@ -1,12 +1,13 @@
 //! The heads of a decoder: the laws of wait, code and value for rows of hidden states.
 
 use super::Decoder;
+use crate::batch::Input;
 use crate::choices::REPEAT_LOG_MASS;
 use crate::error::{Error, Result};
 use crate::hazard::WaitLaw;
-use crate::kernels::elementwise;
 use crate::ops::heads::value::Asked;
 use crate::ops::heads::{code, mark, value, wait};
+use crate::recall::{Recall, Told};
 
 impl Decoder {
     /// Logits of a zero wait and log hazards a day of hidden states `[R, D]`, into z `[R, 1 + W]`.
@@ -88,47 +89,83 @@ impl Decoder {
         });
     }
 
+    /// The values of a history, for [`Decoder::values`].
+    pub fn recall(&self, history: &[Input]) -> Recall {
+        let mut recall = Recall::default();
+        for input in history {
+            self.note(&mut recall, input);
+        }
+        recall
+    }
+
+    /// Takes one more event into a history's values.
+    pub fn note(&self, recall: &mut Recall, input: &Input) {
+        recall.note(&self.model.config().choices, input);
+    }
+
     /// Probabilities of the value's class (0: none, then the code's bins, 0 beyond them) given
-    /// hidden states `[R, D]`, waits `[R]` and codes `[R]`, into `probabilities` `[R, K + 1]`.
+    /// hidden states `[R, D]`, marks (wait in days and code) `[R]` and the values of each history
+    /// and future so far `[R]`, into `probabilities` `[R, K + 1]`.
     ///
     /// # Errors
-    /// [`Error::Batch`] when a code is out of range.
+    /// [`Error::Batch`] when a code is out of range or the numbers of rows differ.
     pub fn values(
         &self,
         hidden: &[f32],
-        waits_days: &[f64],
-        codes: &[u32],
+        marks: &[(f64, u32)],
+        recalls: &[&Recall],
         probabilities: &mut Vec<f32>,
     ) -> Result<()> {
-        let (c, cpu, w) = (self.model.config(), &self.cpu, self.model.weights());
-        let (n, d, classes) = (waits_days.len(), c.dim, c.value_bins + 1);
-        if let Some(position) = codes.iter().position(|code| *code as usize >= c.vocab) {
-            return Err(Error::Batch {
-                position,
-                reason: "the code is out of range",
-            });
+        let (c, bins) = (self.model.config(), &self.model.codes().value_bins);
+        let refuse = |position, reason| Err(Error::Batch { position, reason });
+        if let Some(position) = marks.iter().position(|(_, code)| *code as usize >= c.vocab) {
+            return refuse(position, "the code is out of range");
         }
-        probabilities.resize(n * classes, 0.0);
-        let bias = self.model.layout().value_bias.of(w);
-        cpu.pool().install(|| {
-            let g = self.marks(hidden, waits_days);
-            let table = self.model.layout().code.of(w);
-            let e: Vec<f32> = codes
-                .iter()
-                .flat_map(|code| table[*code as usize * d..][..d].iter().copied())
-                .collect();
-            let mut hidden = vec![0.0; n * c.value_dim];
-            let mut act = hidden.clone();
-            self.value_hidden.apply(cpu, &g, &mut hidden, false);
-            self.value_code.apply(cpu, &e, &mut hidden, true);
-            elementwise::silu(cpu.level, &hidden, &mut act);
-            self.value_out.apply(cpu, &act, probabilities, false);
-            for (row, code) in probabilities.chunks_exact_mut(classes).zip(codes) {
-                let bins = self.model.codes().value_bins[*code as usize];
-                value::softmax_row(cpu, row, bias, Asked { code: *code, bins });
-            }
+        if recalls.len() != marks.len() || hidden.len() != marks.len() * c.dim {
+            return refuse(
+                recalls.len(),
+                "as many hidden states as marks and histories are needed",
+            );
+        }
+        let (waits, codes): (Vec<f64>, Vec<u32>) = marks.iter().copied().unzip();
+        let asked = codes.iter().map(|code| Asked {
+            code: *code,
+            bins: bins[*code as usize],
+        });
+        let told = recalls.iter().zip(marks);
+        let told = told.map(|(recall, (wait, code))| recall.tell(&c.choices, *code, *wait));
+        let (asked, told): (Vec<Asked>, Vec<Told>) = (asked.collect(), told.collect());
+        probabilities.resize(marks.len() * (c.value_bins + 1), 0.0);
+        self.cpu.pool().install(|| {
+            let g = self.marks(hidden, &waits);
+            self.value_classes(&g, &asked, &told, probabilities);
         });
         Ok(())
+    }
+
+    /// From g `[R, D]` to probabilities `[R, K + 1]`.
+    fn value_classes(&self, g: &[f32], asked: &[Asked], told: &[Told], probabilities: &mut [f32]) {
+        let (c, cpu, w) = (self.model.config(), &self.cpu, self.model.weights());
+        let (layout, n, d, u) = (self.model.layout(), asked.len(), c.dim, c.value_dim);
+        let table = layout.code.of(w);
+        let rows = asked.iter().map(|asked| asked.code as usize * d);
+        let e: Vec<f32> = rows
+            .flat_map(|from| table[from..from + d].to_vec())
+            .collect();
+        let numbers: Vec<f32> = told.iter().flat_map(|told| told.numbers).collect();
+        let mut pairs = vec![0.0; n * 2 * u];
+        self.value_last.apply(cpu, &numbers, &mut pairs, false);
+        value::add_bins(cpu, told, layout.value_last_bin.of(w), &mut pairs);
+        let [mut hidden, mut silu, mut act] = [(); 3].map(|()| vec![0.0; n * u]);
+        self.value_hidden.apply(cpu, g, &mut hidden, false);
+        self.value_code.apply(cpu, &e, &mut hidden, true);
+        value::gate(cpu, &pairs, u, [&mut hidden, &mut silu, &mut act]);
+        self.value_out.apply(cpu, &act, probabilities, false);
+        let bias = layout.value_bias.of(w);
+        let rows = probabilities.chunks_exact_mut(c.value_bins + 1);
+        for (row, asked) in rows.zip(asked) {
+            value::softmax_row(cpu, row, bias, *asked);
+        }
     }
 
     /// g `[R, D]`: hidden states changed by the waits that passed.

@@ -91,6 +91,29 @@ pub(crate) fn swiglu_gradient(gate_up: &[f64], dy: &[f64]) -> Vec<f64> {
         .collect()
 }
 
+/// `silu(z + a) (1 + s)` of one row, (a, s) in `pair`.
+pub(crate) fn told(z: &[f64], pair: &[f64]) -> Vec<f64> {
+    let (a, s) = pair.split_at(z.len());
+    let y = |i: usize| {
+        let z = z[i] + a[i];
+        z * sigmoid(z) * (1.0 + s[i])
+    };
+    (0..z.len()).map(y).collect()
+}
+
+/// (dz, d pair) of [`told`].
+pub(crate) fn told_gradient(z: &[f64], pair: &[f64], dy: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let (a, s) = pair.split_at(z.len());
+    let (mut dz, mut ds) = (vec![], vec![]);
+    for i in 0..z.len() {
+        let (z, of) = (z[i] + a[i], sigmoid(z[i] + a[i]));
+        dz.push(dy[i] * (1.0 + s[i]) * of * (1.0 + z * (1.0 - of)));
+        ds.push(dy[i] * z * of);
+    }
+    let pair = [&dz[..], &ds[..]].concat();
+    (dz, pair)
+}
+
 /// Causal attention of one head of one segment: q, k, v `[L, width]`. Returns o and the
 /// probabilities `[L, L]`.
 pub(crate) fn attention(q: &[f64], k: &[f64], v: &[f64], width: usize) -> (Vec<f64>, Vec<f64>) {

@@ -14,6 +14,7 @@ use super::{attention, heads, linear, rmsnorm, rotary, swiglu};
 use crate::kernels::Level;
 use crate::memory::{Cpu, Device};
 use crate::random::Normals;
+use crate::recall::Told;
 
 fn random(n: usize, stream: u64) -> Vec<f32> {
     let mut normals = Normals::new(7, stream);
@@ -310,6 +311,71 @@ fn cross_entropy_of_codes_and_values() {
         assert!((nats - oracle).abs() < 1e-5);
         close(&d, &gradient);
     });
+}
+
+#[test]
+fn what_is_told_of_earlier_values_and_its_gradient() {
+    for (rows, u) in [(1, 3), (40, 16), (3, 65)] {
+        let (z, table) = (random(rows * u, 1), random(4 * 2 * u, 2));
+        let (pairs, dy) = (random(rows * 2 * u, 3), random(rows * u, 4));
+        let told: Vec<Told> = (0..rows)
+            .map(|row| Told {
+                bin: (row % 4) as u16,
+                ..Told::default()
+            })
+            .collect();
+        let mut whole = wide(&pairs);
+        for (pair, told) in whole
+            .chunks_mut(2 * u)
+            .zip(&told)
+            .filter(|(_, t)| t.bin > 0)
+        {
+            let row = &table[usize::from(told.bin) * 2 * u..][..2 * u];
+            pair.iter_mut()
+                .zip(row)
+                .for_each(|(x, y)| *x += f64::from(*y));
+        }
+        let (wz, wdy) = (wide(&z), wide(&dy));
+        let (mut y, mut dz, mut d_pairs) = (vec![], vec![], vec![]);
+        for (i, pair) in whole.chunks(2 * u).enumerate() {
+            let row = i * u..(i + 1) * u;
+            y.extend(scalar::told(&wz[row.clone()], pair));
+            let (z, dy) = (&wz[row.clone()], &wdy[row]);
+            let (of_z, of_pair) = scalar::told_gradient(z, pair, dy);
+            if rows == 1 {
+                same(&of_z, &differences(z, dy, |z| scalar::told(z, pair)));
+                same(
+                    &of_pair,
+                    &differences(pair, dy, |pair| scalar::told(z, pair)),
+                );
+            }
+            dz.extend(of_z);
+            d_pairs.extend(of_pair);
+        }
+        let mut d_table = vec![0.0; table.len()];
+        for (told, d) in told
+            .iter()
+            .zip(d_pairs.chunks(2 * u))
+            .filter(|(t, _)| t.bin > 0)
+        {
+            let row = &mut d_table[usize::from(told.bin) * 2 * u..][..2 * u];
+            row.iter_mut().zip(d).for_each(|(x, y)| *x += y);
+        }
+        on_every_level(|cpu| {
+            let (mut fast, mut pairs) = (z.clone(), pairs.clone());
+            let (mut silu, mut out) = (vec![0.0; rows * u], vec![0.0; rows * u]);
+            heads::value::add_bins(cpu, &told, &table, &mut pairs);
+            heads::value::gate(cpu, &pairs, u, [&mut fast, &mut silu, &mut out]);
+            close(&out, &y);
+            let mut d = dy.clone();
+            heads::value::gate_gradient(cpu, [&fast, &silu], u, (&mut d, &mut pairs));
+            close(&d, &dz);
+            close(&pairs, &d_pairs);
+            let mut gradient = vec![0.0; table.len()];
+            heads::value::bins_gradient(cpu, &told, &pairs, &mut gradient);
+            close(&gradient, &d_table);
+        });
+    }
 }
 
 /// The fast exponential against the library's over its whole range.

@@ -110,6 +110,10 @@ pub(crate) fn choices() -> Vec<Choices> {
             ..base()
         },
         Choices {
+            last_value: false,
+            ..base()
+        },
+        Choices {
             once_only: vec![2, 3, 5, 8, 13, 14, 21, 27],
             ..base()
         },

@@ -86,17 +86,7 @@ pub(crate) fn variants(seeds: u64, once_only: &[u32]) -> Vec<Variant> {
             ..base(name)
         });
     }
-    let mark_given_wait = false;
-    let unmarked = Choices {
-        mark_given_wait,
-        ..d()
-    };
-    all.push(chosen("code and value blind to the wait", unmarked));
-    let likelihood = Likelihood::Competing;
-    let competing = Choices { likelihood, ..d() };
-    all.push(chosen("competing exponentials", competing));
-    let once_only = once_only.to_vec();
-    all.push(chosen("repeats damped", Choices { once_only, ..d() }));
+    all.extend(heads(once_only).map(|(name, choices)| chosen(name, choices)));
     all.push(Variant {
         survival: false,
         ..base("no survival term")
@@ -107,6 +97,28 @@ pub(crate) fn variants(seeds: u64, once_only: &[u32]) -> Vec<Variant> {
         ..chosen("plain next token", no_time())
     });
     all
+}
+
+/// The variants of the heads.
+fn heads(once_only: &[u32]) -> [(&'static str, Choices); 4] {
+    let d = Choices::default;
+    let (mark_given_wait, last_value) = (false, false);
+    let unmarked = Choices {
+        mark_given_wait,
+        ..d()
+    };
+    let likelihood = Likelihood::Competing;
+    let competing = Choices { likelihood, ..d() };
+    let once_only = once_only.to_vec();
+    [
+        ("code and value blind to the wait", unmarked),
+        (
+            "value not told of earlier values",
+            Choices { last_value, ..d() },
+        ),
+        ("competing exponentials", competing),
+        ("repeats damped", Choices { once_only, ..d() }),
+    ]
 }
 
 /// What a target asks, so that parts of the likelihood can be told apart.

@@ -1,14 +1,73 @@
 //! The loss of the value's bin, given wait and code: logits over class 0 (no value) and the bins
 //! that the code has, through a small layer of width U.
+//!
+//! With g the state after the wait, e the vector of the code and (a, s) a linear map of what is
+//! told of its earlier values: `z = g Wg + e We + a`, `y = silu(z) (1 + s)`, and the logits are
+//! `y Wo + bias`. The product lets code and time weigh what the last value says.
 
 use crate::kernels::{elementwise, reduce};
 use crate::memory::Cpu;
+use crate::recall::Told;
 
 /// One row's code and how many bins the code has.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked {
     pub code: u32,
     pub bins: u16,
+}
+
+/// Adds the rows of the bins told of, of the table `[K + 1, 2 U]`, to the pairs (a, s) `[N, 2 U]`.
+pub(crate) fn add_bins(cpu: &Cpu, told: &[Told], table: &[f32], pairs: &mut [f32]) {
+    let width = pairs.len() / told.len().max(1);
+    for (told, pair) in told.iter().zip(pairs.chunks_exact_mut(width.max(1))) {
+        if told.bin > 0 {
+            let row = &table[usize::from(told.bin) * width..][..width];
+            elementwise::add(cpu.level, row, pair);
+        }
+    }
+}
+
+/// Adds the pairs' gradient `[N, 2 U]` to that of the table of bins `[K + 1, 2 U]`.
+pub(crate) fn bins_gradient(cpu: &Cpu, told: &[Told], d_pairs: &[f32], gradient: &mut [f32]) {
+    let width = d_pairs.len() / told.len().max(1);
+    for (told, d) in told.iter().zip(d_pairs.chunks_exact(width.max(1))) {
+        if told.bin > 0 {
+            let row = &mut gradient[usize::from(told.bin) * width..][..width];
+            elementwise::add(cpu.level, d, row);
+        }
+    }
+}
+
+/// From g Wg + e We in `z` and the pairs (a, s) `[N, 2 U]`: z, silu(z) and y, `[N, U]` each.
+pub(crate) fn gate(cpu: &Cpu, pairs: &[f32], width: usize, [z, silu, y]: [&mut [f32]; 3]) {
+    for (z, pair) in z.chunks_exact_mut(width).zip(pairs.chunks_exact(2 * width)) {
+        elementwise::add(cpu.level, &pair[..width], z);
+    }
+    elementwise::silu(cpu.level, z, silu);
+    y.copy_from_slice(silu);
+    let rows = y.chunks_exact_mut(width).zip(silu.chunks_exact(width));
+    for ((y, silu), pair) in rows.zip(pairs.chunks_exact(2 * width)) {
+        elementwise::add_product(cpu.level, 1.0, silu, &pair[width..], y);
+    }
+}
+
+/// Turns the gradient of y `[N, U]` into that of z, and the pairs `[N, 2 U]` into theirs.
+pub(crate) fn gate_gradient(
+    cpu: &Cpu,
+    [z, silu]: [&[f32]; 2],
+    width: usize,
+    (d, pairs): (&mut [f32], &mut [f32]),
+) {
+    let rows = d.chunks_exact_mut(width).zip(silu.chunks_exact(width));
+    for ((d, silu), pair) in rows.zip(pairs.chunks_exact_mut(2 * width)) {
+        for ((d, silu), s) in d.iter_mut().zip(silu).zip(&mut pair[width..]) {
+            (*d, *s) = (*d * (1.0 + *s), *d * silu);
+        }
+    }
+    elementwise::silu_gradient(cpu.level, z, d);
+    for (d, pair) in d.chunks_exact(width).zip(pairs.chunks_exact_mut(2 * width)) {
+        pair[..width].copy_from_slice(d);
+    }
 }
 
 /// Adds the code's bias `[V, K + 1]` to each row of logits `[N, K + 1]` and turns it into
