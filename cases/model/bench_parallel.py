@@ -18,19 +18,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 STEPS = int(sys.argv[2]) if len(sys.argv) > 2 else 40
-PATIENTS = sys.argv[3] if len(sys.argv) > 3 else "1000"
+PATIENTS = sys.argv[3] if len(sys.argv) > 3 else "400"
 # Containers run as root.
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 # Preset, ranks, positions of a step over all ranks.
-RUNS = [
-    ("tiny", 1, 1024),
-    ("tiny", 2, 1024),
-    ("tiny", 2, 2048),
-    ("base", 1, 1024),
-    ("base", 2, 1024),
-    ("base", 2, 2048),
-    ("base", 2, 8192),
-]
+RUNS = [(preset, *run) for preset in ("tiny", "small") for run in [(1, 1024), (2, 1024), (2, 2048)]]
 
 
 def build():
@@ -47,8 +39,8 @@ def run(*command, **more):
 
 def train(parallel, work, number, preset, ranks, batch):
     settings = work / f"settings-{number}.toml"
-    # Eight times the batch takes an eighth of the steps, ten at least.
-    steps = max(10, STEPS * 1024 // batch)
+    # Twice the batch takes half the steps.
+    steps = max(1, STEPS * 1024 // batch)
     settings.write_text(
         f'preset = "{preset}"\nsteps = {steps}\nbatch_events = {batch}\nthreads = 1\npatience = 0\n'
         f"checkpoint_every = {steps}\n"

@@ -120,15 +120,17 @@ impl<'r> Observer<'r> {
             self.tokens_before = Some(kept);
         }
         let seconds = self.started.0.elapsed().as_secs_f64();
-        let mut processor = [machine::processor_seconds() - self.started.1];
-        self.reduce.sum64(&mut processor)?;
-        let [processor] = processor;
+        let late = self.limit.is_some_and(|limit| seconds > limit);
+        let stop = f64::from(u8::from(interrupt::requested() || late));
+        // What one rank wants all do: the first one keeps the curve also where another stops.
+        let mut all = [machine::processor_seconds() - self.started.1, stop];
+        self.reduce.sum64(&mut all)?;
+        let [processor, stop] = all;
+        let stop = stop > 0.0;
         let (before, processor_before) = self.before;
         self.curve
             .push(progress, before + seconds, processor_before + processor);
         self.show(progress, seconds);
-        let late = self.limit.is_some_and(|limit| seconds > limit);
-        let stop = interrupt::requested() || late;
         let due = self.every > 0 && progress.step.is_multiple_of(self.every);
         if let (Some(file), true) = (&self.file, due || stop) {
             if let Some(folder) = file.parent() {
