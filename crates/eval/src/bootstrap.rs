@@ -4,6 +4,7 @@
 
 use crate::random::Stream;
 use crate::report::{Estimate, Metric};
+use crate::task::Options;
 use crate::undefined::Undefined;
 use std::collections::BTreeMap;
 
@@ -48,6 +49,37 @@ pub(crate) fn resample(clusters: u32, resamples: u32, seed: u64, mut each: impl 
         }
         each(&weights);
     }
+}
+
+/// Any statistics with intervals: `statistics` gets row numbers, all of them once and then those of
+/// each resample of whole subjects, rows of a subject drawn twice standing there twice. Slower than
+/// the weights of [`crate::task_report`], and for everything that knows no weights.
+pub fn bootstrap<const N: usize>(
+    subjects: &[u64],
+    options: &Options,
+    statistics: impl Fn(&[usize]) -> [Result<f64, Undefined>; N],
+) -> [Metric; N] {
+    let clusters = Clusters::new(subjects);
+    let mut rows_of = vec![Vec::new(); clusters.count as usize];
+    for (row, cluster) in clusters.of_row.iter().enumerate() {
+        rows_of[*cluster as usize].push(row);
+    }
+    let all: Vec<usize> = (0..subjects.len()).collect();
+    let on_all = statistics(&all);
+    let mut drawn: [Vec<Option<f64>>; N] = std::array::from_fn(|_| Vec::new());
+    let mut rows = Vec::with_capacity(subjects.len());
+    resample(clusters.count, options.resamples, options.seed, |weights| {
+        rows.clear();
+        for (of_subject, &weight) in rows_of.iter().zip(weights) {
+            for _ in 0..weight {
+                rows.extend_from_slice(of_subject);
+            }
+        }
+        for (values, value) in drawn.iter_mut().zip(statistics(&rows)) {
+            values.push(value.ok());
+        }
+    });
+    std::array::from_fn(|place| metric(on_all[place], &drawn[place]))
 }
 
 /// A metric from its value on all rows and its values on the resamples.

@@ -131,3 +131,15 @@ pub fn crossings(dimensions: &[(String, Vec<String>)]) -> Vec<(String, Vec<Strin
     }
     crossed
 }
+
+/// The values of the two dimensions that a dimension of [`crossings`] crosses, where it is one.
+pub(crate) fn crossing_of<'a>(
+    name: &str,
+    dimensions: &'a [(String, Vec<String>)],
+) -> Option<(&'a [String], &'a [String])> {
+    dimensions.iter().find_map(|(first, a)| {
+        let second = name.strip_prefix(first.as_str())?.strip_prefix(" x ")?;
+        let (_, b) = dimensions.iter().find(|(other, _)| other == second)?;
+        Some((&a[..], &b[..]))
+    })
+}

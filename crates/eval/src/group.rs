@@ -3,6 +3,8 @@
 //! The threshold is that of the US Centers for Medicare and Medicaid Services' cell size
 //! suppression policy: no cell of 1 to 10 is shown, nor one that follows from the others.
 
+use std::collections::BTreeMap;
+
 /// The smallest count that is shown, 0 left aside.
 pub const CELL_MIN: usize = 11;
 
@@ -18,6 +20,32 @@ pub(crate) fn hidden(cells: &[u64]) -> Vec<bool> {
         }
     }
     hidden
+}
+
+/// Which cells of a table of two dimensions are hidden, by row and column number: those of 1 to 10,
+/// and so many more that no row or column of the table has exactly one hidden cell, which would
+/// follow from its total.
+pub(crate) fn hidden_crossed(cells: &[((usize, usize), u64)]) -> Vec<bool> {
+    let mut hidden: Vec<bool> = cells.iter().map(|cell| is_small(cell.1)).collect();
+    loop {
+        let mut lines: BTreeMap<(bool, usize), Vec<usize>> = BTreeMap::new();
+        for (index, ((row, column), _)) in cells.iter().enumerate() {
+            lines.entry((false, *row)).or_default().push(index);
+            lines.entry((true, *column)).or_default().push(index);
+        }
+        let alone = lines.values().find_map(|line| {
+            let shown = line
+                .iter()
+                .filter(|&&cell| !hidden[cell] && cells[cell].1 > 0);
+            let hides_one = line.iter().filter(|&&cell| hidden[cell]).count() == 1;
+            let next = shown.min_by_key(|&&cell| (cells[cell].1, cell));
+            next.filter(|_| hides_one).copied()
+        });
+        match alone {
+            Some(cell) => hidden[cell] = true,
+            None => return hidden,
+        }
+    }
 }
 
 /// Whether a count is from 1 to 10.
@@ -37,5 +65,19 @@ mod tests {
         assert_eq!(hidden(&[0, 12]), [false, false]);
         assert_eq!(hidden(&[0, 1, 12]), [false, true, true]);
         assert_eq!(hidden(&[4]), [true]);
+    }
+
+    #[test]
+    fn a_small_crossing_does_not_follow_from_the_margins() {
+        let table = |cells: [u64; 6]| -> Vec<((usize, usize), u64)> {
+            let numbered = cells.into_iter().enumerate();
+            numbered
+                .map(|(place, n)| ((place / 3, place % 3), n))
+                .collect()
+        };
+        // One small cell: its row and column each lose another, and so does the fourth corner.
+        let found = hidden_crossed(&table([5, 40, 90, 50, 60, 70]));
+        assert_eq!(found, [true, true, false, true, true, false]);
+        assert_eq!(hidden_crossed(&table([50; 6])), [false; 6]);
     }
 }

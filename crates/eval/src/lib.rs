@@ -13,6 +13,7 @@ mod compare;
 mod compat;
 mod curve;
 mod error;
+mod evaluation;
 mod fairness;
 mod group;
 mod judge;
@@ -36,7 +37,7 @@ mod undefined;
 mod utility;
 pub mod values;
 
-pub use bootstrap::LEVEL;
+pub use bootstrap::{LEVEL, bootstrap};
 pub use compare::{
     PairedTest, auroc_standard_error, benjamini_hochberg, benjamini_yekutieli, compare_auroc,
     compare_losses, holm, mcnemar,
@@ -44,6 +45,10 @@ pub use compare::{
 pub use compat::{CompatBlock, CompatInput, MedsCompat, meds_compat};
 pub use curve::{RELIABILITY_BINS_MAX, ROC_POINTS_MAX, reliability, roc, wilson};
 pub use error::Error;
+pub use evaluation::{
+    Beyond, Compared, DecisionPoint, Evaluation, EvaluationInput, EvaluationOptions, Followed,
+    Shift, Use, evaluate,
+};
 pub use fairness::{Gaps, GroupRates, crossings, gaps};
 pub use group::CELL_MIN;
 pub use leakage::{AUROC_SUSPICIOUS, LeakageCheck, LeakageInput, leakage};
@@ -53,7 +58,7 @@ pub use rank::{auroc, average_precision};
 pub use recalibration::{LOGIT_CLIP, Recalibration, calibration_in_the_large, recalibrate};
 pub use report::{
     CurvePoint, Differences, Estimate, GroupReport, LossReport, Metric, Metrics, ModelReport,
-    Report, SplitLoss, TaskReport, TruthAgreement, TruthReport,
+    Report, SplitLoss, TaskReport, Told, TruthAgreement, TruthReport,
 };
 pub use shift::{Change, Rows, auroc_change, kolmogorov_smirnov, population_stability};
 pub use smooth::{SMOOTH_POINTS, SPAN, SmoothCalibration, smooth_calibration};

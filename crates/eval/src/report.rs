@@ -28,6 +28,30 @@ pub struct Metric {
     pub reason: Option<String>,
 }
 
+/// A result of several numbers, or the reason why there is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Told<T> {
+    /// The result, absent where undefined.
+    pub value: Option<T>,
+    /// Why it is absent.
+    pub reason: Option<String>,
+}
+
+impl<T, E: std::fmt::Display> From<Result<T, E>> for Told<T> {
+    fn from(result: Result<T, E>) -> Self {
+        match result {
+            Ok(value) => Self {
+                value: Some(value),
+                reason: None,
+            },
+            Err(reason) => Self {
+                value: None,
+                reason: Some(reason.to_string()),
+            },
+        }
+    }
+}
+
 /// How good one model's risks are on one set of rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {

@@ -1,11 +1,12 @@
 //! The metrics by subgroup, with small groups hidden.
 
 use crate::bootstrap::Clusters;
-use crate::group::{CELL_MIN, hidden, is_small};
+use crate::fairness::crossing_of;
+use crate::group::{CELL_MIN, hidden, hidden_crossed, is_small};
 use crate::judge::judge;
 use crate::report::{GroupReport, Metrics};
 use crate::task::{Common, Options, TaskInput, count, select};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The subgroup tables, one list for each answering model.
 pub(crate) fn group_reports(
@@ -27,9 +28,11 @@ pub(crate) fn group_reports(
             .iter()
             .map(|cell| u64::from(cell.clusters.count))
             .collect();
-        let too_small = hidden(&sizes);
+        let places = crossing_of(dimension, input.groups)
+            .map(|(first, second)| places(&cells, common, first, second));
+        let too_small = hide(places.as_deref(), &sizes);
         let counts: Vec<u64> = cells.iter().map(Cell::count_that_may_be_small).collect();
-        let positives_hidden = hidden(&counts);
+        let positives_hidden = hide(places.as_deref(), &counts);
         for (index, cell) in cells.iter().enumerate() {
             let group = |metrics: Option<Metrics>| GroupReport {
                 dimension: dimension.clone(),
@@ -63,6 +66,35 @@ pub(crate) fn group_reports(
         }
     }
     reports
+}
+
+/// Row and column of each cell of a crossing.
+fn places(
+    cells: &[Cell<'_>],
+    common: &Common<'_>,
+    first: &[String],
+    second: &[String],
+) -> Vec<(usize, usize)> {
+    let number = |values: &[String]| -> BTreeMap<String, usize> {
+        let distinct: BTreeSet<String> = values.iter().cloned().collect();
+        distinct.into_iter().zip(0..).collect()
+    };
+    let (rows, columns) = (number(first), number(second));
+    let place = |cell: &Cell<'_>| {
+        let row = common.rows[cell.rows[0]];
+        (rows[&first[row]], columns[&second[row]])
+    };
+    cells.iter().map(place).collect()
+}
+
+fn hide(places: Option<&[(usize, usize)]>, counts: &[u64]) -> Vec<bool> {
+    match places {
+        Some(places) => {
+            let cells: Vec<_> = places.iter().copied().zip(counts.iter().copied()).collect();
+            hidden_crossed(&cells)
+        }
+        None => hidden(counts),
+    }
 }
 
 /// One group of one dimension.

@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod chart;
 pub(crate) mod contests;
+mod evaluation;
 pub(crate) mod ledger;
 pub(crate) mod page;
 pub(crate) mod patient;
@@ -10,5 +11,6 @@ mod quality;
 pub(crate) mod report;
 pub(crate) mod worklist;
 
+pub use evaluation::evaluation_html;
 pub use quality::{SmallCells, quality_html};
 pub use report::report_html;

@@ -106,7 +106,7 @@ fn task_section(task: &TaskReport) -> Markup {
     }
 }
 
-fn metric_table(task: &TaskReport) -> Markup {
+pub(crate) fn metric_table(task: &TaskReport) -> Markup {
     let shown = |metrics: &Metrics| {
         metrics
             .named()
@@ -138,7 +138,7 @@ fn metric_table(task: &TaskReport) -> Markup {
     }
 }
 
-fn calibration_chart(task: &TaskReport) -> Markup {
+pub(crate) fn calibration_chart(task: &TaskReport) -> Markup {
     let series: Vec<chart::Series> = task
         .models
         .iter()
@@ -178,7 +178,7 @@ fn interval(model: &ModelReport, low: Option<f64>, high: Option<f64>) -> Option<
     }
 }
 
-fn roc_chart(task: &TaskReport) -> Markup {
+pub(crate) fn roc_chart(task: &TaskReport) -> Markup {
     let series: Vec<chart::Series> = task
         .models
         .iter()

@@ -3,6 +3,7 @@
 
 use crate::failure::{Failure, Kind};
 use longitude_store::Predictions;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The probability of the outcome.
@@ -12,6 +13,18 @@ pub(crate) const LABEL: &str = "boolean_value";
 
 /// How many faulty rows a message names.
 const NAMED: usize = 5;
+
+/// A file or folder that is there.
+pub(crate) fn present(path: &Path) -> Result<(), Failure> {
+    if path.exists() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Kind::Input,
+        format!("{}: there is no such file or folder", path.display()),
+        "name a Parquet file of predictions, or a folder of them",
+    ))
+}
 
 /// At least one row.
 pub(crate) fn not_empty(read: &Predictions, path: &Path) -> Result<(), Failure> {
@@ -88,6 +101,24 @@ pub(crate) fn risks(read: &Predictions, column: &[Option<f64>]) -> Result<(), Fa
     refuse(read, &outside, &what, mend)
 }
 
+/// No subject is asked about twice at one time.
+pub(crate) fn once(read: &Predictions) -> Result<(), Failure> {
+    let mut first: BTreeMap<(i64, i64), usize> = BTreeMap::new();
+    let mut again = Vec::new();
+    for (row, key) in read.subjects.iter().zip(&read.times).enumerate() {
+        let key = (*key.0, *key.1);
+        if first.insert(key, row).is_some() {
+            again.push(row);
+        }
+    }
+    refuse(
+        read,
+        &again,
+        "subject and prediction time of an earlier row",
+        "keep one row for each subject and prediction time; counted twice, it would narrow intervals",
+    )
+}
+
 /// The rows whose value is at fault.
 pub(crate) fn rows_where<T>(column: &[T], fault: impl Fn(&T) -> bool) -> Vec<usize> {
     let numbered = column.iter().enumerate();
@@ -125,7 +156,8 @@ pub(crate) fn refuse(
     Err(Failure::new(Kind::Input, message, mend))
 }
 
-fn absent(read: &Predictions, column: &str) -> Failure {
+/// A column that is not there, or empty.
+pub(crate) fn absent(read: &Predictions, column: &str) -> Failure {
     Failure::new(
         Kind::Input,
         format!(

@@ -1,7 +1,7 @@
 //! `--meds-compat`: the JSON that meds-evaluation 0.0.6 writes for the same table.
 
 use super::Arguments;
-use super::checks::{every_label, every_probability, not_empty};
+use super::checks::{every_label, every_probability, not_empty, present};
 use crate::progress::print;
 use anyhow::Result;
 use longitude_eval::{CompatInput, meds_compat};
@@ -9,6 +9,7 @@ use longitude_store::read_predictions;
 
 /// Prints the two blocks.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    present(&arguments.predictions)?;
     let read = read_predictions(&arguments.predictions, false)?;
     not_empty(&read, &arguments.predictions)?;
     let labels = every_label(&read)?;

@@ -1,0 +1,124 @@
+//! The evaluation as lines for a terminal.
+
+use longitude_eval::{Evaluation, Metric};
+
+/// A number with its interval, or why there is none.
+fn shown(metric: &Metric) -> String {
+    match (&metric.estimate, &metric.reason) {
+        (Some(found), reason) => {
+            let ends = found.low.zip(found.high);
+            let ends = ends.map_or_else(
+                || reason.clone().unwrap_or_default(),
+                |(low, high)| format!("{low:.4} to {high:.4}"),
+            );
+            format!("{:.4}  ({ends})", found.value)
+        }
+        (None, reason) => format!("undefined: {}", reason.as_deref().unwrap_or("no reason")),
+    }
+}
+
+/// A p-value; below what four digits can tell it is a bound.
+fn chance(p: f64) -> String {
+    if p < 1e-4 {
+        "below 0.0001".to_owned()
+    } else {
+        format!("{p:.4}")
+    }
+}
+
+/// The lines.
+pub(crate) fn text(evaluation: &Evaluation, notes: &[String]) -> String {
+    let task = &evaluation.task;
+    let mut text = format!(
+        "{}: {} predictions, {} subjects, {} with the outcome\n",
+        task.title, task.n, task.subjects, task.positives
+    );
+    for (reason, rows) in task.left_out.iter().filter(|(_, rows)| **rows > 0) {
+        text.push_str(&format!("left out: {rows} {reason}\n"));
+    }
+    for note in notes {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    for model in &task.models {
+        text.push_str(&format!("\n{}\n", model.name));
+        for (name, metric) in model.metrics.named() {
+            text.push_str(&format!("  {name:<28} {}\n", shown(metric)));
+        }
+    }
+    let beyond = &evaluation.beyond;
+    text.push_str(&format!("  {:<28} {}\n", "ici", shown(&beyond.ici)));
+    for one in &beyond.uses {
+        let threshold = one
+            .threshold
+            .map_or("none".to_owned(), |t| format!("{t:.4}"));
+        text.push_str(&format!("\nthreshold {threshold} ({})\n", one.from));
+        for (name, metric) in &one.numbers {
+            text.push_str(&format!("  {name:<28} {}\n", shown(metric)));
+        }
+    }
+    if let Some(followed) = &beyond.followed {
+        let days = followed.horizon_days;
+        text.push_str(&format!("\nwith follow-up to {days} days\n"));
+        for (name, metric) in &followed.numbers {
+            text.push_str(&format!("  {name:<28} {}\n", shown(metric)));
+        }
+    }
+    groups(evaluation, &mut text);
+    for one in &evaluation.compared {
+        let line = match (one.difference, one.p, one.p_holm) {
+            (Some(difference), Some(p), Some(holm)) => {
+                format!(
+                    "{difference:+.5}, p {}, after Holm {}",
+                    chance(p),
+                    chance(holm)
+                )
+            }
+            _ => one.reason.clone().unwrap_or_default(),
+        };
+        text.push_str(&format!("first less second, {}: {line}\n", one.metric));
+    }
+    for check in &evaluation.leakage {
+        let verdict = match check.passed {
+            Some(true) => "passed",
+            Some(false) => "FAILED",
+            None => "not made",
+        };
+        text.push_str(&format!(
+            "leakage, {verdict}: {} ({})\n",
+            check.check, check.reason
+        ));
+    }
+    text
+}
+
+fn groups(evaluation: &Evaluation, text: &mut String) {
+    let Some(model) = evaluation.task.models.first() else {
+        return;
+    };
+    if !model.groups.is_empty() {
+        text.push_str("\nby group: AUROC; observed over expected\n");
+    }
+    for group in &model.groups {
+        let name = format!("{}: {}", group.dimension, group.value);
+        let line = match &group.metrics {
+            Some(metrics) => format!(
+                "{}; {}",
+                shown(&metrics.auroc),
+                shown(&metrics.observed_expected)
+            ),
+            None => group.suppressed.clone().unwrap_or_default(),
+        };
+        text.push_str(&format!("  {name:<28} {line}\n"));
+    }
+    for (dimension, told) in &evaluation.beyond.gaps {
+        let line = match (&told.value, &told.reason) {
+            (Some(gaps), _) => format!(
+                "equalised odds {:.4}, calibration {:.4}",
+                gaps.equalised_odds, gaps.calibration
+            ),
+            (None, reason) => reason.clone().unwrap_or_default(),
+        };
+        text.push_str(&format!("gap, {dimension}: {line}\n"));
+    }
+    text.push('\n');
+}

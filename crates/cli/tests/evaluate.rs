@@ -1,0 +1,317 @@
+//! `longitude evaluate`: a good table is judged, every kind of bad one is refused with its row and
+//! mend, and what is undefined is null with a reason.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use arrow_array::{
+    ArrayRef, BooleanArray, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
+use parquet::arrow::ArrowWriter;
+use serde_json::Value;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+fn longitude(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_longitude"))
+        .arg("evaluate")
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// A small table that every test changes in one place.
+struct Table {
+    subjects: Vec<i64>,
+    times: Vec<i64>,
+    labels: Vec<Option<bool>>,
+    risks: Vec<Option<f32>>,
+    further: Vec<(&'static str, ArrayRef)>,
+}
+
+impl Table {
+    fn new(rows: i64) -> Self {
+        let odd = |row: i64| (row * 7919) % 101;
+        Self {
+            subjects: (0..rows).map(|row| row / 2).collect(),
+            times: (0..rows).map(|row| row * 86_400_000_000).collect(),
+            labels: (0..rows).map(|row| Some(odd(row) > 60)).collect(),
+            risks: (0..rows)
+                .map(|row| Some((odd(row + 3) + odd(row)) as f32 / 210.0))
+                .collect(),
+            further: Vec::new(),
+        }
+    }
+
+    fn write(self, folder: &Path, name: &str) -> PathBuf {
+        let mut columns: Vec<(&str, ArrayRef)> = vec![
+            ("subject_id", Arc::new(Int64Array::from(self.subjects))),
+            (
+                "prediction_time",
+                Arc::new(TimestampMicrosecondArray::from(self.times)),
+            ),
+            ("boolean_value", Arc::new(BooleanArray::from(self.labels))),
+            (
+                "predicted_boolean_probability",
+                Arc::new(Float32Array::from(self.risks)),
+            ),
+        ];
+        columns.extend(self.further);
+        write(folder, name, columns)
+    }
+}
+
+fn write(folder: &Path, name: &str, columns: Vec<(&str, ArrayRef)>) -> PathBuf {
+    let path = folder.join(name);
+    let columns = columns.into_iter().map(|(name, array)| (name, array, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    let mut writer =
+        ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    path
+}
+
+fn json(path: &Path, more: &[&str]) -> Value {
+    let mut arguments = vec![path.to_str().unwrap(), "--json", "--resamples", "40"];
+    arguments.extend(more);
+    let output = longitude(&arguments);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[track_caller]
+fn refused(path: &Path, more: &[&str], wanted: &[&str]) {
+    let mut arguments = vec![path.to_str().unwrap()];
+    arguments.extend(more);
+    let output = longitude(&arguments);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    for wanted in wanted {
+        assert!(error.contains(wanted), "{wanted}: {error}");
+    }
+}
+
+#[test]
+fn a_table_is_judged_by_group_and_beside_another() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let mut ours = Table::new(400);
+    ours.risks[5] = None;
+    let sexes: Vec<&str> = (0..400)
+        .map(|row| if row % 3 == 0 { "f" } else { "m" })
+        .collect();
+    ours.further = vec![("sex", Arc::new(StringArray::from(sexes)))];
+    let ours = ours.write(folder, "ours.parquet");
+    let mut theirs = Table::new(390);
+    theirs.risks = theirs
+        .risks
+        .iter()
+        .map(|r| r.map(|r| (r * 0.5 + 0.2).fract()))
+        .collect();
+    theirs.risks.reverse();
+    let theirs = theirs.write(folder, "theirs.parquet");
+    let page = folder.join("report.html");
+    let against = [
+        "--against",
+        theirs.to_str().unwrap(),
+        "--html",
+        page.to_str().unwrap(),
+    ];
+    let judged = json(&ours, &against);
+    assert_eq!(judged["task"]["n"], 389);
+    assert_eq!(judged["task"]["left_out"]["only in the first file"], 10);
+    assert_eq!(judged["task"]["left_out"]["abstained"], 1);
+    assert_eq!(judged["task"]["models"].as_array().unwrap().len(), 2);
+    assert!(judged["compared"][0]["p_holm"].as_f64().unwrap() < 0.05);
+    assert_eq!(
+        judged["task"]["models"][0]["groups"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    assert!(judged["beyond"]["gaps"]["sex"]["value"]["equalised_odds"].is_number());
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert!(html.contains("Decision curve") && html.len() < 2_000_000);
+    assert!(!html.contains("NaN") && !html.contains("http://") && !html.contains("https://"));
+}
+
+#[test]
+fn the_figures_of_meds_evaluation_are_printed_as_its_json() {
+    let place = tempfile::tempdir().unwrap();
+    let path = Table::new(60).write(place.path(), "p.parquet");
+    let output = longitude(&[path.to_str().unwrap(), "--meds-compat"]);
+    let judged: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let block = judged["subjects_equally_weighted"].as_object().unwrap();
+    assert_eq!(block.len(), 4, "{judged}");
+    assert!(block["calibration_error"].is_number());
+}
+
+#[test]
+fn bad_rows_are_named_with_their_mend() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let mut table = Table::new(20);
+    table.risks[6] = Some(1.5);
+    table.risks[9] = Some(-0.1);
+    let wanted = [
+        "outside.parquet: row 7 has",
+        "outside 0 to 1",
+        "1 others: 10",
+        "mend:",
+    ];
+    let path = table.write(folder, "outside.parquet");
+    refused(&path, &[], &wanted);
+    refused(&path, &["--meds-compat"], &wanted);
+    let mut table = Table::new(20);
+    table.risks[2] = Some(f32::NAN);
+    let path = table.write(folder, "nan.parquet");
+    refused(&path, &[], &["row 3 has", "not a number", "mend:"]);
+    let mut table = Table::new(20);
+    (table.subjects[11], table.times[11]) = (table.subjects[4], table.times[4]);
+    let path = table.write(folder, "twice.parquet");
+    refused(
+        &path,
+        &[],
+        &["row 12 has", "of an earlier row", "mend: keep one row"],
+    );
+    let mut table = Table::new(20);
+    table.labels[3] = None;
+    let path = table.write(folder, "unlabelled.parquet");
+    refused(&path, &[], &["row 4 has no `boolean_value`", "mend:"]);
+}
+
+#[test]
+fn a_table_that_is_none_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let path = Table::new(0).write(folder, "empty.parquet");
+    refused(&path, &[], &["empty.parquet", "no rows", "mend:"]);
+    refused(&folder.join("absent.parquet"), &[], &["absent.parquet"]);
+    let path = folder.join("text.parquet");
+    std::fs::write(&path, "subject_id,prediction_time").unwrap();
+    refused(&path, &[], &["cannot decode", "text.parquet"]);
+    let subjects = || -> ArrayRef { Arc::new(Int64Array::from(vec![1])) };
+    let path = write(folder, "untimed.parquet", vec![("subject_id", subjects())]);
+    refused(&path, &[], &["`prediction_time`"]);
+    let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![1]));
+    let label: ArrayRef = Arc::new(StringArray::from(vec!["yes"]));
+    let columns = vec![
+        ("subject_id", subjects()),
+        ("prediction_time", times),
+        ("boolean_value", label),
+    ];
+    let path = write(folder, "words.parquet", columns);
+    refused(&path, &[], &["`boolean_value` is not a column of booleans"]);
+    let mut table = Table::new(10);
+    table.risks = vec![None; 10];
+    let path = table.write(folder, "silent.parquet");
+    refused(
+        &path,
+        &[],
+        &[
+            "no column `predicted_boolean_probability` with values",
+            "mend:",
+        ],
+    );
+}
+
+#[test]
+fn one_class_is_null_with_a_reason() {
+    let place = tempfile::tempdir().unwrap();
+    let mut table = Table::new(40);
+    table.labels = vec![Some(false); 40];
+    let judged = json(&table.write(place.path(), "p.parquet"), &[]);
+    let auroc = &judged["task"]["models"][0]["metrics"]["auroc"];
+    assert!(auroc["estimate"].is_null() && auroc["reason"] == "no row has the outcome");
+    assert!(judged["beyond"]["smooth"]["value"].is_null());
+    assert!(judged["task"]["models"][0]["metrics"]["brier"]["estimate"].is_object());
+}
+
+#[test]
+fn follow_up_is_used_and_its_faults_are_named() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let with = |days: Vec<f64>, causes: Vec<i64>, name: &str| {
+        let mut table = Table::new(days.len().try_into().unwrap());
+        table.further = vec![
+            ("followup_days", Arc::new(Float64Array::from(days))),
+            ("event_cause", Arc::new(Int64Array::from(causes))),
+        ];
+        table.write(folder, name)
+    };
+    let days: Vec<f64> = (0..200)
+        .map(|row| f64::from((row * 37) % 400 + 1))
+        .collect();
+    let causes: Vec<i64> = (0..200).map(|row| row % 3).collect();
+    let path = with(days.clone(), causes.clone(), "followed.parquet");
+    let judged = json(&path, &["--horizon", "180"]);
+    let numbers = judged["beyond"]["followed"]["numbers"].as_object().unwrap();
+    assert_eq!(numbers.len(), 6);
+    assert!(
+        numbers["auc"]["estimate"]["value"].is_number(),
+        "{numbers:?}"
+    );
+    let beyond = json(&path, &["--horizon", "5000"]);
+    let observed = &beyond["beyond"]["followed"]["numbers"]["observed_by_horizon"];
+    assert!(
+        observed["estimate"].is_null() && observed["reason"].is_string(),
+        "{observed}"
+    );
+    let path = with(days.clone(), vec![0; 200], "censored.parquet");
+    refused(
+        &path,
+        &["--horizon", "180"],
+        &["every row is censored", "mend:"],
+    );
+    let mut bad = days.clone();
+    bad[8] = -1.0;
+    let path = with(bad, causes.clone(), "before.parquet");
+    refused(
+        &path,
+        &["--horizon", "180"],
+        &["row 9 has", "negative", "mend:"],
+    );
+    let mut bad = causes;
+    bad[1] = -4;
+    let path = with(days, bad, "cause.parquet");
+    refused(
+        &path,
+        &["--horizon", "180"],
+        &["row 2 has", "`event_cause`", "mend:"],
+    );
+    let path = Table::new(10).write(folder, "plain.parquet");
+    refused(&path, &["--horizon", "180"], &["no column `followup_days`"]);
+}
+
+#[test]
+fn other_labels_and_other_subjects_are_not_compared() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let ours = Table::new(20).write(folder, "ours.parquet");
+    let mut other = Table::new(20);
+    other.labels[13] = other.labels[13].map(|label| !label);
+    let other = other.write(folder, "other.parquet");
+    refused(
+        &ours,
+        &["--against", other.to_str().unwrap()],
+        &["row 14 has another", "mend:"],
+    );
+    let mut far = Table::new(20);
+    far.subjects = (500..520).collect();
+    let far = far.write(folder, "far.parquet");
+    refused(
+        &ours,
+        &["--against", far.to_str().unwrap()],
+        &["in common", "mend:"],
+    );
+    refused(&ours, &["--threshold", "1.2"], &["--threshold", "mend:"]);
+    refused(
+        &ours,
+        &["--group", "ward"],
+        &["no column of texts `ward`", "mend:"],
+    );
+}
