@@ -108,6 +108,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &["python3", "cases/comparisons/bench_scan.py"],
     ),
     (
+        "label",
+        "one task over MEDS beside es-aces, in turn (--program BIN --peer ACES_CLI --data DIR --task YAML)",
+        &["python3", "cases/tasks/bench_label.py"],
+    ),
+    (
         "quality",
         "events a CPU-second and peak memory of a quality report (MEDS_DIR [REPORT.json])",
         &example!("cli", "quality_throughput"),

@@ -62,6 +62,8 @@ enum Command {
     Export(commands::export::Arguments),
     /// What a data set is worth: counts, units, faults, population, and what changed between loads
     Quality(commands::quality::Arguments),
+    /// Who is asked about, when, and what came: a task of the task language over a data set
+    Label(commands::label::Arguments),
     /// Check a MEDS data set against every rule of the standard
     Validate(commands::validate::Arguments),
     /// De-identify a MEDS data set by a policy, and report the risk that is left
@@ -101,6 +103,7 @@ pub fn program() -> ExitCode {
         Command::Trace(arguments) => commands::trace::run(&arguments),
         Command::Export(arguments) => commands::export::run(&arguments),
         Command::Quality(arguments) => commands::quality::run(&arguments),
+        Command::Label(arguments) => commands::label::run(&arguments),
         Command::Validate(arguments) => commands::validate::run(&arguments),
         Command::Deid(arguments) => commands::deid::run(&arguments),
         Command::Reidentify(arguments) => commands::reidentify::run(&arguments),

@@ -10,6 +10,7 @@ pub(crate) mod ingest;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod keys;
+pub(crate) mod label;
 pub(crate) mod mapping;
 pub(crate) mod quality;
 pub(crate) mod reidentify;
