@@ -7,18 +7,18 @@ usage: bench_label.py --program LONGITUDE --peer ACES_CLI --data DIR --task YAML
 needs: pip install es-aces==0.7.3 (ACES_CLI is its `aces-cli`); it labels one shard after the other
 in one process, as its documentation says for sharded data.
 """
-import argparse, pathlib, resource, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, os, pathlib, shutil, statistics, subprocess, sys, tempfile, time
 
 
 def run(command):
-    """Seconds and peak memory in MB of a command and its children."""
+    """Seconds, CPU seconds and peak memory in MB of a command."""
     start = time.perf_counter()
-    done = subprocess.run(["/usr/bin/env", "time", "-f", "%M"] + [str(part) for part in command] if shutil.which("time") else [str(part) for part in command], capture_output=True, text=True)
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        sys.exit(done.stdout + done.stderr)
-    last = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else ""
-    return seconds, (int(last) / 1024 if last.isdigit() else resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+    child = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        sys.exit(f"{command}: exit {child.returncode}")
+    return time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def main():
@@ -40,15 +40,17 @@ def main():
             ours += ["--predicates", args.predicates]
             peer += [f"predicates_path={args.predicates}"]
         times = {"longitude": [], "es-aces": []}
+        cpu = {"longitude": [], "es-aces": []}
         memory = {}
         for _ in range(args.rounds):
             for name, command in (("longitude", ours), ("es-aces", peer)):
-                seconds, peak = run(command)
+                seconds, busy, peak = run(command)
                 times[name].append(seconds)
+                cpu[name].append(busy)
                 memory[name] = max(memory.get(name, 0), peak)
         medians = {name: statistics.median(all_) for name, all_ in times.items()}
         for name in times:
-            print(f"{name}: median {medians[name]:.3f} s of {', '.join(f'{t:.3f}' for t in times[name])}; peak {memory[name]:.0f} MB")
+            print(f"{name}: median {medians[name]:.3f} s of {', '.join(f'{t:.3f}' for t in times[name])}; CPU {statistics.median(cpu[name]):.2f} s; peak {memory[name]:.0f} MB")
         print(f"ratio {medians['es-aces'] / medians['longitude']:.1f}")
         try:
             import polars as pl

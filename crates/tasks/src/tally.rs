@@ -16,6 +16,8 @@ const LATE: i64 = 86_400_000_000;
 const LATE_SHARE: f64 = 0.01;
 /// How far the history must tell outcomes apart to be worth a word.
 const TELLING: f64 = 0.5;
+/// The share of censored triggers, of those that a label was looked for, that is worth a word.
+const CENSORED_SHARE: f64 = 0.05;
 /// The fewest samples of each outcome from which a share says anything.
 const TOLD_MIN: u64 = 20;
 
@@ -245,6 +247,16 @@ impl Tally {
             };
             found.push(Warning::new("no samples", place, text));
             return;
+        }
+        let looked_for = self.samples + self.censored + self.nothing;
+        if self.censored as f64 > CENSORED_SHARE * looked_for as f64 {
+            let text = format!(
+                "{} of {looked_for} triggers are left out because the record ends too early, and \
+                 those with an early outcome are not: the share of outcomes among the samples is \
+                 too high; `label: {{ time_to: ... }}` uses them all",
+                self.censored
+            );
+            found.push(Warning::new("many censored", place, text));
         }
         let constant = match &label.kind {
             LabelKind::Binary(_) | LabelKind::TimeTo(..) if self.positive == 0 => {

@@ -264,11 +264,12 @@ fn a_record_that_ends_is_no_negative() {
         &task(""),
         rows,
         expect![[r"
-        2 at 0: false
-        3 at 0: true
-        4 at 0: false
-        1 dropped: the record ends before the label's window
-    "]],
+            2 at 0: false
+            3 at 0: true
+            4 at 0: false
+            1 dropped: the record ends before the label's window
+            line 8: many censored
+        "]],
     );
     check(
         &task(", censoring: negative"),
@@ -315,30 +316,33 @@ fn labels_of_every_kind() {
         &task("label: { count: y }"),
         rows,
         expect![[r"
-        1 at 0: 2
-        2 at 0: 0
-        4 at 0: 0
-        1 dropped: the record ends before the label's window
-    "]],
+            1 at 0: 2
+            2 at 0: 0
+            4 at 0: 0
+            1 dropped: the record ends before the label's window
+            line 9: many censored
+        "]],
     );
     check(
         &task("label: { value: y, take: highest }"),
         rows,
         expect![[r"
-        1 at 0: 5
-        2 dropped: there is no value or class for the label
-        1 dropped: the record ends before the label's window
-    "]],
+            1 at 0: 5
+            2 dropped: there is no value or class for the label
+            1 dropped: the record ends before the label's window
+            line 9: many censored
+        "]],
     );
     check(
         &task("label: { class: { wise: y, gone: out }, otherwise: neither }"),
         rows,
         expect![[r"
-        1 at 0: wise
-        2 at 0: gone
-        4 at 0: neither
-        1 dropped: the record ends before the label's window
-    "]],
+            1 at 0: wise
+            2 at 0: gone
+            4 at 0: neither
+            1 dropped: the record ends before the label's window
+            line 9: many censored
+        "]],
     );
     check(
         &task("label: { time_to: y, unit: hours }, competing: [out]"),
