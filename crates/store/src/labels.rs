@@ -63,7 +63,7 @@ impl std::fmt::Debug for LabelRow<'_> {
 /// A table of labels that is being written.
 pub struct LabelWriter {
     target: PathBuf,
-    partial: PathBuf,
+    partial: Unfinished,
     columns: LabelColumns,
     schema: SchemaRef,
     writer: ArrowWriter<File>,
@@ -74,6 +74,21 @@ pub struct LabelWriter {
     integers: Int64Builder,
     floats: Float32Builder,
     categories: StringBuilder,
+}
+
+/// A file that is removed unless it was put at its place.
+struct Unfinished {
+    path: PathBuf,
+    placed: bool,
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.placed {
+            // Its name says that it is unfinished, so a failure here harms nothing.
+            drop(fs::remove_file(&self.path));
+        }
+    }
 }
 
 impl std::fmt::Debug for LabelWriter {
@@ -101,7 +116,10 @@ impl LabelWriter {
         Ok(Self {
             writer: open().map_err(Error::encode(&partial))?,
             target: target.to_owned(),
-            partial,
+            partial: Unfinished {
+                path: partial,
+                placed: false,
+            },
             columns,
             schema,
             rows: 0,
@@ -160,10 +178,10 @@ impl LabelWriter {
         }
         self.rows = 0;
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays);
-        let batch = batch.map_err(|error| Error::encode(&self.partial)(error.into()))?;
+        let batch = batch.map_err(|error| Error::encode(&self.partial.path)(error.into()))?;
         self.writer
             .write(&batch)
-            .map_err(Error::encode(&self.partial))
+            .map_err(Error::encode(&self.partial.path))
     }
 
     /// Ends the table and puts it at its place.
@@ -172,8 +190,10 @@ impl LabelWriter {
     /// When the file cannot be written.
     pub fn finish(mut self) -> Result<()> {
         self.flush()?;
-        close(self.writer, &self.partial)?;
-        fs::rename(&self.partial, &self.target).map_err(Error::write(&self.target))
+        close(self.writer, &self.partial.path)?;
+        fs::rename(&self.partial.path, &self.target).map_err(Error::write(&self.target))?;
+        self.partial.placed = true;
+        Ok(())
     }
 }
 

@@ -389,6 +389,68 @@ fn an_excluded_start_is_not_the_end() {
     );
 }
 
+/// Samples of two kinds: those with the outcome had it before, the others not.
+#[test]
+fn a_history_that_tells_is_named() {
+    let mut rows = String::new();
+    for subject in 0..60 {
+        let ill = subject % 2 == 0;
+        let code = if ill { "Y" } else { "X" };
+        rows.push_str(&format!("{subject} 0 {code}\n{subject} 10 ADM\n"));
+        rows.push_str(&format!("{subject} 20 {code}\n{subject} 90 X\n"));
+    }
+    let yaml = within_48h("  y: { code: Y }", "label: y");
+    let told = run(&yaml, &rows, Mode::Strict, &Context::default());
+    assert!(
+        told.ends_with("line 8: history tells the outcome\n"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_label_window_that_opens_early_is_named() {
+    let yaml =
+        within_48h("  y: { code: Y }", "label: y").replace("end: trigger,", "end: trigger + 24h,");
+    let program = program(&yaml, Mode::Strict);
+    let kinds: Vec<_> = program.warnings().iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, ["label window opens early"]);
+    let told = run(
+        &yaml,
+        "1 0 ADM\n1 5 Y\n1 90 X",
+        Mode::Strict,
+        &Context::default(),
+    );
+    assert!(told.contains("line 8: outcome already known"), "{told}");
+}
+
+#[test]
+fn events_recorded_late_are_named() {
+    let yaml = within_48h("  y: { code: Y }", "label: y");
+    let program = program(&yaml, Mode::Strict);
+    let context = Context::default();
+    let mut labeller = Labeller::new(&program, &context);
+    labeller.codes(["ADM", "Y"].into_iter());
+    for (code, hour, recorded) in [(0, 0, 0), (1, 5, 50)] {
+        let row = Row {
+            subject: SubjectId(1),
+            time: Some(Instant(hour * HOUR)),
+            code: Some(code),
+            number: None,
+            unit: None,
+            recorded: Some(Instant(recorded * HOUR)),
+            cells: &[],
+        };
+        labeller.row(&row).unwrap();
+    }
+    let tally = labeller.finish().tally;
+    let found = tally.warnings(&program, &["ADM", "Y"].into_iter());
+    let late = found
+        .iter()
+        .find(|one| one.kind == "recorded late")
+        .unwrap();
+    assert!(late.text.starts_with("1 of 1 events of `y`"), "{late}");
+}
+
 #[test]
 fn every_trigger_has_its_story() {
     let task = "predicates: { adm: { code: ADM }, dis: { code: DIS }, y: { code: Y } }\ntrigger: adm\nwindows:\n  \
