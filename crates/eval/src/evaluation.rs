@@ -20,7 +20,9 @@ use crate::survival::{
 use crate::task::{Options, TaskInput, select, task_report};
 use crate::uncertainty::{RiskCoverage, risk_coverage};
 use crate::undefined::Undefined;
-use crate::utility::{OperatingPoint, at_sensitivity, at_threshold, decision_curve};
+use crate::utility::{
+    Alerts, LeadTime, OperatingPoint, at_sensitivity, at_threshold, decision_curve, lead_time,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -75,6 +77,8 @@ pub struct Use {
     /// The numbers by name: sensitivity, specificity, ppv, number_needed_to_evaluate, net_benefit,
     /// alerts_per_patient_day.
     pub numbers: BTreeMap<String, Metric>,
+    /// Days from a subject's first alert to the outcome, where there is follow-up.
+    pub lead_time: Option<Told<LeadTime>>,
 }
 
 /// A point of a decision curve, in true positives a row.
@@ -207,13 +211,18 @@ pub fn evaluate(
         &options.intervals,
     )?;
     let common = common(input, dimensions);
+    let outcome_times: Option<Vec<(f64, Option<f64>)>> = input.followed.map(|(followed, _)| {
+        let rows = followed.times.iter().zip(followed.causes);
+        rows.map(|(&days, &cause)| (0.0, (cause == 1).then_some(days)))
+            .collect()
+    });
     let checks = leakage(&LeakageInput {
         labels: input.labels,
         risks: &input.models[0].1,
         subjects: input.subjects,
         learnt_from: None,
         newest_used: None,
-        outcome_times: None,
+        outcome_times: outcome_times.as_deref(),
     });
     Ok(Evaluation {
         task,
@@ -349,7 +358,32 @@ fn used(
         threshold: threshold.ok(),
         from,
         numbers,
+        lead_time: leads(common, threshold),
     }
+}
+
+/// Lead times in days at a threshold; those of 1 to 10 subjects are not told.
+fn leads(common: &Common, threshold: Result<f64, Undefined>) -> Option<Told<LeadTime>> {
+    let (days, causes, _) = common.followed.as_ref()?;
+    let mut outcomes: BTreeMap<u64, f64> = BTreeMap::new();
+    for row in (0..days.len()).filter(|&row| causes[row] == 1) {
+        let at = common.times[row] + days[row];
+        let first = outcomes.entry(common.subjects[row]).or_insert(at);
+        *first = first.min(at);
+    }
+    let alerts = Alerts {
+        subjects: &common.subjects,
+        times: &common.times,
+        risks: &common.risks[0],
+        outcomes: &outcomes,
+    };
+    let told = threshold.and_then(|threshold| lead_time(&alerts, threshold));
+    Some(match told {
+        Ok(lead) if is_small(lead.alerted) || is_small(lead.subjects - lead.alerted) => {
+            Err(format!("it would tell of fewer than {CELL_MIN} subjects")).into()
+        }
+        told => told.into(),
+    })
 }
 
 /// The names of the numbers from follow-up, in the order in which they are computed.

@@ -108,6 +108,14 @@ fn without_censoring_the_followed_numbers_are_the_plain_ones() {
     assert_eq!((followed.censored, followed.competing), (0, 0));
     let alerts = &whole.beyond.uses[0].numbers["alerts_per_patient_day"];
     assert!(alerts.value().unwrap() > 0.01);
+    let lead = whole.beyond.uses[0]
+        .lead_time
+        .clone()
+        .unwrap()
+        .value
+        .unwrap();
+    assert!(lead.alerted <= lead.subjects && lead.median > 0.0 && lead.median <= 366.0);
+    assert_eq!(whole.leakage[2].passed, Some(true));
     // A calibrated model is never worse than alerting everybody, chance aside.
     let curve = &whole.beyond.decision_curve;
     assert!(curve.len() > 50 && curve.iter().all(|point| point.model > point.all - 0.02));

@@ -7,7 +7,7 @@ use super::chart::{Axes, Point, Series, interval_bar, lines};
 use super::page;
 use super::report::{calibration_chart, metric_table, number, roc_chart};
 use longitude_eval::{
-    Beyond, Compared, Evaluation, Followed, Gaps, Metric, Shift, TaskReport, Told, Use,
+    Beyond, Compared, Evaluation, Followed, Gaps, LeadTime, Metric, Shift, TaskReport, Told, Use,
 };
 use maud::{Markup, html};
 use std::collections::BTreeMap;
@@ -186,6 +186,24 @@ fn uses(uses: &[Use]) -> Markup {
                 } }
             }
         } }
+        @for one in uses { @if let Some(told) = &one.lead_time { (lead(one, told)) } }
+    }
+}
+
+fn lead(one: &Use, told: &Told<LeadTime>) -> Markup {
+    let threshold = one
+        .threshold
+        .map_or("none".to_owned(), |t| format!("{t:.3}"));
+    match &told.value {
+        Some(lead) => html! {
+            p.quiet {
+                "At " (threshold) ": " (lead.alerted) " of " (lead.subjects)
+                " subjects with the outcome had an alert before it, the first one "
+                (format!("{:.0}", lead.median)) " days before (quartiles "
+                (format!("{:.0} and {:.0}", lead.lower_quartile, lead.upper_quartile)) ")."
+            }
+        },
+        None => absent(&format!("Lead time at {threshold}"), told.reason.as_deref()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The evaluation as lines for a terminal.
 
-use longitude_eval::{Evaluation, Metric};
+use longitude_eval::{Evaluation, Metric, Use};
 
 /// A number with its interval, or why there is none.
 fn shown(metric: &Metric) -> String {
@@ -48,13 +48,7 @@ pub(crate) fn text(evaluation: &Evaluation, notes: &[String]) -> String {
     let beyond = &evaluation.beyond;
     text.push_str(&format!("  {:<28} {}\n", "ici", shown(&beyond.ici)));
     for one in &beyond.uses {
-        let threshold = one
-            .threshold
-            .map_or("none".to_owned(), |t| format!("{t:.4}"));
-        text.push_str(&format!("\nthreshold {threshold} ({})\n", one.from));
-        for (name, metric) in &one.numbers {
-            text.push_str(&format!("  {name:<28} {}\n", shown(metric)));
-        }
+        threshold(one, &mut text);
     }
     if let Some(followed) = &beyond.followed {
         let days = followed.horizon_days;
@@ -89,6 +83,27 @@ pub(crate) fn text(evaluation: &Evaluation, notes: &[String]) -> String {
         ));
     }
     text
+}
+
+/// One threshold and what it brings.
+fn threshold(one: &Use, text: &mut String) {
+    let from = one
+        .threshold
+        .map_or("none".to_owned(), |t| format!("{t:.4}"));
+    text.push_str(&format!("\nthreshold {from} ({})\n", one.from));
+    for (name, metric) in &one.numbers {
+        text.push_str(&format!("  {name:<28} {}\n", shown(metric)));
+    }
+    if let Some(told) = &one.lead_time {
+        let line = match (&told.value, &told.reason) {
+            (Some(lead), _) => format!(
+                "{:.1}  (quartiles {:.1} and {:.1}; {} of {} subjects)",
+                lead.median, lead.lower_quartile, lead.upper_quartile, lead.alerted, lead.subjects
+            ),
+            (None, reason) => format!("undefined: {}", reason.as_deref().unwrap_or("")),
+        };
+        text.push_str(&format!("  {:<28} {line}\n", "lead_time_days"));
+    }
 }
 
 fn groups(evaluation: &Evaluation, text: &mut String) {
