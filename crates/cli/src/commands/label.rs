@@ -189,7 +189,7 @@ impl Job<'_> {
         let mut done = Done::default();
         let mut seen = Subjects::default();
         std::thread::scope(|scope| -> Result<()> {
-            // A shard that is done early waits here, so that few are held at once.
+            // Labels that are done out of turn wait below until theirs comes; rows never do.
             let (send, receive) = mpsc::sync_channel(threads);
             for _ in 0..threads {
                 let (send, next) = (send.clone(), &next);
