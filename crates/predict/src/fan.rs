@@ -1,16 +1,12 @@
-//! What a pool of futures shows besides single risks: the spread of a measurement over time, and
-//! the risks of all groups of codes. Both are views of the model, uncalibrated, and carry no
-//! interval but the spread itself.
+//! What a pool of futures shows besides risks: the spread of a measurement over time. A view of the
+//! model, uncalibrated, with no interval but the spread itself.
 
 use crate::calibration::percentile;
-use crate::engine::{Asked, Engine, Pool};
-use crate::risk::{Outcome, Raw};
-use crate::sample::{Future, SampleOptions};
-use crate::{Error, Result};
-use longitude_core::{Code, Days, Instant};
+use crate::engine::Pool;
+use crate::sample::Future;
+use longitude_core::{Code, Instant};
 use longitude_tokens::Vocabulary;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The spread of one measurement over the time ahead.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,102 +75,6 @@ pub fn fan(pool: &Pool, vocabulary: &Vocabulary, code: &Code, windows: u32) -> O
         unit: bins.unit.clone(),
         points,
     })
-}
-
-/// What to look out for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OutlookOptions {
-    /// Within which times.
-    pub horizons: Vec<Days>,
-    /// Training subjects who must have had a group's commonest code.
-    pub subjects_min: u32,
-    /// The most groups given.
-    pub groups_max: u32,
-}
-
-/// The risk of any event of a group of codes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Outlook {
-    /// The name of the group in the vocabulary: a category, or a code that stands alone.
-    pub group: String,
-    /// A code of the group: the commonest in training.
-    pub code: Code,
-    /// Whether the group is in the history already.
-    pub before: bool,
-    /// The raw estimate within each horizon, in the order asked.
-    pub risks: Vec<Raw>,
-}
-
-impl Engine {
-    /// A pool to the longest horizon, and from it the risks of every group of codes that enough
-    /// training subjects had, the highest risk within the first horizon first.
-    ///
-    /// # Errors
-    /// As [`Engine::raw_many`], and when no horizon is asked.
-    pub fn outlook(
-        &self,
-        asked: &Asked<'_>,
-        sampling: &SampleOptions,
-        options: &OutlookOptions,
-    ) -> Result<(Pool, Vec<Outlook>)> {
-        let longest = options.horizons.iter().map(|h| h.0).max_by(f64::total_cmp);
-        let longest = longest.ok_or(Error::Option { what: "horizons" })?;
-        let groups = groups(self.vocabulary(), options.subjects_min);
-        let outcomes: Vec<Outcome> = groups
-            .values()
-            .flat_map(|ids| {
-                let outcome = |horizon: &Days| Outcome {
-                    ids: ids.clone(),
-                    horizon: *horizon,
-                };
-                options.horizons.iter().map(outcome)
-            })
-            .collect();
-        let (pool, raws) = self.pool_with(asked, Days(longest), &outcomes, sampling)?;
-        let history = asked.timeline.history(asked.at);
-        let seen: Vec<u32> = history
-            .iter()
-            .map(|event| self.vocabulary().id(&event.code))
-            .collect();
-        let rows = groups.iter().zip(raws.chunks(options.horizons.len()));
-        let row = |((group, ids), risks): ((&String, &Vec<u32>), &[Raw])| {
-            let commonest = ids
-                .iter()
-                .max_by_key(|id| self.vocabulary().subjects_with(**id));
-            Some(Outlook {
-                group: group.clone(),
-                code: self.vocabulary().base(*commonest?)?.clone(),
-                before: seen.iter().any(|id| ids.binary_search(id).is_ok()),
-                risks: risks.to_vec(),
-            })
-        };
-        let mut rows: Vec<Outlook> = rows.filter_map(row).collect();
-        let first = |one: &Outlook| one.risks.first().map_or(0.0, |raw| raw.estimate);
-        rows.retain(|one| first(one) > 0.0);
-        rows.sort_by(|a, b| first(b).total_cmp(&first(a)));
-        rows.truncate(options.groups_max as usize);
-        Ok((pool, rows))
-    }
-}
-
-/// The ids of each category, and of each code without one, that enough training subjects had.
-/// Birth is no outcome.
-fn groups(vocabulary: &Vocabulary, subjects_min: u32) -> BTreeMap<String, Vec<u32>> {
-    let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    let ids = (0..).take(vocabulary.len());
-    for (id, base) in ids.filter_map(|id| Some((id, vocabulary.base(id)?))) {
-        if base.is_birth() {
-            continue;
-        }
-        let category = vocabulary.group_name(vocabulary.groups(id)[1]);
-        let name = category.map_or_else(|| base.to_meds().into_owned(), str::to_owned);
-        groups.entry(name).or_default().push(id);
-    }
-    groups.retain(|_, ids| {
-        ids.iter()
-            .any(|id| vocabulary.subjects_with(*id) >= subjects_min)
-    });
-    groups
 }
 
 #[cfg(test)]

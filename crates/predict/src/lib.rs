@@ -7,7 +7,7 @@
 //! ```text
 //! Timeline --history up to `at`--> Tokens --Prefix--> N futures --SCOPE--> Raw --> risk
 //!     |                                                  |                 Calibration
-//!     |                                                  `--> fan, outlook
+//!     |                                                  `--> fan, forecast
 //!     |--AbstainOptions, Population--> Abstention
 //!     `--occlusion--> Evidence
 //! ```
@@ -20,14 +20,18 @@ mod default_tasks;
 mod engine;
 mod evidence;
 mod fan;
+mod forecast;
 mod index;
 mod neural;
 mod process;
 mod query;
+mod reference;
 mod risk;
 mod rng;
 mod sample;
 mod stack;
+mod targets;
+mod unfollowed;
 mod workers;
 
 #[cfg(test)]
@@ -42,12 +46,16 @@ pub use calibration::{
 pub use default_tasks::{Census, DefaultTasksOptions, default_tasks};
 pub use engine::{AnswerOptions, Asked, Engine, Fitted, Pool};
 pub use evidence::EvidenceOptions;
-pub use fan::{Fan, FanPoint, Outlook, OutlookOptions, fan};
+pub use fan::{Fan, FanPoint, fan};
+pub use forecast::{Change, Forecast, ForecastOptions, Item, Row};
 pub use index::{IndexFit, IndexOptions, index_time, last_observed};
 pub use query::Queried;
+pub use reference::{Expected, Reference, ReferenceBuilder, Who};
 pub use risk::{Outcome, Raw};
 pub use sample::{Future, SampleOptions, Step};
 pub use stack::{Stack, StackError};
+pub use targets::{Kind, Limit, Side, Target, targets};
+pub use unfollowed::{Unfollowed, UnfollowedOptions};
 
 /// What can go wrong with an answer. No variant holds a patient's value.
 #[derive(Debug, thiserror::Error)]

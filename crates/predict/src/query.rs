@@ -20,8 +20,8 @@ pub struct Queried {
     pub curve: Incidence,
 }
 
-/// The two sides of a task's question.
-type Sides = (Arc<[Atom]>, Arc<[Atom]>);
+/// The two sides of a question.
+pub(crate) type Sides = (Arc<[Atom]>, Arc<[Atom]>);
 
 impl Engine {
     /// Whether the model has a query head.
@@ -72,7 +72,7 @@ impl Engine {
         self.curves(asked, &sides)
     }
 
-    fn curves(
+    pub(crate) fn curves(
         &self,
         asked: &[Asked<'_>],
         sides: &[Option<Sides>],

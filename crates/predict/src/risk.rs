@@ -34,6 +34,10 @@
 //! multiplies and the estimate stays exactly unbiased. This is [`Raw::estimate`]; SCOPE alone and
 //! the plain share stand beside it.
 //!
+//! Where a value is asked for (a laboratory result above a limit), G_t holds the code too, and q_t is
+//! the probability of the value's bins given wait and code if the code is in A, else 0: the same
+//! algebra with a finer condition.
+//!
 //! A future cut by the limit of events counts what it met so far: the estimate is then too low by
 //! at most [`Raw::censored_share`].
 
@@ -73,11 +77,13 @@ impl Raw {
     }
 }
 
-/// A set of codes that counts, and until when.
+/// A set of codes that counts, with whatever value or with values of some bins, and until when.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// The ids that count, ascending.
     pub ids: Vec<u32>,
+    /// The first and the last value bin that count; events without a value do not count then.
+    pub bins: Option<(u16, u16)>,
     /// Within which time after the prediction time.
     pub horizon: Days,
 }
@@ -91,23 +97,72 @@ pub(crate) struct Tally {
     censored: bool,
 }
 
-/// Outcomes that share work: those with the same ids have one probability a step.
+/// The marks that count.
+#[derive(Debug, PartialEq)]
+struct Set {
+    ids: Vec<u32>,
+    bins: Option<(u16, u16)>,
+}
+
+/// One step of one future: the probabilities of all codes given its wait `[V]`, the code that was
+/// drawn, the weights of that code's value bins (bin 0 for no value; empty for codes without bins)
+/// and the bin that was drawn.
+#[derive(Clone, Copy)]
+pub(crate) struct Drawn<'a> {
+    pub(crate) codes: &'a [f32],
+    pub(crate) code: u32,
+    pub(crate) bins: &'a [f32],
+    pub(crate) bin: u16,
+}
+
+impl Set {
+    /// The probability that the step counts: over all codes, or where values are asked for, over
+    /// the bins of the drawn code (its code is then part of the condition).
+    fn probability(&self, drawn: &Drawn<'_>) -> f64 {
+        let sum = |weights: &[f32]| weights.iter().map(|w| f64::from(*w)).sum::<f64>();
+        let Some((low, high)) = self.bins else {
+            let members = self
+                .ids
+                .iter()
+                .filter_map(|id| drawn.codes.get(*id as usize));
+            return members.map(|p| f64::from(*p)).sum::<f64>().min(1.0);
+        };
+        let end = drawn.bins.len().min(usize::from(high) + 1);
+        let inside = drawn.bins.get(usize::from(low)..end).unwrap_or_default();
+        let all = sum(drawn.bins);
+        if all > 0.0 && self.ids.binary_search(&drawn.code).is_ok() {
+            (sum(inside) / all).min(1.0)
+        } else {
+            0.0
+        }
+    }
+
+    fn holds(&self, drawn: &Drawn<'_>) -> bool {
+        let inside = |(low, high): (u16, u16)| (low..=high).contains(&drawn.bin);
+        self.ids.binary_search(&drawn.code).is_ok() && self.bins.is_none_or(inside)
+    }
+}
+
+/// Outcomes that share work: those with the same marks have one probability a step.
 #[derive(Debug)]
 pub(crate) struct Outcomes {
-    sets: Vec<Vec<u32>>,
+    sets: Vec<Set>,
     /// For each outcome its set and the last instant that counts.
     members: Vec<(usize, i64)>,
 }
 
 impl Outcomes {
     pub(crate) fn new(outcomes: &[Outcome], at: Instant) -> Self {
-        let mut sets: Vec<Vec<u32>> = Vec::new();
+        let mut sets: Vec<Set> = Vec::new();
         let members = outcomes
             .iter()
             .map(|outcome| {
-                let known = sets.iter().position(|ids| *ids == outcome.ids);
-                let set = known.unwrap_or_else(|| {
-                    sets.push(outcome.ids.clone());
+                let same = |set: &Set| set.ids == outcome.ids && set.bins == outcome.bins;
+                let set = sets.iter().position(same).unwrap_or_else(|| {
+                    sets.push(Set {
+                        ids: outcome.ids.clone(),
+                        bins: outcome.bins,
+                    });
                     sets.len() - 1
                 });
                 (set, at.plus(outcome.horizon).0)
@@ -120,24 +175,24 @@ impl Outcomes {
         vec![Tally::default(); self.members.len()]
     }
 
-    /// The probability of each set under the code probabilities of one step.
-    pub(crate) fn probabilities(&self, codes: &[f32], into: &mut Vec<f64>) {
-        into.clear();
-        into.extend(self.sets.iter().map(|ids| {
-            let members = ids.iter().filter_map(|id| codes.get(*id as usize));
-            members.map(|p| f64::from(*p)).sum::<f64>().min(1.0)
-        }));
-    }
-
-    /// Takes in one step at `time`: first its probabilities, then the code that was drawn.
-    pub(crate) fn step(&self, tallies: &mut [Tally], q: &[f64], (time, code): (i64, u32)) {
+    /// Takes in one step at `time`: first the probability of each set, then what was drawn. `q` is
+    /// a buffer.
+    pub(crate) fn step(
+        &self,
+        tallies: &mut [Tally],
+        q: &mut Vec<f64>,
+        time: i64,
+        drawn: &Drawn<'_>,
+    ) {
+        q.clear();
+        q.extend(self.sets.iter().map(|set| set.probability(drawn)));
         for (tally, (set, end)) in tallies.iter_mut().zip(&self.members) {
             if tally.hit || time > *end {
                 continue;
             }
             tally.scope += q[*set];
             tally.squares += q[*set] * q[*set];
-            tally.hit = self.sets[*set].binary_search(&code).is_ok();
+            tally.hit = self.sets[*set].holds(drawn);
         }
     }
 

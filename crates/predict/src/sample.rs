@@ -9,12 +9,12 @@
 //! threads.
 
 use crate::process::Process;
-use crate::risk::{Outcomes, Tally};
+use crate::risk::{Drawn, Outcomes, Tally};
 use crate::rng::{Draws, Stream};
 use crate::{Error, Result};
 use longitude_core::{Code, Days, Instant, SampledEvent, StopReason, SubjectId, Trajectory};
 use longitude_model::Input;
-use longitude_tokens::{PAD, Vocabulary, age_days};
+use longitude_tokens::{Bins, PAD, Vocabulary, age_days};
 use serde::{Deserialize, Serialize};
 
 /// How to sample.
@@ -264,11 +264,15 @@ impl Run<'_> {
             return Some(StopReason::Horizon);
         }
         let width = self.vocabulary.len();
-        let codes = &buffers.codes[index * width..(index + 1) * width];
-        self.outcomes.probabilities(codes, &mut buffers.q);
-        self.outcomes
-            .step(&mut row.tallies, &buffers.q, (time, code));
         let (value_bin, value) = self.value(code, index, buffers);
+        let drawn = Drawn {
+            codes: &buffers.codes[index * width..(index + 1) * width],
+            code,
+            bins: self.bins(code, index, &buffers.bins),
+            bin: value_bin,
+        };
+        self.outcomes
+            .step(&mut row.tallies, &mut buffers.q, time, &drawn);
         row.steps.push(Step {
             time: Instant(time),
             code,
@@ -297,14 +301,22 @@ impl Run<'_> {
         None
     }
 
+    /// The weights of a code's own bins in a row of all `[R, K + 1]`; empty for one without.
+    fn bins<'b>(&self, code: u32, index: usize, all: &'b [f32]) -> &'b [f32] {
+        let own = self.vocabulary.bins_of(code).map_or(0, Bins::len);
+        let width = usize::from(self.vocabulary.value_bins_max()) + 1;
+        match own {
+            0 => &[],
+            own => &all[index * width..][..width.min(usize::from(own) + 1)],
+        }
+    }
+
     /// The drawn value of a code with bins: bin, value and what the model sees of it.
     fn value(&self, code: u32, index: usize, buffers: &Buffers) -> (u16, Option<(f64, f32)>) {
         let Some(bins) = self.vocabulary.bins_of(code) else {
             return (0, None);
         };
-        let width = usize::from(self.vocabulary.value_bins_max()) + 1;
-        let row = &buffers.bins[index * width..(index + 1) * width];
-        let row = &row[..width.min(usize::from(bins.len()) + 1)];
+        let row = self.bins(code, index, &buffers.bins);
         let draws = buffers.draws[index];
         let bin = u16::try_from(choose(row, draws.bin)).unwrap_or(0);
         if bin == 0 {

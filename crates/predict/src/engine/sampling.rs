@@ -170,6 +170,7 @@ impl Engine {
 fn outcomes(questions: &[&Question<'_>], at: Instant) -> Outcomes {
     let outcome = |question: &&Question<'_>| Outcome {
         ids: question.ids.clone(),
+        bins: None,
         horizon: question.task.horizon,
     };
     let outcomes: Vec<Outcome> = questions.iter().map(outcome).collect();

@@ -1,10 +1,11 @@
-//! Fans of known futures, and an outlook that agrees with the tasks' own answers.
+//! Fans of known futures, and of the transformer's.
 
 use super::*;
-use crate::engine::tests::{at, engine, sampling, task};
+use crate::engine::Asked;
+use crate::engine::tests::{at, engine, sampling};
 use crate::fixture;
 use crate::sample::Step;
-use longitude_core::StopReason;
+use longitude_core::{Days, StopReason};
 
 /// A future with one lab value a day from day 1 to `days`, all `value`.
 fn future(lab: u32, value: f64, days: i32) -> Future {
@@ -54,43 +55,6 @@ fn quantiles_are_those_of_the_futures() {
         super::fan(&pool, &vocabulary, &Code::from_meds("Q"), 4),
         None
     );
-}
-
-#[test]
-fn an_outlook_is_ranked_and_agrees_with_the_tasks() {
-    let engine = engine(1);
-    let timeline = fixture::patient(2, 30);
-    let asked = Asked {
-        timeline: &timeline,
-        at: at(70.0),
-    };
-    let options = OutlookOptions {
-        horizons: vec![Days(20.0), Days(5.0)],
-        subjects_min: 5,
-        groups_max: 50,
-    };
-    let (pool, outlook) = engine.outlook(&asked, &sampling(32, 32), &options).unwrap();
-    assert_eq!(pool.futures.len(), 32);
-    assert!(pool.censored_share() < 0.2);
-    let firsts: Vec<f64> = outlook.iter().map(|o| o.risks[0].estimate).collect();
-    assert!(firsts.is_sorted_by(|a, b| a >= b));
-    for one in &outlook {
-        assert!(one.risks[1].scope <= one.risks[0].scope, "{one:?}");
-        let group = [task("one", &one.code.to_meds(), 20.0)];
-        let raws = engine
-            .raw_many(&[asked], &group, &sampling(32, 32))
-            .unwrap();
-        if one.group == one.code.to_meds() {
-            assert_eq!(raws[0][0], one.risks[0]);
-        }
-    }
-    let before = |code: &str| outlook.iter().find(|o| o.group == code).map(|o| o.before);
-    assert_eq!((before("X"), before("MEDS_DEATH")), (Some(true), None));
-    let none = OutlookOptions {
-        horizons: vec![],
-        ..options
-    };
-    assert!(engine.outlook(&asked, &sampling(4, 4), &none).is_err());
 }
 
 #[test]

@@ -13,6 +13,7 @@ fn raws(chain: &chain::Chain, vocabulary: &Vocabulary, (n, events_max): (u32, u3
     let at = Instant(0).plus(Days(AT));
     let of = |code, days| Outcome {
         ids: vec![chain::id(vocabulary, code)],
+        bins: None,
         horizon: Days(days),
     };
     let outcomes = Outcomes::new(&[of("X", 30.0), of("MEDS_DEATH", 30.0), of("X", 5.0)], at);
@@ -104,6 +105,7 @@ fn the_stated_error_is_the_spread_over_seeds() {
     let at = Instant(0);
     let outcome = Outcome {
         ids: vec![chain::id(&vocabulary, "X")],
+        bins: None,
         horizon: Days(30.0),
     };
     let outcomes = Outcomes::new(&[outcome], at);

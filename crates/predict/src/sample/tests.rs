@@ -9,6 +9,7 @@ fn sampled(last_day: f64, parts: &[(u32, u32)]) -> Vec<Sampled> {
     let at = Instant(0).plus(Days(50.0));
     let outcome = Outcome {
         ids: vec![chain::id(&vocabulary, "X")],
+        bins: None,
         horizon: Days(40.0),
     };
     let outcomes = Outcomes::new(&[outcome], at);

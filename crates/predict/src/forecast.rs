@@ -1,0 +1,274 @@
+//! Everything that may lie ahead of one patient, from one pool of futures: the cumulative incidence
+//! of every target within each horizon, with death competing, beside what people of the same age
+//! and sex may expect and what the same model said at an earlier time. Ranked three ways; the list
+//! of differential suggestions, and of what the record gives no sign of having been thought of.
+//!
+//! The estimates are the model's own (SCOPE with its control variate, `risk`), uncalibrated: there
+//! are hundreds of targets and no tuning set that could calibrate each. Their standard errors are
+//! Monte Carlo errors alone.
+
+use crate::engine::{Asked, Engine};
+use crate::reference::{Expected, Reference, Who};
+use crate::risk::{Outcome, Raw};
+use crate::sample::SampleOptions;
+use crate::targets::{Kind, Target};
+use crate::{Error, Result};
+use longitude_core::{Days, Instant, MonteCarlo};
+use longitude_model::{Atom, Incidence};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// How many standard errors an estimate must stand above the reference to be called in excess: one
+/// in a thousand by chance, for lists of some hundred targets.
+const EXCESS_ERRORS: f64 = 3.1;
+/// The smallest risk that is listed as a sign that may go unnoticed: one in a hundred.
+const SIGN_RISK_MIN: f64 = 0.01;
+/// The smallest ratio to the reference for the same list.
+const SIGN_RATIO_MIN: f64 = 2.0;
+
+/// What to forecast.
+#[derive(Clone, Copy, Debug)]
+pub struct ForecastOptions<'a> {
+    /// What is asked after.
+    pub targets: &'a [Target],
+    /// Incidences by age and sex; its horizons are those of the forecast.
+    pub reference: &'a Reference,
+    /// An earlier time to compare with.
+    pub since: Option<Instant>,
+    /// How to sample.
+    pub sampling: SampleOptions,
+}
+
+/// The forecast of one patient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// The prediction time.
+    pub at: Instant,
+    /// The earlier time that changes refer to.
+    pub since: Option<Instant>,
+    /// The horizons, in the order of each item's rows.
+    pub horizons: Vec<Days>,
+    /// The futures sampled.
+    pub samples: u32,
+    /// The share of them that the limit of events cut before the last horizon: long horizons are
+    /// too low by at most this.
+    pub censored_share: f64,
+    /// Always false: see the module.
+    pub calibrated: bool,
+    /// All targets, by kind and name.
+    pub items: Vec<Item>,
+    /// Places in `items`, the highest risk within the first horizon first.
+    pub by_risk: Vec<usize>,
+    /// Those above the reference by more than Monte Carlo error, the largest excess first.
+    pub by_excess: Vec<usize>,
+    /// Those that changed by more than Monte Carlo error, the largest rise first.
+    pub by_change: Vec<usize>,
+    /// Those with at least 1 in 100 within the first horizon, at least twice the reference, above
+    /// it by more than Monte Carlo error, and never in the record: nothing shows that anyone has
+    /// thought of them. Diagnoses and death only.
+    pub unnoticed: Vec<usize>,
+}
+
+/// One target of one patient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// What.
+    #[serde(flatten)]
+    pub target: Target,
+    /// How often it is in the history.
+    pub before: u32,
+    /// When it was there last.
+    pub last: Option<Instant>,
+    /// One a horizon.
+    pub rows: Vec<Row>,
+}
+
+/// The risk of one target within one horizon.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The horizon.
+    pub horizon: Days,
+    /// The sampled risk: estimate, standard error, futures.
+    pub risk: MonteCarlo,
+    /// The query head's answer in one pass, where the model has one.
+    pub direct: Option<f64>,
+    /// What people of the same age and sex may expect (those without it before, where the patient
+    /// has none).
+    pub expected: Option<Expected>,
+    /// The risk less that at the earlier time, and its standard error.
+    pub change: Option<Change>,
+}
+
+/// A difference and its Monte Carlo error.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Now less then.
+    pub difference: f64,
+    /// Of both pools.
+    pub standard_error: f64,
+}
+
+impl Row {
+    /// Risk less reference.
+    pub fn excess(&self) -> Option<f64> {
+        Some(self.risk.estimate - self.expected?.risk)
+    }
+
+    fn in_excess(&self) -> bool {
+        let margin = EXCESS_ERRORS * self.risk.standard_error;
+        self.excess().is_some_and(|excess| excess > margin)
+    }
+
+    fn changed(&self) -> bool {
+        self.change
+            .is_some_and(|change| change.difference.abs() > EXCESS_ERRORS * change.standard_error)
+    }
+}
+
+impl Engine {
+    /// The forecast of one patient.
+    ///
+    /// # Errors
+    /// As [`Engine::raw_many`], and when the reference has no horizon.
+    pub fn forecast(&self, asked: &Asked<'_>, options: &ForecastOptions<'_>) -> Result<Forecast> {
+        let now = self.lie_ahead(asked, options)?;
+        let since = options.since.filter(|since| *since < asked.at);
+        let then = since.map(|at| self.lie_ahead(&Asked { at, ..*asked }, options));
+        let then = then.transpose()?;
+        let direct = self.direct(asked, options.targets)?;
+        let items = self.items(asked, options, (&now, then.as_ref(), &direct));
+        let first = |of: fn(&Row) -> f64| {
+            let items = &items;
+            move |item: &usize| items[*item].rows.first().map_or(0.0, of)
+        };
+        let ranked = |keep: &dyn Fn(&Item, &Row) -> bool, by: fn(&Row) -> f64| {
+            let kept = |place: &usize| {
+                let item = &items[*place];
+                item.rows.first().is_some_and(|row| keep(item, row))
+            };
+            let mut places: Vec<usize> = (0..items.len()).filter(kept).collect();
+            let by = first(by);
+            places.sort_by(|a, b| by(b).total_cmp(&by(a)));
+            places
+        };
+        let excess = |row: &Row| row.excess().unwrap_or(0.0);
+        let forecast = Forecast {
+            at: asked.at,
+            since,
+            horizons: options.reference.horizons.clone(),
+            samples: options.sampling.samples,
+            censored_share: now.censored_share,
+            calibrated: false,
+            by_risk: ranked(&|_, row| row.risk.estimate > 0.0, |row| row.risk.estimate),
+            by_excess: ranked(&|_, row| row.in_excess(), excess),
+            by_change: ranked(&|_, row| row.changed(), |row| {
+                row.change.map_or(0.0, |change| change.difference)
+            }),
+            unnoticed: ranked(&unnoticed, excess),
+            items: Vec::new(),
+        };
+        Ok(Forecast { items, ..forecast })
+    }
+
+    fn lie_ahead(&self, asked: &Asked<'_>, options: &ForecastOptions<'_>) -> Result<Ahead> {
+        let horizons = &options.reference.horizons;
+        let longest = horizons.iter().map(|h| h.0).max_by(f64::total_cmp);
+        let longest = longest.ok_or(Error::Option { what: "horizons" })?;
+        let outcomes = options.targets.iter().flat_map(|target| {
+            horizons.iter().map(|horizon| Outcome {
+                ids: target.ids.clone(),
+                bins: target.limit.as_ref().map(|limit| limit.bins),
+                horizon: *horizon,
+            })
+        });
+        let outcomes: Vec<Outcome> = outcomes.collect();
+        let (pool, raws) = self.pool_with(asked, Days(longest), &outcomes, &options.sampling)?;
+        Ok(Ahead {
+            raws,
+            censored_share: pool.censored_share(),
+        })
+    }
+
+    /// The query head's curves of all targets before death; none where there is no such head.
+    fn direct(&self, asked: &Asked<'_>, targets: &[Target]) -> Result<Vec<Option<Incidence>>> {
+        if !self.has_queries() {
+            return Ok(vec![None; targets.len()]);
+        }
+        let death = self.vocabulary().death_id();
+        let sides = |target: &Target| {
+            let atom = |id: &u32| match &target.limit {
+                None => Atom::code(*id),
+                Some(limit) => Atom {
+                    code: *id,
+                    bin_first: limit.bins.0,
+                    bin_last: limit.bins.1,
+                },
+            };
+            let predicate: Arc<[Atom]> = target.ids.iter().map(atom).collect();
+            let competing = (target.kind != Kind::Death).then(|| Atom::code(death));
+            Some((predicate, competing.into_iter().collect()))
+        };
+        let sides: Vec<_> = targets.iter().map(sides).collect();
+        let mut curves = self.curves(std::slice::from_ref(asked), &sides)?;
+        curves.pop().ok_or(Error::EmptyHistory)
+    }
+
+    fn items(
+        &self,
+        asked: &Asked<'_>,
+        options: &ForecastOptions<'_>,
+        (now, then, direct): (&Ahead, Option<&Ahead>, &[Option<Incidence>]),
+    ) -> Vec<Item> {
+        let horizons = &options.reference.horizons;
+        let who = Who::of(asked.timeline, asked.at);
+        let history = asked.timeline.history(asked.at);
+        let item = |(index, target): (usize, &Target)| {
+            let held = history
+                .iter()
+                .filter(|event| target.holds(self.vocabulary(), event));
+            let times: Vec<Option<Instant>> = held.map(|event| event.time).collect();
+            let row = |(place, horizon): (usize, &Days)| {
+                let raw = &now.raws[index * horizons.len() + place];
+                let change = then.map(|then| {
+                    let then = &then.raws[index * horizons.len() + place];
+                    Change {
+                        difference: raw.estimate - then.estimate,
+                        standard_error: raw.standard_error.hypot(then.standard_error),
+                    }
+                });
+                let about = (target, !times.is_empty());
+                Row {
+                    horizon: *horizon,
+                    risk: raw.monte_carlo(),
+                    direct: direct[index].as_ref().map(|curve| curve.within(horizon.0)),
+                    expected: options.reference.expected(&who, about, place),
+                    change,
+                }
+            };
+            Item {
+                target: target.clone(),
+                before: u32::try_from(times.len()).unwrap_or(u32::MAX),
+                last: times.iter().flatten().max().copied(),
+                rows: horizons.iter().enumerate().map(row).collect(),
+            }
+        };
+        options.targets.iter().enumerate().map(item).collect()
+    }
+}
+
+/// The estimates of all targets at all horizons, target by target.
+struct Ahead {
+    raws: Vec<Raw>,
+    censored_share: f64,
+}
+
+fn unnoticed(item: &Item, row: &Row) -> bool {
+    let likely = row.risk.estimate >= SIGN_RISK_MIN;
+    let twice = |expected: Expected| row.risk.estimate >= SIGN_RATIO_MIN * expected.risk;
+    let thinkable = matches!(item.target.kind, Kind::Diagnosis | Kind::Death);
+    let high = likely && row.expected.is_some_and(twice) && row.in_excess();
+    thinkable && item.before == 0 && high
+}
+
+#[cfg(test)]
+mod tests;
