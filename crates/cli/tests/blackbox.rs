@@ -505,6 +505,69 @@ fn every_answer_has_an_id_a_receipt_and_a_way_to_contest_it() {
 }
 
 #[test]
+fn a_forecast_lists_everything_beside_people_of_the_same_age() {
+    let run = made().run.to_str().unwrap();
+    let institution = made().institution.to_str().unwrap();
+    let lines = fs::read_to_string(made().run.join("predictions/held_out.jsonl")).unwrap();
+    let first: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    let (subject, time) = (first["subject"].to_string(), first["time"].to_string());
+    let forecast = |more: &[&str]| {
+        let fixed = ["forecast", "--run", run, "--institution", institution];
+        let who = ["--subject", subject.as_str(), "--samples", "32"];
+        longitude(&[&fixed[..], &who, more].concat())
+    };
+    let output = forecast(&["--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let items = answer["items"].as_array().unwrap();
+    assert_eq!(
+        (answer["at"].to_string(), &answer["calibrated"]),
+        (time, &false.into())
+    );
+    assert!(items.len() > 20, "{}", items.len());
+    assert_eq!(answer["by_risk"].as_array().unwrap().len(), items.len());
+    let has = |field: &str| items.iter().any(|item| !item["rows"][0][field].is_null());
+    assert!(has("expected") && has("direct"), "reference and query head");
+    let kinds = ["death", "diagnosis", "drug", "laboratory", "care"];
+    assert!(
+        kinds
+            .iter()
+            .all(|kind| items.iter().any(|item| item["kind"] == **kind))
+    );
+    assert_eq!(
+        forecast(&["--json"]).stdout,
+        output.stdout,
+        "the same bytes again"
+    );
+    let shown = text(&forecast(&["--since", "1990-01-01"]));
+    assert!(shown.contains("changed since"), "{shown}");
+    for (wrong, said) in [
+        (["--at", "yesterday"], "is no date or time"),
+        (["--at", "1800-01-01"], "before birth"),
+        (["--since", "2990-01-01"], "does not lie before"),
+        (["--samples", "1"], "--samples"),
+    ] {
+        let output = forecast(&wrong);
+        assert_ne!(output.status.code(), Some(0), "{wrong:?}");
+        assert!(text(&output).contains(said), "{wrong:?}: {}", text(&output));
+    }
+    let nobody = longitude(&[
+        "forecast",
+        "--run",
+        run,
+        "--institution",
+        institution,
+        "--subject",
+        "1",
+    ]);
+    assert!(
+        text(&nobody).contains("no such subject"),
+        "{}",
+        text(&nobody)
+    );
+}
+
+#[test]
 fn pages_render_in_a_real_browser() {
     if Command::new("chromium").arg("--version").output().is_err() {
         eprintln!("LEFT OUT: 1 test needs the browser `chromium` on the path");

@@ -130,6 +130,19 @@ impl fmt::Display for Instant {
     }
 }
 
+/// An ISO 8601 date (its midnight), a date and time, or one with `Z` or an offset; without, UTC.
+impl std::str::FromStr for Instant {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let stamp = text.parse::<jiff::Timestamp>().or_else(|_no_offset| {
+            let civil: DateTime = text.parse()?;
+            civil.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp())
+        });
+        stamp.map_or(Err(TimeError), |stamp| Ok(Self(stamp.as_microsecond())))
+    }
+}
+
 impl Days {
     /// The days in a Julian year, 365.25, which turns ages in years into days.
     pub const PER_YEAR: f64 = 365.25;
@@ -164,6 +177,28 @@ mod tests {
         let local = Instant::from_civil((2180, 7, 23), (8, 0, 0, 0), -240).unwrap();
         assert_eq!(utc, local);
         assert_eq!(utc.to_string(), "2180-07-23T12:00:00Z");
+    }
+
+    #[test]
+    fn dates_and_times_are_read_as_utc_unless_they_say_otherwise() {
+        let noon = Instant::from_civil((2180, 7, 23), (12, 0, 0, 0), 0).unwrap();
+        let read = |text: &str| text.parse::<Instant>();
+        for text in [
+            "2180-07-23T12:00:00Z",
+            "2180-07-23T12:00:00",
+            "2180-07-23T08:00-04:00",
+        ] {
+            assert_eq!(read(text), Ok(noon), "{text}");
+        }
+        assert_eq!(
+            read("2180-07-23"),
+            Instant::from_civil((2180, 7, 23), (0, 0, 0, 0), 0)
+        );
+        assert_eq!(read(&noon.to_string()), Ok(noon));
+        assert_eq!(
+            (read("2180-02-30"), read("yesterday")),
+            (Err(TimeError), Err(TimeError))
+        );
     }
 
     #[test]

@@ -92,9 +92,10 @@ impl Engine {
             let wait = Days::from_micros(at.0.saturating_sub(past.start.last_us)).0;
             let id = self.vocabulary().id(&event.code);
             let mut bins = Vec::new();
+            let (mark, recall) = ([(wait, id)], [prefix.recall()]);
             worker
                 .decoder
-                .values(prefix.hidden(), &[wait], &[id], &mut bins)?;
+                .values(prefix.hidden(), &mark, &recall, &mut bins)?;
             Ok(self.result((place, event), target, &bins))
         })?;
         found.sort_by(|a, b| {

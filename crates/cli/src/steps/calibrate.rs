@@ -6,14 +6,21 @@ use crate::interrupt;
 use crate::pipeline::{Left, Run, write_atomically};
 use crate::progress::Step;
 use anyhow::Result;
-use longitude_core::{Digest, Split, Task};
+use longitude_core::{Days, Digest, Split, Task};
 use longitude_predict::{
-    AbstainOptions, Asked, Calibration, CalibrationOptions, Fitted, PopulationBuilder,
-    SampleOptions,
+    AbstainOptions, Asked, Calibration, CalibrationOptions, Fitted, IndexOptions,
+    PopulationBuilder, ReferenceBuilder, SampleOptions, index_time, last_observed, targets,
 };
 use longitude_server::Questions;
 use longitude_train::Part;
 use std::collections::BTreeMap;
+
+/// The horizons of a forecast; targets are ranked by the first.
+const HORIZONS: [Days; 4] = [Days(365.0), Days(30.0), Days(90.0), Days(1826.0)];
+/// Training subjects with a target, at least: what abstention asks of an outcome.
+pub(crate) const TARGET_SUBJECTS_MIN: u32 = 20;
+/// Prediction times of a subject that enter the incidences by age and sex.
+const REFERENCE_DRAWS: u64 = 4;
 
 /// The step of the pipeline.
 pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
@@ -58,6 +65,7 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
     asked.fitted.calibrations = fitted;
     let path = run.layout.model().join("questions.json");
     write_atomically(&path, &serde_json::to_vec_pretty(&asked)?)?;
+    reference(run, &vocabulary)?;
     step.say(&format!(
         "{} tuning subjects; {calibrated} of {} tasks calibrated, the others answer as sampled",
         rows.len(),
@@ -65,9 +73,34 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
     ));
     Ok(Left {
         inputs: vec![run.output("meds")?],
-        outputs: vec![run.output("model/questions.json")?],
+        outputs: vec![
+            run.output("model/questions.json")?,
+            run.output("model/reference.json")?,
+        ],
         seed: Some(run.options().seed),
     })
+}
+
+/// What people of the same age and sex may expect, by a forecast's targets and horizons, from the
+/// training subjects at several prediction times each.
+fn reference(run: &Run<'_>, vocabulary: &longitude_tokens::Vocabulary) -> Result<()> {
+    let draws = (0..REFERENCE_DRAWS).map(|draw| questions::index_options(run, draw));
+    let draws: Vec<IndexOptions> = draws.collect::<Result<_>>()?;
+    let targets = targets(vocabulary, TARGET_SUBJECTS_MIN);
+    let mut builder = ReferenceBuilder::new(vocabulary, &targets, &HORIZONS);
+    let (data, reopened) = deid::reopen(run)?;
+    for timeline in data.timelines(Some(Split::Train)) {
+        interrupt::check()?;
+        let timeline = reopened.timeline(timeline?).into_inner();
+        let Some(end) = last_observed(&timeline) else {
+            continue;
+        };
+        for at in draws.iter().filter_map(|draw| index_time(&timeline, draw)) {
+            builder.observe(&timeline, at, end);
+        }
+    }
+    let path = run.layout.model().join("reference.json");
+    write_atomically(&path, &serde_json::to_vec(&builder.finish())?)
 }
 
 fn population(

@@ -139,7 +139,7 @@ fn death_within_a_year() -> Task {
 }
 
 /// How prediction times are drawn, fitted on the training subjects. `draw` 0 is the judged one.
-fn index_options(run: &Run<'_>, draw: u64) -> Result<IndexOptions> {
+pub(crate) fn index_options(run: &Run<'_>, draw: u64) -> Result<IndexOptions> {
     let seed = run
         .options()
         .seed

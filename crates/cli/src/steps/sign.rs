@@ -23,6 +23,7 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
         "model.safetensors",
         "training.json",
         "questions.json",
+        "reference.json",
     ];
     let inputs = parts
         .iter()

@@ -69,7 +69,8 @@ fn targets_are_the_groups_and_the_outer_tenths_of_measurements() {
         Drug | RxNorm//29046 | RxNorm//29046
         Laboratory | LOINC//2160-0 <= 9.5 mg/dL | LOINC//2160-0 | bins (1, 1) 0.09
         Laboratory | LOINC//2160-0 >= 90.5 mg/dL | LOINC//2160-0 | bins (11, 11) 0.10
-        Care | category ENCOUNTER IMP | ENCOUNTER//IMP//START"]].assert_eq(&shown.join("\n"));
+        Care | category ENCOUNTER IMP | ENCOUNTER//IMP//START"]]
+    .assert_eq(&shown.join("\n"));
     assert!(targets(&vocabulary, 1_000_000).is_empty());
 }
 
