@@ -21,7 +21,6 @@ use longitude_server::Questions;
 use longitude_store::Dataset;
 use longitude_tokens::Vocabulary;
 use serde::Serialize;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -93,8 +92,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let layout = Layout::new(&arguments.run);
     let trusted = TrustedKey::parse(&institution.keys.fingerprint().to_string())?;
     let root = load_guard(&layout.model(), Some(&trusted))?.manifest.root;
-    let (data, receipt) = patient_data(&layout)?;
-    let timeline = patient(&data, receipt, arguments)?;
+    let (data, reopened) = patient_data(&layout)?;
+    let timeline = patient(&data, &reopened, arguments)?;
     let asked = asked(&timeline, (at, since), arguments)?;
     let (engine, questions) = engine(&layout, root)?;
     let reference = read(&layout, "reference.json")?;
@@ -156,7 +155,7 @@ fn patient_data(layout: &Layout) -> Result<(Dataset, longitude_deid::Reopened)> 
 
 fn patient(
     data: &Dataset,
-    reopened: longitude_deid::Reopened,
+    reopened: &longitude_deid::Reopened,
     arguments: &Arguments,
 ) -> Result<Timeline> {
     let found = data.timeline(SubjectId(arguments.subject))?;
@@ -242,56 +241,48 @@ fn engine(layout: &Layout, root: Digest) -> Result<(Engine, Questions)> {
 fn text(answer: &Answer, top: usize) -> String {
     let forecast = &answer.forecast;
     let days = forecast.horizons.first().map_or(0.0, |h| h.0);
-    let mut out = format!(
-        "forecast at {} from {} futures, {:.0} % of them cut short; not calibrated, research only\n",
+    let mut lines = vec![format!(
+        "forecast at {} from {} futures, {:.0} % of them cut short; not calibrated, research only",
         forecast.at,
         forecast.samples,
         forecast.censored_share * 100.0
-    );
-    let heads = [
-        (format!("most likely within {days} days"), &forecast.by_risk),
-        (
-            "above people of the same age and sex".to_owned(),
-            &forecast.by_excess,
-        ),
-        (
-            "changed since the earlier time".to_owned(),
-            &forecast.by_change,
-        ),
-        (
-            "high, and nowhere in the record".to_owned(),
-            &forecast.unnoticed,
-        ),
+    )];
+    let likely = format!("most likely within {days} days");
+    let mut lists = vec![
+        (likely.as_str(), &forecast.by_risk),
+        ("above people of the same age and sex", &forecast.by_excess),
+        ("high, and nowhere in the record", &forecast.unnoticed),
     ];
-    for (head, places) in heads {
-        if places.is_empty() && forecast.since.is_none() && head.starts_with("changed") {
-            continue;
-        }
-        let _ = writeln!(out, "\n{head}: {}", places.len());
-        for place in places.iter().take(top) {
-            let _ = writeln!(out, "  {}", line(&forecast.items[*place]));
-        }
+    if forecast.since.is_some() {
+        lists.insert(2, ("changed since the earlier time", &forecast.by_change));
     }
-    let _ = writeln!(
-        out,
+    for (head, places) in lists {
+        lines.push(format!("\n{head}: {}", places.len()));
+        let shown = places.iter().take(top);
+        lines.extend(shown.map(|place| line(&forecast.items[*place])));
+    }
+    let open = &answer.unfollowed;
+    lines.push(format!(
         "\nunusual results without a visible consequence: {}",
-        answer.unfollowed.len()
-    );
-    for one in answer.unfollowed.iter().take(top) {
-        let time = one
-            .source
-            .time
-            .map_or_else(String::new, |time| time.to_string());
-        let _ = writeln!(
-            out,
-            "  {time}  {} (here {} {}); the model gave it or worse {:.3}",
-            one.target,
-            one.value,
-            one.unit.as_deref().unwrap_or_default(),
-            one.tail
-        );
-    }
-    out
+        open.len()
+    ));
+    lines.extend(open.iter().take(top).map(result));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn result(one: &Unfollowed) -> String {
+    let time = one
+        .source
+        .time
+        .map_or_else(String::new, |time| time.to_string());
+    format!(
+        "  {time}  {} (here {} {}); the model gave it or worse {:.3}",
+        one.target,
+        one.value,
+        one.unit.as_deref().unwrap_or_default(),
+        one.tail
+    )
 }
 
 fn line(item: &Item) -> String {
@@ -312,7 +303,7 @@ fn line(item: &Item) -> String {
         .direct
         .map_or_else(String::new, |risk| format!(", query head {risk:.4}"));
     format!(
-        "{:.4} ({:.4}){direct}, same age and sex {expected}{change}  {}{}",
+        "  {:.4} ({:.4}){direct}, same age and sex {expected}{change}  {}{}",
         row.risk.estimate,
         row.risk.standard_error,
         item.target.name,
