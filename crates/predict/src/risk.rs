@@ -34,8 +34,8 @@
 //! multiplies and the estimate stays exactly unbiased. This is [`Raw::estimate`]; SCOPE alone and
 //! the plain share stand beside it.
 //!
-//! Where a value is asked for (a laboratory result above a limit), G_t holds the code too, and q_t is
-//! the probability of the value's bins given wait and code if the code is in A, else 0: the same
+//! Where a value is asked for (a laboratory result above a limit), G_t holds the code too, and q_t
+//! is the probability of the value's bins given wait and code if the code is in A, else 0: the same
 //! algebra with a finer condition.
 //!
 //! A future cut by the limit of events counts what it met so far: the estimate is then too low by

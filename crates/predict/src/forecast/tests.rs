@@ -1,5 +1,5 @@
-//! A forecast agrees with the answers to single questions, is ranked as it says, and says nothing of
-//! what comes later.
+//! A forecast agrees with the answers to single questions, is ranked as it says, and says nothing
+//! of what comes later.
 
 use super::*;
 use crate::engine::tests::{at, engine, sampling, task};
