@@ -280,7 +280,7 @@ fn beyond(common: &Common, options: &EvaluationOptions) -> Beyond {
         ici,
         uses,
         decision_curve: curve(labels, risks),
-        risk_coverage: risk_coverage(&losses, &sure).into(),
+        risk_coverage: covered(&losses, &sure).into(),
         followed: followed(common, options),
         gaps: common.groups.iter().map(gaps_of).collect(),
     }
@@ -295,6 +295,15 @@ fn losses(labels: &[bool], risks: &[f64], loss: impl Fn(f64, f64) -> f64) -> Vec
     pairs
         .map(|(&label, &risk)| loss(f64::from(u8::from(label)), risk))
         .collect()
+}
+
+/// The risk-coverage curve without points that stand for fewer than 11 rows.
+fn covered(losses: &[f64], sure: &[f64]) -> Result<RiskCoverage, Undefined> {
+    let mut told = risk_coverage(losses, sure)?;
+    let least = CELL_MIN as f64 - 0.5;
+    let rows = losses.len() as f64;
+    told.curve.retain(|point| point.coverage * rows > least);
+    Ok(told)
 }
 
 /// The net benefit over thresholds from 1 to 99 per cent, up to where fewer than 11 rows alert.

@@ -116,6 +116,8 @@ fn without_censoring_the_followed_numbers_are_the_plain_ones() {
         .unwrap();
     assert!(lead.alerted <= lead.subjects && lead.median > 0.0 && lead.median <= 366.0);
     assert_eq!(whole.leakage[2].passed, Some(true));
+    let coverage = whole.beyond.risk_coverage.value.clone().unwrap();
+    assert!(coverage.curve[0].coverage * f64::from(ROWS) > 10.5);
     // A calibrated model is never worse than alerting everybody, chance aside.
     let curve = &whole.beyond.decision_curve;
     assert!(curve.len() > 50 && curve.iter().all(|point| point.model > point.all - 0.02));
