@@ -54,13 +54,8 @@ fn targets_are_the_groups_and_the_outer_tenths_of_measurements() {
             let limit = limit.map(|limit| format!("bins {:?} {:.2}", limit.bins, limit.share));
             let codes = target.ids.iter().filter_map(|id| vocabulary.base(*id));
             let codes: Vec<_> = codes.map(|code| code.to_meds().into_owned()).collect();
-            let limit = limit.unwrap_or_default();
-            format!(
-                "{:?} | {} | {} | {limit}",
-                target.kind,
-                target.name,
-                codes.join(" ")
-            )
+            let shown = format!("{:?} | {} | {}", target.kind, target.name, codes.join(" "));
+            limit.map_or(shown.clone(), |limit| format!("{shown} | {limit}"))
         })
         .collect();
     expect_test::expect![[r"
