@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 /// Shown at the end of `--help`.
 pub(crate) const EXIT_CODES: &str = "\
@@ -68,6 +69,20 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// Refuses an output that would be written over one of the inputs.
+pub(crate) fn not_over(output: &Path, inputs: &[&Path]) -> Result<(), Failure> {
+    let real = |path: &Path| path.canonicalize().ok();
+    let same = |input: &&&Path| real(output).is_some_and(|output| real(input) == Some(output));
+    match inputs.iter().find(same) {
+        None => Ok(()),
+        Some(input) => Err(Failure::new(
+            Kind::Busy,
+            format!("{} is an input and would be overwritten", input.display()),
+            "name another file for the output",
+        )),
+    }
+}
 
 /// Prints the chain once and gives the exit code. Pipes closed by the reader are no failure.
 pub(crate) fn report(who: &str, error: &anyhow::Error) -> u8 {

@@ -2,7 +2,7 @@
 //!
 //! A library for one reason: the package `parallel` runs the command `train` as several ranks.
 //! Only this crate reads configuration, the clock and the environment. Errors end here: one clear
-//! message with the place and the mend, and an exit code by kind (see [`failure`]).
+//! message with the place and the mend, and an exit code by kind (see `failure`).
 #![forbid(unsafe_code)]
 
 mod commands;

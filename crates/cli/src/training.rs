@@ -7,7 +7,7 @@ mod plan;
 mod settings;
 
 pub(crate) use fit::{Fit, fit, text as fit_text};
-pub(crate) use observe::{Observer, Outcome};
+pub(crate) use observe::{Observer, Outcome, steps_done};
 pub(crate) use plan::{Plan, plan, tokens_per_second};
 pub(crate) use settings::Settings;
 

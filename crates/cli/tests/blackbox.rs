@@ -544,6 +544,7 @@ fn a_forecast_lists_everything_beside_people_of_the_same_age() {
     for (wrong, said) in [
         (["--at", "yesterday"], "is no date or time"),
         (["--at", "1800-01-01"], "before birth"),
+        (["--at", "2999-01-01"], "the age at the prediction time"),
         (["--since", "2990-01-01"], "does not lie before"),
         (["--samples", "1"], "--samples"),
     ] {

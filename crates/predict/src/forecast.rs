@@ -65,7 +65,8 @@ pub struct Forecast {
     pub by_change: Vec<usize>,
     /// Those with at least 1 in 100 within the first horizon, at least twice the reference, above
     /// it by more than Monte Carlo error, and never in the record: nothing shows that anyone has
-    /// thought of them. Diagnoses and death only.
+    /// thought of them. Where the model has a query head, it too must say twice the reference.
+    /// Diagnoses and death only.
     pub unnoticed: Vec<usize>,
 }
 
@@ -90,6 +91,9 @@ pub struct Row {
     pub horizon: Days,
     /// The sampled risk: estimate, standard error, futures.
     pub risk: MonteCarlo,
+    /// The share of futures that the limit of events cut before the horizon and before the target:
+    /// the risk is too low by at most this.
+    pub cut_short: f64,
     /// The query head's answer in one pass, where the model has one.
     pub direct: Option<f64>,
     /// What people of the same age and sex may expect (those without it before, where the patient
@@ -232,14 +236,15 @@ impl Engine {
                 let change = then.map(|then| {
                     let then = &then.raws[index * horizons.len() + place];
                     Change {
-                        difference: raw.estimate - then.estimate,
+                        difference: shown(raw).estimate - shown(then).estimate,
                         standard_error: raw.standard_error.hypot(then.standard_error),
                     }
                 });
                 let about = (target, !times.is_empty());
                 Row {
                     horizon: *horizon,
-                    risk: raw.monte_carlo(),
+                    risk: shown(raw),
+                    cut_short: raw.censored_share,
                     direct: direct[index].as_ref().map(|curve| curve.within(horizon.0)),
                     expected: options.reference.expected(&who, about, place),
                     change,
@@ -262,11 +267,25 @@ struct Ahead {
     censored_share: f64,
 }
 
+/// What is shown of an estimate: by chance it may lie outside 0 to 1 by a little.
+fn shown(raw: &Raw) -> MonteCarlo {
+    let raw = raw.monte_carlo();
+    MonteCarlo {
+        estimate: raw.estimate.clamp(0.0, 1.0),
+        ..raw
+    }
+}
+
 fn unnoticed(item: &Item, row: &Row) -> bool {
     let likely = row.risk.estimate >= SIGN_RISK_MIN;
     let twice = |expected: Expected| row.risk.estimate >= SIGN_RATIO_MIN * expected.risk;
     let thinkable = matches!(item.target.kind, Kind::Diagnosis | Kind::Death);
-    let high = likely && row.expected.is_some_and(twice) && row.in_excess();
+    let agrees = |expected: Expected| {
+        let direct = row.direct;
+        direct.is_none_or(|direct| direct >= SIGN_RATIO_MIN * expected.risk)
+    };
+    let high =
+        likely && row.expected.is_some_and(|one| twice(one) && agrees(one)) && row.in_excess();
     thinkable && item.before == 0 && high
 }
 

@@ -7,8 +7,10 @@
 //! event it is Aalen and Johansen's on grouped times). Two tables a target: all, and those who had
 //! none before: a patient without it is held against others without it.
 //!
-//! A cell with one to ten events, or of fewer than eleven prediction times, is held back, and the
-//! next coarser one stands for it: both sexes of the age, then everybody.
+//! A risk that rests on one to ten events up to its horizon, or on fewer than eleven prediction
+//! times, is held back, and that of the next coarser stratum stands for it: both sexes of the age,
+//! then everybody. A risk whose events differ from the next shorter or longer horizon's by fewer
+//! than eleven is held back too, so that no difference gives them away.
 
 use crate::targets::Target;
 use longitude_core::{Days, Instant, Timeline};
@@ -50,8 +52,7 @@ pub struct Reference {
 /// Risks at each horizon; none where they are held back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Cell {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    risks: Vec<f64>,
+    risks: Vec<Option<f64>>,
     times: u32,
 }
 
@@ -66,7 +67,7 @@ impl Reference {
     ) -> Option<Expected> {
         let found = |stratum: &String| {
             let cell = &self.strata.get(stratum)?.get(&target.name)?[usize::from(!before)];
-            let risk = *cell.risks.get(horizon)?;
+            let risk = (*cell.risks.get(horizon)?)?;
             Some(Expected {
                 risk,
                 times: cell.times,
@@ -314,18 +315,37 @@ impl Table {
             waiting -= events + died + left;
             risks.push(risk);
         }
-        let events: u32 = counts.events.iter().sum();
-        let held_back = times < CELL_MIN || (1..CELL_MIN).contains(&events);
-        let rounded = |place: &usize| (risks[*place] * 1e6).round() / 1e6;
+        let enough = times >= CELL_MIN;
+        let shown = if enough {
+            shown(&counts.events, places)
+        } else {
+            Vec::new()
+        };
+        let risk = |place: &usize| {
+            let shown = shown.contains(place);
+            shown.then(|| (risks[*place] * 1e6).round() / 1e6)
+        };
         Cell {
-            risks: if held_back {
-                vec![]
-            } else {
-                places.iter().map(rounded).collect()
-            },
-            times: if times < CELL_MIN { 0 } else { times },
+            risks: places.iter().map(risk).collect(),
+            times: if enough { times } else { 0 },
         }
     }
+}
+
+/// The intervals up to which the events may be shown: none or at least [`CELL_MIN`] of them, and as
+/// many more than up to the one shown before.
+fn shown(events: &[u32], places: &[usize]) -> Vec<usize> {
+    let mut ascending = places.to_vec();
+    ascending.sort_unstable();
+    let (mut last, mut shown) = (0, Vec::new());
+    for place in ascending {
+        let sum: u32 = events[..=place].iter().sum();
+        if sum == last || sum - last >= CELL_MIN {
+            shown.push(place);
+            last = sum;
+        }
+    }
+    shown
 }
 
 #[cfg(test)]

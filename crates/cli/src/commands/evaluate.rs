@@ -5,13 +5,13 @@ mod compat;
 mod table;
 mod text;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, not_over};
 use crate::pipeline::write_atomically;
 use crate::progress::print;
 use anyhow::Result;
 use longitude_eval::{Evaluation, EvaluationInput, EvaluationOptions, Options};
 use longitude_server::evaluation_html;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What `longitude evaluate` takes.
 #[derive(Debug, clap::Args)]
@@ -77,6 +77,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return compat::run(arguments);
     }
     let options = options(arguments)?;
+    if let Some(page) = &arguments.html {
+        let inputs = [Some(&arguments.predictions), arguments.against.as_ref()];
+        let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
+        not_over(page, &inputs)?;
+    }
     let table = table::Table::read(arguments)?;
     let followed = table.followed(arguments.horizon)?;
     let input = EvaluationInput {

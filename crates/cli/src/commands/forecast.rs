@@ -7,15 +7,16 @@ use crate::journal::Journal;
 use crate::machine;
 use crate::pipeline::{code_version, options_of};
 use crate::progress::print;
+use crate::steps::adapt::signed;
 use crate::steps::calibrate::TARGET_SUBJECTS_MIN;
 use crate::steps::deid::{RECEIPT, reopen_with};
 use anyhow::{Context, Result};
 use longitude_core::{Digest, Instant, NamedDigest, Receipt, SubjectId, Timeline};
-use longitude_govern::{Layout, TrustedKey, load_guard};
+use longitude_govern::{Layout, TrustedKey};
 use longitude_model::{Device, Level, Model};
 use longitude_predict::{
-    Asked, Engine, Forecast, ForecastOptions, Item, Reference, SampleOptions, Unfollowed,
-    UnfollowedOptions, last_observed, targets,
+    AbstainOptions, Asked, Engine, Forecast, ForecastOptions, Item, Reference, SampleOptions,
+    Unfollowed, UnfollowedOptions, last_observed, targets,
 };
 use longitude_server::Questions;
 use longitude_store::Dataset;
@@ -91,11 +92,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     options_of(&arguments.run)?;
     let layout = Layout::new(&arguments.run);
     let trusted = TrustedKey::parse(&institution.keys.fingerprint().to_string())?;
-    let root = load_guard(&layout.model(), Some(&trusted))?.manifest.root;
+    let root = signed(&layout.model(), "model", Some(&trusted))?
+        .manifest
+        .root;
     let (data, reopened) = patient_data(&layout)?;
     let timeline = patient(&data, &reopened, arguments)?;
     let asked = asked(&timeline, (at, since), arguments)?;
     let (engine, questions) = engine(&layout, root)?;
+    known_age(&asked, &questions)?;
     let reference = read(&layout, "reference.json")?;
     let reference: Reference = serde_json::from_slice(&reference).context("reference.json")?;
     let targets = targets(engine.vocabulary(), TARGET_SUBJECTS_MIN);
@@ -149,8 +153,12 @@ fn instant(text: &str) -> Result<Instant> {
 
 fn patient_data(layout: &Layout) -> Result<(Dataset, longitude_deid::Reopened)> {
     let data = Dataset::open(&layout.meds())?;
-    let reopened = reopen_with(&data, &layout.root().join(RECEIPT))?.1;
-    Ok((data, reopened))
+    let reopened = reopen_with(&data, &layout.root().join(RECEIPT)).map_err(|error| {
+        let message = format!("{}: {error:#}", layout.meds().display());
+        let mend = "see `longitude verify`, and restore the files from a copy or run again";
+        Failure::new(Kind::Verification, message, mend)
+    })?;
+    Ok((data, reopened.1))
 }
 
 fn patient(
@@ -177,33 +185,21 @@ fn asked<'t>(
     let Some(at) = at.or_else(|| last_observed(timeline)) else {
         return refuse("the record has no time", "name one with --at");
     };
+    possible(timeline, at, "--at")?;
     if timeline.death().is_some_and(|death| death <= at) {
         return refuse(
             "the record ends in death before the prediction time",
             "name an earlier time with --at",
         );
     }
-    if timeline.birth().is_some_and(|birth| at < birth) {
-        return refuse(
-            "the prediction time lies before birth",
-            "name a later time with --at",
-        );
-    }
-    let timed = timeline
-        .history(at)
-        .iter()
-        .filter(|event| event.time.is_some());
-    if timed.filter(|event| !event.code.is_birth()).count() == 0 {
-        return refuse(
-            "nothing was recorded up to the prediction time",
-            "name a later time with --at",
-        );
-    }
-    if since.is_some_and(|since| since >= at) {
-        return refuse(
-            "--since does not lie before the prediction time",
-            "name an earlier time",
-        );
+    if let Some(since) = since {
+        possible(timeline, since, "--since")?;
+        if since >= at {
+            return refuse(
+                "--since does not lie before the prediction time",
+                "name an earlier time with --since",
+            );
+        }
     }
     if arguments.samples < 2 || arguments.events_max == 0 {
         return refuse(
@@ -212,6 +208,47 @@ fn asked<'t>(
         );
     }
     Ok(Asked { timeline, at })
+}
+
+/// Whether there is anything to go by at a time of that flag.
+fn possible(timeline: &Timeline, at: Instant, flag: &str) -> Result<()> {
+    let refuse =
+        |message: String, mend: String| Err(Failure::new(Kind::Input, message, mend).into());
+    if timeline.birth().is_some_and(|birth| at < birth) {
+        return refuse(
+            format!("{flag} lies before birth"),
+            format!("name a later time with {flag}"),
+        );
+    }
+    let mut timed = timeline
+        .history(at)
+        .iter()
+        .filter(|event| event.time.is_some());
+    if timed.all(|event| event.code.is_birth()) {
+        return refuse(
+            format!("nothing but birth was recorded up to {flag}"),
+            format!("name a later time with {flag}"),
+        );
+    }
+    Ok(())
+}
+
+/// Whether the model has learnt from people of this age.
+fn known_age(asked: &Asked<'_>, questions: &Questions) -> Result<()> {
+    let margin = questions.fitted.abstain.age_margin_years;
+    let years = asked
+        .timeline
+        .birth()
+        .map(|birth| (asked.at - birth).years());
+    let high = questions.fitted.population.age_years_high;
+    let beyond = years
+        .zip(high)
+        .is_some_and(|(years, high)| years > high + margin);
+    if beyond {
+        let message = "the age at the prediction time is above those that the model learnt from";
+        return Err(Failure::new(Kind::Input, message, "name an earlier time with --at").into());
+    }
+    Ok(())
 }
 
 fn read(layout: &Layout, name: &str) -> Result<Vec<u8>> {
@@ -247,6 +284,12 @@ fn text(answer: &Answer, top: usize) -> String {
         forecast.samples,
         forecast.censored_share * 100.0
     )];
+    let allowed = AbstainOptions::research().censored_share_max;
+    if forecast.censored_share > allowed {
+        let warning = "too many futures were cut short: risks of the longer horizons are too low; \
+                       give more events with --events-max";
+        lines.push(format!("warning: {warning}"));
+    }
     let likely = format!("most likely within {days} days");
     let mut lists = vec![
         (likely.as_str(), &forecast.by_risk),

@@ -1,6 +1,6 @@
 //! `longitude label`: a task of the task language over a MEDS data set, as a table of labels.
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, not_over};
 use crate::progress::print;
 use crate::{interrupt, machine};
 use anyhow::{Context as _, Result};
@@ -60,6 +60,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     } else {
         Mode::Strict
     };
+    let inputs = [
+        Some(&arguments.task),
+        arguments.predicates.as_ref(),
+        Some(&arguments.data),
+    ];
+    let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
+    not_over(&arguments.to, &inputs)?;
     let program = program(arguments, mode)?;
     let shards = pass::shards(&arguments.data)?;
     let context = context(arguments, &program)?;

@@ -314,6 +314,8 @@ fn fresh(
     let ready = ready(source, &vocabulary)?;
     alike((&ready, &settings, None), reduce)?;
     let (plan, options) = training::plan(&settings, (&ready.data, reduce), false)?;
+    // What makes no sense is refused before anything is kept.
+    longitude_train::size(&ready.data, &options)?;
     let kept = Kept {
         settings,
         preset: plan.preset,
@@ -370,6 +372,12 @@ fn resumed(
         format!("{}: no preset is called {}", path.display(), kept.preset)
     })?;
     let steps = arguments.flags.steps.unwrap_or(kept.steps);
+    let done = training::steps_done(&folder.join("checkpoints"));
+    if steps <= done {
+        let message = format!("{steps} steps are asked for, and {done} are done already");
+        let mend = "leave --steps out to go on as planned, or ask for more";
+        return Err(Failure::new(Kind::Input, message, mend).into());
+    }
     alike((&ready, &settings, Some(steps)), reduce)?;
     let before = kept.settings.options(&ready.data, preset, kept.steps)?;
     let options = settings.options(&ready.data, preset, steps)?;

@@ -166,6 +166,14 @@ impl<'r> Observer<'r> {
     }
 }
 
+/// The steps that an interrupted training has behind it, by the curve among its checkpoints; 0
+/// where there is none.
+pub(crate) fn steps_done(checkpoints: &Path) -> u64 {
+    let curve = read(&checkpoints.join(CURVE));
+    let last = curve.and_then(|curve| curve.points().last().map(|point| point.step));
+    last.unwrap_or(0)
+}
+
 /// A curve that cannot be read is only a shorter one.
 fn read(path: &Path) -> Option<Curve> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()

@@ -102,3 +102,11 @@ fn who_leaves_early_counts_half_an_interval() {
     let by_hand = 30.0 / 40.0 * 12.0 / 21.0;
     assert!((risk - by_hand).abs() < 1e-6, "{risk} {by_hand}");
 }
+
+#[test]
+fn a_horizon_with_few_events_is_held_back_though_longer_ones_are_not() {
+    // Up to the four places: 2, 14, 20 and 40 events; the third would give away six.
+    let events = [2, 0, 12, 6, 20];
+    assert_eq!(shown(&events, &[4, 0, 2, 3]), [2, 4]);
+    assert_eq!(shown(&[0, 0, 11], &[0, 1, 2]), [0, 1, 2]);
+}

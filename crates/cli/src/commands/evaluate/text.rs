@@ -39,14 +39,19 @@ pub(crate) fn text(evaluation: &Evaluation, notes: &[String]) -> String {
     for note in notes {
         text.push_str(&format!("note: {note}\n"));
     }
-    for model in &task.models {
+    let beyond = &evaluation.beyond;
+    for (place, model) in task.models.iter().enumerate() {
         text.push_str(&format!("\n{}\n", model.name));
         for (name, metric) in model.metrics.named() {
             text.push_str(&format!("  {name:<28} {}\n", shown(metric)));
         }
+        if place == 0 {
+            text.push_str(&format!("  {:<28} {}\n", "ici", shown(&beyond.ici)));
+        }
     }
-    let beyond = &evaluation.beyond;
-    text.push_str(&format!("  {:<28} {}\n", "ici", shown(&beyond.ici)));
+    if let (Some(first), 2..) = (task.models.first(), task.models.len()) {
+        text.push_str(&format!("\nof {} alone\n", first.name));
+    }
     for one in &beyond.uses {
         threshold(one, &mut text);
     }
