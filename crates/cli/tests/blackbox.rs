@@ -539,13 +539,16 @@ fn a_forecast_lists_everything_beside_people_of_the_same_age() {
         output.stdout,
         "the same bytes again"
     );
-    let shown = text(&forecast(&["--since", "1990-01-01"]));
+    let at: longitude_core::Instant = serde_json::from_value(first["time"].clone()).unwrap();
+    let week_before = at.shifted(-7 * 86_400_000_000).to_string();
+    let shown = text(&forecast(&["--since", &week_before]));
     assert!(shown.contains("changed since"), "{shown}");
     for (wrong, said) in [
         (["--at", "yesterday"], "is no date or time"),
         (["--at", "1800-01-01"], "before birth"),
         (["--at", "2999-01-01"], "the age at the prediction time"),
         (["--since", "2990-01-01"], "does not lie before"),
+        (["--since", "1990-01-01"], "nothing but birth"),
         (["--samples", "1"], "--samples"),
     ] {
         let output = forecast(&wrong);

@@ -155,6 +155,20 @@ fn strict_labels_are_meds_and_explained() {
 }
 
 #[test]
+fn labels_are_not_written_over_the_task() {
+    let folder = tempfile::tempdir().unwrap();
+    let task = folder.path().join("t.yaml");
+    fs::write(&task, TASK).unwrap();
+    let data = some_data();
+    let arguments = [&*task, Path::new("--data"), &data, Path::new("--to"), &task];
+    let output = label(&arguments, &[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains("t.yaml is an input"), "{said}");
+    assert_eq!(fs::read_to_string(&task).unwrap(), TASK);
+}
+
+#[test]
 fn a_wrong_task_names_place_and_mend() {
     let folder = tempfile::tempdir().unwrap();
     let (task, to) = (

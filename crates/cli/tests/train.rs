@@ -190,6 +190,25 @@ fn killed_and_resumed_is_the_same_to_the_byte() {
 }
 
 #[test]
+fn what_makes_no_sense_is_refused_and_leaves_the_folder_as_it_was() {
+    let made = made();
+    let folder = made.path("none");
+    let none = made.train(&folder, &["--steps", "0"]).output().unwrap();
+    assert_eq!(none.status.code(), Some(3), "{}", text(&none));
+    killed(&folder);
+    let fewer = made.train(&folder, &["--resume", "--steps", "1"]);
+    let fewer = { fewer }.output().unwrap();
+    assert_eq!(fewer.status.code(), Some(3), "{}", text(&fewer));
+    assert!(
+        text(&fewer).contains("are done already"),
+        "{}",
+        text(&fewer)
+    );
+    done(&made.resume(&folder));
+    assert!(weights(&folder) == weights(&made.straight));
+}
+
+#[test]
 fn a_full_disk_stops_with_a_mend_and_costs_nothing_but_time() {
     let made = made();
     let folder = made.path("full");
