@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Kind, not_over};
 use crate::progress::print;
 use crate::{interrupt, machine};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use longitude_core::SubjectId;
 use longitude_store::pass::{OtherValue, PassColumns, PassRows, Shard, Width};
 use longitude_store::{LabelColumns, LabelRow, LabelWriter, pass};
@@ -102,7 +102,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 fn program(arguments: &Arguments, mode: Mode) -> Result<Program> {
     let read = |path: &Path| {
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+        std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("cannot read {}: {error}", path.display());
+            Failure::new(
+                Kind::Input,
+                message,
+                "name a task file in YAML that is there",
+            )
+        })
     };
     let task = (arguments.task.display().to_string(), read(&arguments.task)?);
     let predicates = match &arguments.predicates {

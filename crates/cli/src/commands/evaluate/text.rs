@@ -1,6 +1,7 @@
 //! The evaluation as lines for a terminal.
 
 use longitude_eval::{Evaluation, Metric, Use};
+use std::collections::BTreeMap;
 
 /// A number with its interval, or why there is none.
 fn shown(metric: &Metric) -> String {
@@ -118,17 +119,22 @@ fn groups(evaluation: &Evaluation, text: &mut String) {
     if !model.groups.is_empty() {
         text.push_str("\nby group: AUROC; observed over expected\n");
     }
+    // The names of small groups may be those of people: they are counted.
+    let mut held_back: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for group in &model.groups {
-        let name = format!("{}: {}", group.dimension, group.value);
-        let line = match &group.metrics {
-            Some(metrics) => format!(
-                "{}; {}",
-                shown(&metrics.auroc),
-                shown(&metrics.observed_expected)
-            ),
-            None => group.suppressed.clone().unwrap_or_default(),
+        let Some(metrics) = &group.metrics else {
+            let reason = group.suppressed.as_deref().unwrap_or_default();
+            *held_back.entry((&group.dimension, reason)).or_default() += 1;
+            continue;
         };
-        text.push_str(&format!("  {name:<28} {line}\n"));
+        let name = format!("{}: {}", group.dimension, group.value);
+        let (auroc, ratio) = (shown(&metrics.auroc), shown(&metrics.observed_expected));
+        text.push_str(&format!("  {name:<28} {auroc}; {ratio}\n"));
+    }
+    for ((dimension, reason), groups) in held_back {
+        text.push_str(&format!(
+            "  {dimension}: {groups} groups held back: {reason}\n"
+        ));
     }
     for (dimension, told) in &evaluation.beyond.gaps {
         let line = match (&told.value, &told.reason) {
