@@ -91,7 +91,7 @@ fn who_leaves_early_counts_half_an_interval() {
     let vocabulary = vocabulary();
     let targets = [target(&vocabulary, "X")];
     let mut people = people(12, "female");
-    // Twenty of those without X leave on day 14, in the interval from 3 to 7 days that holds X.
+    // Eighteen of those without X leave on day 14, in the interval from 3 to 7 days that holds X.
     for one in people.iter_mut().skip(12).take(18) {
         *one = Timeline::new(one.subject(), one.events().to_vec(), until(14.0));
     }
