@@ -54,6 +54,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &["python3", "cases/comparisons/bench_omop.py"],
     ),
     (
+        "ledger",
+        "durable leaves a second, proofs, verification, processes killed (speed|verify|kill [N])",
+        &example!("ledger", "ledger_bench"),
+    ),
+    (
         "linkage",
         "precision, recall and time of linking a register whose true pairs are known ([PERSONS])",
         &example!("ingest", "linkage"),

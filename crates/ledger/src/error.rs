@@ -24,6 +24,20 @@ pub enum Error {
     /// An entry is longer than its 16-bit length can say.
     #[error("an entry of {0} bytes: a log entry holds at most 65,535")]
     EntryTooLong(usize),
+    /// A group of entries would pass the end of the bundle that is not full.
+    #[error("a group of {count} entries: the log takes at most {room} at once here")]
+    GroupTooLarge {
+        /// Entries given.
+        count: usize,
+        /// Entries that can be taken.
+        room: usize,
+    },
+    /// The group that an entry was committed with was refused.
+    #[error("the log did not take the entry with its group: {0}")]
+    GroupRefused(String),
+    /// The thread that writes the log has ended.
+    #[error("the log's writer has ended, because {0}")]
+    WriterEnded(String),
     /// A file of the log does not have the form that it must have.
     #[error("{path} is damaged: {what}")]
     Damaged {
@@ -71,6 +85,14 @@ pub enum Error {
     /// A checkpoint that is not one, or not signed by the expected key.
     #[error("the checkpoint is refused: {0}")]
     Checkpoint(&'static str),
+    /// A policy file that cannot be used.
+    #[error("line {line} of the policy: {what}")]
+    Policy {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong and what was expected.
+        what: String,
+    },
     /// A proof that does not prove.
     #[error("the proof is refused: {0}")]
     Proof(&'static str),

@@ -62,11 +62,11 @@ impl Journal {
         Ok((journal, records, torn as u64))
     }
 
-    /// Writes one record and waits until the disk has it.
-    pub(crate) fn append(&mut self, disk: &Disk, record: &Record) -> Result<()> {
+    /// Writes records with one wait until the disk has them all.
+    pub(crate) fn append(&mut self, disk: &Disk, records: &[Record]) -> Result<()> {
         self.clean(disk)?;
         let path = disk.path(JOURNAL);
-        let bytes = encode(record);
+        let bytes: Vec<u8> = records.iter().flat_map(encode).collect();
         self.dirty = true;
         self.file
             .seek(SeekFrom::Start(self.length))

@@ -11,6 +11,8 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod commit;
+mod cosignature;
 mod disk;
 mod error;
 mod hash;
@@ -20,13 +22,17 @@ mod note;
 mod proof;
 mod tile;
 mod tree;
+mod witness;
 
 pub use audit::{Audit, Finding, read_entries, verify_log};
+pub use commit::{Committer, Pending};
+pub use cosignature::{Cosigned, Policy, Witness};
 pub use error::{Error, Result};
 pub use hash::{Hash, empty_root, leaf_hash, node_hash};
 pub use log::{ENTRY_BYTES_MAX, Log, Recovery};
 pub use note::{Checkpoint, Signer, VerifyingKey};
 pub use proof::{ProofFile, verify_consistency, verify_inclusion};
+pub use witness::{Refusal, WitnessBook, add_checkpoint_request};
 
 #[cfg(test)]
 mod tests;

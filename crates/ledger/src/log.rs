@@ -5,6 +5,7 @@
 //! the partial tiles of the present size and then the signed checkpoint. Every file but the
 //! journal is written whole and never changed, so a crash leaves at worst a file too many.
 
+use crate::cosignature::Witness;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::hash::{Hash, leaf_hash};
@@ -112,21 +113,41 @@ impl Log {
     /// When the entry is longer than [`ENTRY_BYTES_MAX`] or the disk refuses; the log then holds
     /// what it held before.
     pub fn append(&mut self, entry: &[u8]) -> Result<u64> {
-        if entry.len() > ENTRY_BYTES_MAX {
-            return Err(Error::EntryTooLong(entry.len()));
+        self.append_group(vec![entry.to_vec()])
+    }
+
+    /// Adds several entries with one wait for the disk and gives the first one's index: all of them
+    /// are on the disk when this returns, and none is in the log when it fails.
+    ///
+    /// # Errors
+    /// When there are more than [`Log::room`] of them, one is longer than [`ENTRY_BYTES_MAX`], or
+    /// the disk refuses.
+    pub fn append_group(&mut self, entries: Vec<Vec<u8>>) -> Result<u64> {
+        let room = self.room();
+        if entries.len() > room {
+            let count = entries.len();
+            return Err(Error::GroupTooLarge { count, room });
+        }
+        for entry in &entries {
+            check_length(entry)?;
         }
         self.flush()?;
-        let record = Record {
-            index: self.size,
-            entry: entry.to_vec(),
-        };
-        self.journal.append(&self.disk, &record)?;
-        let index = self.size;
-        self.push(record.entry);
-        // The entry counts already. A full bundle that the disk refuses is tried again by the next
+        let first = self.size;
+        let record = |(index, entry)| Record { index, entry };
+        let records: Vec<Record> = (first..).zip(entries).map(record).collect();
+        self.journal.append(&self.disk, &records)?;
+        for record in records {
+            self.push(record.entry);
+        }
+        // The entries count already. A full bundle that the disk refuses is tried again by the next
         // append, which then reports why.
         let _tried_again = self.flush();
-        Ok(index)
+        Ok(first)
+    }
+
+    /// How many entries the bundle that is not full can still take: the most of one group.
+    pub fn room(&self) -> usize {
+        usize::try_from(WIDTH - self.size % WIDTH).unwrap_or(usize::MAX)
     }
 
     /// Writes the tiles of the present size and a signed checkpoint over them.
@@ -244,9 +265,7 @@ impl Log {
     /// # Errors
     /// When nothing is published yet that covers the entry, or a tile cannot be read.
     pub fn proof_file(&self, index: u64) -> Result<ProofFile> {
-        let note = self.disk.read(CHECKPOINT)?.unwrap_or_default();
-        let checkpoint =
-            String::from_utf8(note).map_err(|_error| Error::Checkpoint("it is not text"))?;
+        let checkpoint = self.published_note()?;
         let size = Checkpoint::parse(&checkpoint)?.size;
         Ok(ProofFile {
             index,
@@ -254,6 +273,32 @@ impl Log {
             extra: None,
             checkpoint,
         })
+    }
+
+    /// The published checkpoint word for word, with whatever cosignatures it has.
+    ///
+    /// # Errors
+    /// When nothing is published, or it cannot be read.
+    pub fn published_note(&self) -> Result<String> {
+        let note = self.disk.read(CHECKPOINT)?;
+        let note = note.ok_or(Error::Checkpoint("nothing is published yet"))?;
+        String::from_utf8(note).map_err(|_error| Error::Checkpoint("it is not text"))
+    }
+
+    /// Adds a witness's line to the published checkpoint.
+    ///
+    /// # Errors
+    /// When the witness did not cosign that checkpoint, or the disk refuses.
+    pub fn add_cosignature(&mut self, line: &str, witness: &Witness) -> Result<()> {
+        let note = self.published_note()?;
+        if note.contains(line) {
+            return Ok(());
+        }
+        let cosigned = format!("{note}{line}");
+        if witness.cosigned(&cosigned)?.is_none() {
+            return Err(Error::Checkpoint("the line is not of this witness"));
+        }
+        self.disk.write(CHECKPOINT, cosigned.as_bytes())
     }
 
     #[cfg(test)]
@@ -513,6 +558,13 @@ impl Log {
             found: found.to_owned(),
         }
     }
+}
+
+pub(crate) fn check_length(entry: &[u8]) -> Result<()> {
+    if entry.len() > ENTRY_BYTES_MAX {
+        return Err(Error::EntryTooLong(entry.len()));
+    }
+    Ok(())
 }
 
 fn level_number(level: usize) -> u32 {

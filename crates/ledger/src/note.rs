@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use std::fmt;
 
 /// The signature type of an Ed25519 note (C2SP signed-note).
-const ED25519: u8 = 0x01;
+pub(crate) const ED25519: u8 = 0x01;
 /// What a note signer key begins with.
 const SECRET: &str = "PRIVATE+KEY+";
 /// A checkpoint with sixteen signatures stays far below this.
@@ -65,6 +65,11 @@ impl Checkpoint {
     /// When the text is not a signed note with a checkpoint in it.
     pub fn parse(note: &str) -> Result<Self> {
         let (text, _signatures) = split_note(note)?;
+        Self::from_body(text)
+    }
+
+    /// Reads the text that is signed.
+    pub(crate) fn from_body(text: &str) -> Result<Self> {
         let mut lines = text.split('\n');
         let mut line = || lines.next().filter(|line| !line.is_empty());
         let (origin, size, root) = (line(), line(), line());
@@ -114,7 +119,7 @@ impl Signer {
             .trim_end()
             .strip_prefix(SECRET)
             .ok_or(Error::Key("it is not a private key"))?;
-        let (name, id, seed) = key_parts(rest)?;
+        let (name, id, seed) = key_parts(rest, ED25519)?;
         let signer = Self::new(name, &seed)?;
         if hex(signer.verifying_key().id()) == id {
             Ok(signer)
@@ -126,7 +131,7 @@ impl Signer {
     /// The note signer key, `PRIVATE+KEY+name+keyid+base64(type and seed)`: a secret.
     pub fn to_secret_text(&self) -> String {
         let id = hex(self.verifying_key().id());
-        let key = key_text(self.key.as_bytes());
+        let key = key_text(ED25519, self.key.as_bytes());
         format!("{SECRET}{}+{id}+{key}", self.name)
     }
 
@@ -136,6 +141,19 @@ impl Signer {
     /// When the name cannot stand in a note.
     pub fn named(&self, name: &str) -> Result<Self> {
         Self::new(name, self.key.as_bytes())
+    }
+
+    /// The name under which the key signs.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn secret(&self) -> &ed25519_dalek::SigningKey {
+        &self.key
+    }
+
+    pub(crate) fn public(&self) -> ed25519_dalek::VerifyingKey {
+        self.key.verifying_key()
     }
 
     /// The public half.
@@ -163,7 +181,7 @@ impl VerifyingKey {
     /// # Errors
     /// When the text is not one, or its key id is not that of the name and key.
     pub fn from_text(text: &str) -> Result<Self> {
-        let (name, id, bytes) = key_parts(text.trim_end())?;
+        let (name, id, bytes) = key_parts(text.trim_end(), ED25519)?;
         let key = Self {
             name: name.to_owned(),
             key: ed25519_dalek::VerifyingKey::from_bytes(&bytes)
@@ -175,21 +193,25 @@ impl VerifyingKey {
         Ok(key)
     }
 
-    /// The first four bytes of SHA-256 over name, newline, type and key (C2SP signed-note).
     fn id(&self) -> [u8; 4] {
-        let mut hasher = Sha256::new();
-        hasher.update(&self.name);
-        hasher.update([b'\n', ED25519]);
-        hasher.update(self.key.as_bytes());
-        let digest: [u8; 32] = hasher.finalize().into();
-        [digest[0], digest[1], digest[2], digest[3]]
+        key_id(ED25519, &self.name, self.key.as_bytes())
     }
+}
+
+/// The first four bytes of SHA-256 over name, newline, type and key (C2SP signed-note).
+pub(crate) fn key_id(kind: u8, name: &str, key: &[u8; 32]) -> [u8; 4] {
+    let mut hasher = Sha256::new();
+    hasher.update(name);
+    hasher.update([b'\n', kind]);
+    hasher.update(key);
+    let digest: [u8; 32] = hasher.finalize().into();
+    [digest[0], digest[1], digest[2], digest[3]]
 }
 
 /// The note verifier key, `name+keyid+base64(type and key)`.
 impl fmt::Display for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = key_text(self.key.as_bytes());
+        let key = key_text(ED25519, self.key.as_bytes());
         write!(f, "{}+{}+{key}", self.name, hex(self.id()))
     }
 }
@@ -223,7 +245,7 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
 }
 
 /// Name, key id and key bytes of `name+keyid+base64(type and bytes)`.
-fn key_parts(text: &str) -> Result<(&str, &str, [u8; 32])> {
+pub(crate) fn key_parts(text: &str, kind: u8) -> Result<(&str, &str, [u8; 32])> {
     let mut parts = text.splitn(3, '+');
     let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(Error::Key("it does not have three parts"));
@@ -232,17 +254,23 @@ fn key_parts(text: &str) -> Result<(&str, &str, [u8; 32])> {
     let bytes = STANDARD
         .decode(key)
         .map_err(|_error| Error::Key("it is not base64"))?;
-    let Some((&ED25519, key)) = bytes.split_first() else {
-        return Err(Error::Key("it is not of type Ed25519"));
+    let Some((found, key)) = bytes.split_first() else {
+        return Err(Error::Key("it is empty"));
     };
+    if *found != kind {
+        return Err(Error::Key(match kind {
+            ED25519 => "it is not a log's key (type Ed25519)",
+            _ => "it is not a witness's key (type Ed25519 cosignature)",
+        }));
+    }
     let key = key
         .try_into()
         .map_err(|_error| Error::Key("it is not 32 bytes long"))?;
     Ok((name, id, key))
 }
 
-fn key_text(key: &[u8; 32]) -> String {
-    let mut bytes = vec![ED25519];
+pub(crate) fn key_text(kind: u8, key: &[u8; 32]) -> String {
+    let mut bytes = vec![kind];
     bytes.extend(key);
     STANDARD.encode(bytes)
 }
@@ -272,7 +300,7 @@ fn check_signed(note: &str, key: &VerifyingKey) -> Result<()> {
 }
 
 /// The text and the signature lines of a note, parted at its last empty line.
-fn split_note(note: &str) -> Result<(&str, &str)> {
+pub(crate) fn split_note(note: &str) -> Result<(&str, &str)> {
     if note.len() > NOTE_BYTES_MAX || note.chars().any(|c| c < ' ' && c != '\n') {
         return Err(Error::Checkpoint("it is not a signed note"));
     }
@@ -287,7 +315,7 @@ fn split_note(note: &str) -> Result<(&str, &str)> {
 }
 
 /// The name and the bytes of a signature line.
-fn signature(line: &str) -> Result<(&str, Vec<u8>)> {
+pub(crate) fn signature(line: &str) -> Result<(&str, Vec<u8>)> {
     const FORM: Error = Error::Checkpoint("a signature line has the wrong form");
     let rest = line.strip_prefix("\u{2014} ").ok_or(FORM)?;
     let (name, signature) = rest.split_once(' ').ok_or(FORM)?;
@@ -298,7 +326,7 @@ fn signature(line: &str) -> Result<(&str, Vec<u8>)> {
     Ok((name, bytes))
 }
 
-fn hex(bytes: [u8; 4]) -> String {
+pub(crate) fn hex(bytes: [u8; 4]) -> String {
     format!("{:08x}", u32::from_be_bytes(bytes))
 }
 

@@ -4,10 +4,13 @@
 //! the library but the type of a hash.
 
 mod attacks;
+mod commit;
 mod crash;
 mod layout;
 mod oracle;
 mod proofs;
+mod second;
+mod witness;
 
 use crate::disk::Disk;
 use crate::{Log, Signer};

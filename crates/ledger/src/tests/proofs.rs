@@ -114,6 +114,30 @@ fn every_inclusion_up_to_300_agrees_with_the_definition() {
     assert!(log.inclusion_proof(0, 301).is_err());
 }
 
+/// Every size up to 1,024: the root by the definition, and the proofs of the first and last
+/// entries, of those around powers of two, and of some between.
+#[test]
+fn every_size_up_to_1024_has_its_root_and_proofs() {
+    let entries: Vec<_> = (0..1_024).map(entry).collect();
+    let mut memory = Memory::of(&entries);
+    for size in 1..=1_024_u64 {
+        let known = &entries[..usize::try_from(size).unwrap()];
+        let root = tree::range_root(0, size, &mut |h, i| memory.subtree(h, i)).unwrap();
+        if size % 7 == 0 || size > 1_000 {
+            assert_eq!(root, oracle::mth(known), "size {size}");
+        }
+        let edges = (0..10).flat_map(|power| [(1_u64 << power) - 1, 1 << power]);
+        let some = edges.chain([size - 1, size / 3, size * 2 / 3]);
+        for index in some.filter(|index| *index < size) {
+            let at = usize::try_from(index).unwrap();
+            let proof = tree::inclusion(index, size, &mut |h, i| memory.subtree(h, i)).unwrap();
+            verify_inclusion(&memory.leaves[at], index, &proof, (size, root)).unwrap();
+            let leaf = memory.leaves[at];
+            assert_eq!(oracle::root_of(leaf, at, known.len(), &proof), Some(root));
+        }
+    }
+}
+
 #[test]
 fn every_consistency_up_to_300_agrees_with_the_definition() {
     let dir = tempfile::tempdir().unwrap();
