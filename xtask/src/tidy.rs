@@ -28,7 +28,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("baseline", &["core"]),
     ("train", &["core", "deid", "tokens", "model"]),
-    ("predict", &["core", "tokens", "model"]),
+    ("predict", &["core", "eval", "tokens", "model", "baseline"]),
     (
         "server",
         &[

@@ -18,14 +18,20 @@ const Z_975: f64 = 1.959_963_984_540_054;
 /// The 95 % score interval of a share (Wilson 1927, "Probable inference, the law of succession,
 /// and statistical inference"). It takes the rows for independent. `n` must not be 0.
 pub fn wilson(positives: u64, n: u64) -> (f64, f64) {
-    let (count, share) = (n as f64, positives as f64 / n as f64);
+    let (low, high) = wilson_share(positives as f64 / n as f64, n as f64);
+    let low = if positives == 0 { 0.0 } else { low };
+    (low, if positives == n { 1.0 } else { high })
+}
+
+/// The same interval of a share that rests on an effective number of rows, which need not be
+/// whole: of weighted or censored rows the share times its complement over its variance. `n` must
+/// be above 0.
+pub fn wilson_share(share: f64, n: f64) -> (f64, f64) {
     let z2 = Z_975 * Z_975;
-    let centre = (share + z2 / (2.0 * count)) / (1.0 + z2 / count);
-    let spread = share * (1.0 - share) / count + z2 / (4.0 * count * count);
-    let half = Z_975 * spread.sqrt() / (1.0 + z2 / count);
-    let low = if positives == 0 { 0.0 } else { centre - half };
-    let high = if positives == n { 1.0 } else { centre + half };
-    (low.max(0.0), high.min(1.0))
+    let centre = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let spread = share * (1.0 - share) / n + z2 / (4.0 * n * n);
+    let half = Z_975 * spread.sqrt() / (1.0 + z2 / n);
+    ((centre - half).max(0.0), (centre + half).min(1.0))
 }
 
 /// The reliability curve: observed share against mean risk over at most

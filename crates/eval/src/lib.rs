@@ -43,7 +43,7 @@ pub use compare::{
     compare_losses, holm, mcnemar,
 };
 pub use compat::{CompatBlock, CompatInput, MedsCompat, meds_compat};
-pub use curve::{RELIABILITY_BINS_MAX, ROC_POINTS_MAX, reliability, roc, wilson};
+pub use curve::{RELIABILITY_BINS_MAX, ROC_POINTS_MAX, reliability, roc, wilson, wilson_share};
 pub use error::Error;
 pub use evaluation::{
     Beyond, Compared, DecisionPoint, Evaluation, EvaluationInput, EvaluationOptions, Followed,

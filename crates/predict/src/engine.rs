@@ -216,7 +216,7 @@ impl Engine {
         })
     }
 
-    fn questions<'k>(&self, tasks: &'k [Task]) -> Vec<Question<'k>> {
+    pub(crate) fn questions<'k>(&self, tasks: &'k [Task]) -> Vec<Question<'k>> {
         let question = |task: &'k Task| Question {
             task,
             ids: self.vocabulary.ids_matching(&task.outcome),

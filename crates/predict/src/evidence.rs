@@ -6,13 +6,15 @@
 //! without use the same random numbers, so that their difference is steady. A cheap screen (one
 //! pass over the changed history, no futures) chooses which codes are asked about in full.
 
+use crate::asking::contrast;
 use crate::calibration::Calibration;
 use crate::engine::{Asked, Engine, Question};
-use crate::risk::{Scores, mean, standard_error_of};
+use crate::explain::sources;
+use crate::risk::Scores;
 use crate::sample::SampleOptions;
 use crate::workers::Worker;
 use crate::{Error, Result};
-use longitude_core::{Code, Days, Evidence, EvidenceSource, Instant, Timeline};
+use longitude_core::{Code, Days, Evidence, Instant, Timeline};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -117,24 +119,36 @@ impl Engine {
         if groups.len() <= full {
             return Ok(groups);
         }
-        let hazards = self.workers().each(groups.len() + 1, |worker, index| {
+        let events: Vec<_> = groups.iter().map(|group| group.events.clone()).collect();
+        let moved = self.moved(asked, (questions, sampling), &events)?;
+        let mut ranked: Vec<(f64, Group)> = moved.into_iter().zip(groups).collect();
+        // A stable sort: among equals the order of the groups stands.
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+        ranked.truncate(full);
+        Ok(ranked.into_iter().map(|(_, group)| group).collect())
+    }
+
+    /// How far the removal of each set of events moves the logarithm of the hazard of any outcome
+    /// over the next step.
+    pub(crate) fn moved(
+        &self,
+        asked: &Asked<'_>,
+        (questions, sampling): (&[&Question<'_>], &SampleOptions),
+        sets: &[Vec<usize>],
+    ) -> Result<Vec<f64>> {
+        let hazards = self.workers().each(sets.len() + 1, |worker, index| {
             // The last job is the history as it is.
-            let removed = groups.get(index).map_or(&[][..], |group| &group.events);
-            let changed = without(asked, removed);
+            let changed = without(asked, sets.get(index).map_or(&[][..], |set| set));
             self.next_hazards(worker, &changed, (questions, sampling), asked.at)
         })?;
         let Some((base, changed)) = hazards.split_last() else {
-            return Ok(groups);
+            return Ok(Vec::new());
         };
         let moved = |hazards: &Vec<f64>| {
             let pairs = hazards.iter().zip(base);
             pairs.map(|(h, b)| (h - b).abs()).fold(0.0, f64::max)
         };
-        let mut ranked: Vec<(f64, Group)> = changed.iter().map(moved).zip(groups).collect();
-        // A stable sort: among equals the order of the groups stands.
-        ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-        ranked.truncate(full);
-        Ok(ranked.into_iter().map(|(_, group)| group).collect())
+        Ok(changed.iter().map(moved).collect())
     }
 
     /// For each task the logarithm of the outcome's hazard over the next step: its probability
@@ -218,16 +232,10 @@ impl Engine {
     }
 }
 
-/// The effect on the calibrated scale and its standard error, by the slope of the calibration at
-/// each of the two estimates and the spread of the paired differences.
+/// The effect on the calibrated scale and its standard error over paired futures.
 fn effect(with: &Scores, without: &Scores, calibration: &Calibration) -> (f64, f64) {
-    let (with, without) = (with.mixed(), without.mixed());
-    let (high, low) = (mean(&with), mean(&without));
-    let slopes = [calibration.slope_at(high), calibration.slope_at(low)];
-    let pairs = with.iter().zip(&without);
-    let differences: Vec<f64> = pairs.map(|(a, b)| slopes[0] * a - slopes[1] * b).collect();
-    let effect = calibration.risk(high) - calibration.risk(low);
-    (effect, standard_error_of(&differences))
+    let found = contrast((&with.mixed(), &without.mixed()), calibration);
+    (found.risk, found.standard_error)
 }
 
 /// The events of the history by code, birth apart, those with the latest events first.
@@ -250,7 +258,7 @@ fn groups(asked: &Asked<'_>, groups_max: usize) -> Vec<Group> {
 }
 
 /// The history without some of its events, by their ascending indices.
-fn without(asked: &Asked<'_>, removed: &[usize]) -> Timeline {
+pub(crate) fn without(asked: &Asked<'_>, removed: &[usize]) -> Timeline {
     let history = asked.timeline.history(asked.at).iter().enumerate();
     let kept = history.filter(|(index, _)| removed.binary_search(index).is_err());
     let kept = kept.map(|(_, event)| event.clone()).collect();
@@ -266,16 +274,11 @@ fn list(timeline: &Timeline, found: &[Effects], task: usize, items_max: usize) -
         y.total_cmp(&x)
             .then_with(|| a.group.events.cmp(&b.group.events))
     });
-    let source = |index: &usize| {
-        let event = &timeline.events()[*index];
-        let number = u32::try_from(*index).unwrap_or(u32::MAX);
-        EvidenceSource::new(number, event.time, &event.origin)
-    };
     let item = |found: &&Effects| Evidence {
         code: found.group.code.clone(),
         effect: found.tasks[task].0,
         standard_error: found.tasks[task].1,
-        sources: found.group.events.iter().map(source).collect(),
+        sources: sources(timeline, &found.group.events),
     };
     order.iter().take(items_max).map(item).collect()
 }

@@ -8,6 +8,7 @@
 //! Monte Carlo errors alone.
 
 use crate::engine::{Asked, Engine};
+use crate::query::Sides;
 use crate::reference::{Expected, Reference, Who};
 use crate::risk::{Outcome, Raw};
 use crate::sample::SampleOptions;
@@ -198,23 +199,26 @@ impl Engine {
         if !self.has_queries() {
             return Ok(vec![None; targets.len()]);
         }
-        let death = self.vocabulary().death_id();
-        let sides = |target: &Target| {
-            let atom = |id: &u32| match &target.limit {
-                None => Atom::code(*id),
-                Some(limit) => Atom {
-                    code: *id,
-                    bin_first: limit.bins.0,
-                    bin_last: limit.bins.1,
-                },
-            };
-            let predicate: Arc<[Atom]> = target.ids.iter().map(atom).collect();
-            let competing = (target.kind != Kind::Death).then(|| Atom::code(death));
-            Some((predicate, competing.into_iter().collect()))
-        };
+        let sides = |target: &Target| Some(self.target_sides(target));
         let sides: Vec<_> = targets.iter().map(sides).collect();
         let mut curves = self.curves(std::slice::from_ref(asked), &sides)?;
         curves.pop().ok_or(Error::EmptyHistory)
+    }
+
+    /// A target and what ends the wait for it: death, unless it is the target.
+    pub(crate) fn target_sides(&self, target: &Target) -> Sides {
+        let death = self.vocabulary().death_id();
+        let atom = |id: &u32| match &target.limit {
+            None => Atom::code(*id),
+            Some(limit) => Atom {
+                code: *id,
+                bin_first: limit.bins.0,
+                bin_last: limit.bins.1,
+            },
+        };
+        let predicate: Arc<[Atom]> = target.ids.iter().map(atom).collect();
+        let competing = (target.kind != Kind::Death).then(|| Atom::code(death));
+        (predicate, competing.into_iter().collect())
     }
 
     fn items(

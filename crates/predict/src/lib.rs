@@ -14,11 +14,13 @@
 #![forbid(unsafe_code)]
 
 mod abstain;
+mod asking;
 mod calibrate;
 mod calibration;
 mod default_tasks;
 mod engine;
 mod evidence;
+mod explain;
 mod fan;
 mod forecast;
 mod index;
@@ -29,6 +31,7 @@ mod reference;
 mod risk;
 mod rng;
 mod sample;
+mod similar;
 mod stack;
 mod targets;
 mod unfollowed;
@@ -38,6 +41,7 @@ mod workers;
 mod fixture;
 
 pub use abstain::{AbstainOptions, HistoryFacts, Population, PopulationBuilder};
+pub use asking::{Contrast, Way};
 pub use calibrate::calibrate;
 pub use calibration::{
     Calibrated, Calibration, CalibrationOptions, ESTIMATE_MIN, Isotonic, Logistic, Map, Method,
@@ -46,6 +50,7 @@ pub use calibration::{
 pub use default_tasks::{Census, DefaultTasksOptions, default_tasks};
 pub use engine::{AnswerOptions, Asked, Engine, Fitted, Pool};
 pub use evidence::EvidenceOptions;
+pub use explain::{Cited, ExplainOptions, Explanation, Redundant, Unit};
 pub use fan::{Fan, FanPoint, fan};
 pub use forecast::{Change, Forecast, ForecastOptions, Item, Row};
 pub use index::{IndexFit, IndexOptions, index_time, last_observed};
@@ -53,6 +58,10 @@ pub use query::Queried;
 pub use reference::{Expected, Reference, ReferenceBuilder, Who};
 pub use risk::{Outcome, Raw};
 pub use sample::{Future, SampleOptions, Step};
+pub use similar::{
+    HeldBack, Like, Measured, Neighbour, OutcomeOfSimilar, SimilarError, SimilarIndex, State,
+    measured_of, outcomes_of,
+};
 pub use stack::{Stack, StackError};
 pub use targets::{Kind, Limit, Side, Target, targets};
 pub use unfollowed::{Unfollowed, UnfollowedOptions};
@@ -81,6 +90,12 @@ pub enum Error {
     /// The vocabulary has no digest.
     #[error("the vocabulary's digest cannot be taken")]
     VocabularyDigest(#[source] longitude_tokens::Error),
+    /// No code of the vocabulary counts for a task's outcome.
+    #[error("the vocabulary has no code for the outcome of task `{task}`")]
+    UnknownOutcome {
+        /// The task's id.
+        task: String,
+    },
     /// A question was put to a model that has no query head.
     #[error("the model has no query head: it was trained without one")]
     NoQueryHead,

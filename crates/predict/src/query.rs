@@ -80,17 +80,10 @@ impl Engine {
         if !self.has_queries() {
             return Err(Error::NoQueryHead);
         }
-        let context = self.model().config().context;
         self.workers().each(asked.len(), |worker, index| {
-            let Asked { timeline, at } = asked[index];
-            let history = History::new(self.vocabulary(), timeline, at, context)?;
-            let elapsed = Days::from_micros(at.0.saturating_sub(history.start.last_us)).0;
-            let question = |(predicate, competing): &Sides| Question {
-                elapsed_days: elapsed.max(0.0),
-                predicate: Arc::clone(predicate),
-                competing: Arc::clone(competing),
-            };
-            let questions: Vec<Question> = sides.iter().flatten().map(question).collect();
+            let history = self.whole_history(&asked[index])?;
+            let questions = sides.iter().flatten().map(|one| question(&history, one));
+            let questions: Vec<Question> = questions.collect();
             let curves = worker.decoder.query(&[&history.inputs], &[&questions])?;
             let mut curves = curves.into_iter().flatten();
             let each = sides.iter();
@@ -100,7 +93,13 @@ impl Engine {
         })
     }
 
-    fn sides(&self, task: &Task) -> Option<Sides> {
+    /// The history of as many events as the model was trained on.
+    pub(crate) fn whole_history(&self, asked: &Asked<'_>) -> Result<History> {
+        let context = self.model().config().context;
+        History::new(self.vocabulary(), asked.timeline, asked.at, context)
+    }
+
+    pub(crate) fn sides(&self, task: &Task) -> Option<Sides> {
         let ids = self.vocabulary().ids_matching(&task.outcome);
         let death = [self.vocabulary().death_id()];
         let competing = if task.outcome.is_death() {
@@ -112,6 +111,16 @@ impl Engine {
     }
 }
 
+/// The question of two sides at a history's prediction time.
+pub(crate) fn question(history: &History, (predicate, competing): &Sides) -> Question {
+    let elapsed = history.start.at.0.saturating_sub(history.start.last_us);
+    Question {
+        elapsed_days: Days::from_micros(elapsed).0.max(0.0),
+        predicate: Arc::clone(predicate),
+        competing: Arc::clone(competing),
+    }
+}
+
 /// Both sides as atoms; none where nothing is asked for. Ids ascend.
 fn both(outcome: &[u32], competing: &[u32]) -> Option<Sides> {
     let atoms = |ids: &[u32]| ids.iter().map(|id| Atom::code(*id)).collect();
@@ -119,4 +128,4 @@ fn both(outcome: &[u32], competing: &[u32]) -> Option<Sides> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -9,7 +9,7 @@ use longitude_core::{Code, Digest, Predicate};
 use longitude_model::{Device, Model};
 use std::collections::BTreeMap;
 
-fn engine(model: &Model, threads: usize) -> Engine {
+pub(crate) fn engine(model: &Model, threads: usize) -> Engine {
     let vocabulary = Arc::new(fixture::vocabulary());
     let fitted = Fitted {
         calibrations: BTreeMap::new(),
@@ -21,7 +21,7 @@ fn engine(model: &Model, threads: usize) -> Engine {
 }
 
 /// The fixture's model with a query head whose weights are away from their start.
-fn with_head() -> Model {
+pub(crate) fn with_head() -> Model {
     let plain = fixture::model(&fixture::vocabulary());
     let config = plain.config().clone().with_queries();
     let mut model = Model::new(config, plain.codes().clone(), 5).unwrap();
