@@ -78,6 +78,8 @@ enum Command {
     Train(commands::train::Arguments),
     /// Judge a table of predictions, ours or anybody's, by the MEDS prediction schema
     Evaluate(commands::evaluate::Arguments),
+    /// Who is measured how often, by group
+    Fairness(commands::fairness::Arguments),
     /// Everything that may lie ahead of one patient, ranked, beside people of the same age and sex
     Forecast(commands::forecast::Arguments),
     /// Serve a run's console and API on this machine
@@ -113,6 +115,7 @@ pub fn program() -> ExitCode {
         Command::Scrub(arguments) => commands::scrub::run(&arguments),
         Command::Train(arguments) => commands::train::run(&arguments),
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments),
+        Command::Fairness(arguments) => commands::fairness::run(&arguments),
         Command::Forecast(arguments) => commands::forecast::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),

@@ -13,7 +13,7 @@ pub const RELIABILITY_BINS_MAX: usize = 10;
 pub const ROC_POINTS_MAX: usize = 200;
 
 /// The 97.5 % point of the standard normal distribution.
-const Z_975: f64 = 1.959_963_984_540_054;
+pub(crate) const Z_975: f64 = 1.959_963_984_540_054;
 
 /// The 95 % score interval of a share (Wilson 1927, "Probable inference, the law of succession,
 /// and statistical inference"). It takes the rows for independent. `n` must not be 0.

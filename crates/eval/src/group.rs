@@ -22,16 +22,17 @@ pub(crate) fn hidden(cells: &[u64]) -> Vec<bool> {
     hidden
 }
 
-/// Which cells of a table of two dimensions are hidden, by row and column number: those of 1 to 10,
-/// and so many more that no row or column of the table has exactly one hidden cell, which would
-/// follow from its total.
-pub(crate) fn hidden_crossed(cells: &[((usize, usize), u64)]) -> Vec<bool> {
+/// Which cells of a table of two dimensions or more are hidden, by the cell's place along each:
+/// those of 1 to 10, and so many more that no value of a dimension (a row, a column) has exactly
+/// one hidden cell, which would follow from its total.
+pub(crate) fn hidden_crossed(cells: &[(Vec<usize>, u64)]) -> Vec<bool> {
     let mut hidden: Vec<bool> = cells.iter().map(|cell| is_small(cell.1)).collect();
     loop {
-        let mut lines: BTreeMap<(bool, usize), Vec<usize>> = BTreeMap::new();
-        for (index, ((row, column), _)) in cells.iter().enumerate() {
-            lines.entry((false, *row)).or_default().push(index);
-            lines.entry((true, *column)).or_default().push(index);
+        let mut lines: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+        for (index, (places, _)) in cells.iter().enumerate() {
+            for (dimension, place) in places.iter().enumerate() {
+                lines.entry((dimension, *place)).or_default().push(index);
+            }
         }
         let alone = lines.values().find_map(|line| {
             let shown = line
@@ -46,6 +47,13 @@ pub(crate) fn hidden_crossed(cells: &[((usize, usize), u64)]) -> Vec<bool> {
             None => return hidden,
         }
     }
+}
+
+/// The side of a count that may be small: the part, or the rest where that is the small cell. With
+/// the whole known, each gives the other away.
+pub(crate) fn side_that_may_be_small(part: u64, of: u64) -> u64 {
+    let rest = of - part;
+    if is_small(rest) { rest } else { part }
 }
 
 /// Whether a count is from 1 to 10.
@@ -69,10 +77,10 @@ mod tests {
 
     #[test]
     fn a_small_crossing_does_not_follow_from_the_margins() {
-        let table = |cells: [u64; 6]| -> Vec<((usize, usize), u64)> {
+        let table = |cells: [u64; 6]| -> Vec<(Vec<usize>, u64)> {
             let numbered = cells.into_iter().enumerate();
             numbered
-                .map(|(place, n)| ((place / 3, place % 3), n))
+                .map(|(place, n)| (vec![place / 3, place % 3], n))
                 .collect()
         };
         // One small cell: its row and column each lose another, and so does the fourth corner.

@@ -26,6 +26,7 @@ mod random;
 mod rank;
 mod recalibration;
 mod report;
+mod representation;
 mod shift;
 mod smooth;
 mod subgroup;
@@ -59,6 +60,10 @@ pub use recalibration::{LOGIT_CLIP, Recalibration, calibration_in_the_large, rec
 pub use report::{
     CurvePoint, Differences, Estimate, GroupReport, LossReport, Metric, Metrics, ModelReport,
     Report, SplitLoss, TaskReport, Told, TruthAgreement, TruthReport,
+};
+pub use representation::{
+    Dimension, GroupRepresentation, LabelShare, RATIO_NAMED, Ratio, Recorded, Representation,
+    RepresentationReport, Represented, UnderRecorded,
 };
 pub use shift::{Change, Rows, auroc_change, kolmogorov_smirnov, population_stability};
 pub use smooth::{SMOOTH_POINTS, SPAN, SmoothCalibration, smooth_calibration};

@@ -2,7 +2,7 @@
 
 use crate::bootstrap::Clusters;
 use crate::fairness::crossing_of;
-use crate::group::{CELL_MIN, hidden, hidden_crossed, is_small};
+use crate::group::{CELL_MIN, hidden, hidden_crossed, is_small, side_that_may_be_small};
 use crate::judge::judge;
 use crate::report::{GroupReport, Metrics};
 use crate::task::{Common, Options, TaskInput, count, select};
@@ -74,7 +74,7 @@ fn places(
     common: &Common<'_>,
     first: &[String],
     second: &[String],
-) -> Vec<(usize, usize)> {
+) -> Vec<Vec<usize>> {
     let number = |values: &[String]| -> BTreeMap<String, usize> {
         let distinct: BTreeSet<String> = values.iter().cloned().collect();
         distinct.into_iter().zip(0..).collect()
@@ -82,15 +82,15 @@ fn places(
     let (rows, columns) = (number(first), number(second));
     let place = |cell: &Cell<'_>| {
         let row = common.rows[cell.rows[0]];
-        (rows[&first[row]], columns[&second[row]])
+        vec![rows[&first[row]], columns[&second[row]]]
     };
     cells.iter().map(place).collect()
 }
 
-fn hide(places: Option<&[(usize, usize)]>, counts: &[u64]) -> Vec<bool> {
+fn hide(places: Option<&[Vec<usize>]>, counts: &[u64]) -> Vec<bool> {
     match places {
         Some(places) => {
-            let cells: Vec<_> = places.iter().copied().zip(counts.iter().copied()).collect();
+            let cells: Vec<_> = places.iter().cloned().zip(counts.iter().copied()).collect();
             hidden_crossed(&cells)
         }
         None => hidden(counts),
@@ -117,16 +117,8 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The rows with the outcome, or those without where these are the small cell: with the size
-    /// of the group known, each gives the other away.
     fn count_that_may_be_small(&self) -> u64 {
-        let positives = count(&self.labels);
-        let negatives = self.labels.len() as u64 - positives;
-        if is_small(negatives) {
-            negatives
-        } else {
-            positives
-        }
+        side_that_may_be_small(count(&self.labels), self.labels.len() as u64)
     }
 }
 

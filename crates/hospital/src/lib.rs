@@ -65,6 +65,28 @@ pub struct Options {
     pub truth_patients_max: u32,
     /// Rollouts a patient; the standard error of a true risk is at most `0.5 / sqrt(rollouts)`.
     pub rollouts: u32,
+    /// Whether the planted inequity acts. Without it the same persons are served like everybody
+    /// else: what the inequity did is then a difference of two hospitals.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub inequity: bool,
+    /// Whether the record states the site and the quintile of deprivation, as static events
+    /// `SITE//C` and `DEPRIVATION//5`. In [`timeline`] only: the FHIR export has no place for them.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub social: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_yes(flag: &bool) -> bool {
+    *flag
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_no(flag: &bool) -> bool {
+    !*flag
 }
 
 impl Options {
@@ -75,6 +97,8 @@ impl Options {
             seed: 1,
             truth_patients_max: 2000,
             rollouts: 256,
+            inequity: true,
+            social: false,
         }
     }
 }

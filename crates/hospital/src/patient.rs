@@ -6,11 +6,13 @@ use crate::calendar::{Seconds, seconds};
 use crate::chronicle::{Chronicle, Entry, Visit};
 use crate::concepts::Concept;
 use crate::course::{Class, Sink, advance};
+use crate::effects::Factor;
 use crate::entry;
 use crate::identity::Identity;
 use crate::person::{Person, Site, floor};
 use crate::physiology::{DISEASES, State};
 use crate::random::{Purpose, Random, identifier};
+use crate::timeline::gender;
 use longitude_core::{Instant, SubjectId};
 use std::fmt;
 
@@ -29,6 +31,8 @@ pub struct Patient {
     pub(crate) at_index: Option<Box<State>>,
     /// When each chronic disease began, seen or not.
     pub(crate) onset: [f64; DISEASES],
+    /// Whether the record states the site and the deprivation.
+    pub(crate) social: bool,
 }
 
 /// Makes the patient with this index. It depends on the seed and the index alone.
@@ -57,6 +61,7 @@ pub fn patient(options: &Options, index: u32) -> Patient {
         end,
         at_index,
         onset: state.onset,
+        social: options.social,
     }
 }
 
@@ -90,6 +95,29 @@ impl Patient {
     /// Where the patient is cared for.
     pub fn site(&self) -> Site {
         self.person.site
+    }
+
+    /// Whether the patient is of the group that the inequity is planted on, whether or not it acts.
+    pub fn is_of_the_group(&self) -> bool {
+        self.person.is_of_the_group()
+    }
+
+    /// The quintile of deprivation, 5 the most deprived.
+    pub fn deprivation(&self) -> u8 {
+        self.person.deprivation
+    }
+
+    /// FHIR's administrative gender.
+    pub fn sex(&self) -> &'static str {
+        gender(self.person.male)
+    }
+
+    /// When a chronic disease began, seen or not; `None` where it did not within observation, and
+    /// for factors that are no chronic disease.
+    pub fn onset(&self, disease: Factor) -> Option<Instant> {
+        let at = self.onset.get(disease as usize)?;
+        let at = at.is_finite().then(|| seconds(*at))?;
+        (at <= self.end).then(|| instant(at))
     }
 
     /// The subject that ingest makes of the FHIR id.

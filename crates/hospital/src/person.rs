@@ -45,6 +45,8 @@ pub(crate) struct Person {
     /// The day at whose start risks are asked for, if observation is long enough. It depends on the
     /// planned span alone, never on health, so that it selects nobody.
     pub(crate) index_day: Option<i64>,
+    /// Whether the planted inequity acts at all.
+    pub(crate) inequity: bool,
 }
 
 /// The days of history before an index date at least.
@@ -92,12 +94,18 @@ impl Person {
             end,
             moved,
             index_day,
+            inequity: options.inequity,
         }
     }
 
-    /// Whether the planted inequity falls on this patient: women of the most deprived quintile at
-    /// site C.
+    /// Whether the planted inequity falls on this patient.
     pub(crate) fn underserved(&self) -> bool {
+        self.inequity && self.is_of_the_group()
+    }
+
+    /// Whether this patient is of the group that the inequity is planted on: women of the most
+    /// deprived quintile at site C.
+    pub(crate) fn is_of_the_group(&self) -> bool {
         !self.male && self.deprivation == 5 && self.site == Site::C
     }
 }

@@ -127,6 +127,13 @@ fn facts(patient: &Patient, shared: &Shared, events: &mut Vec<Event>) {
     for code in fixed {
         events.push(Event::new(code.clone(), None, shared.origin.clone()));
     }
+    if patient.social {
+        let deprivation = person.deprivation.to_string();
+        for (system, value) in [("SITE", person.site.name()), ("DEPRIVATION", &deprivation)] {
+            let code = Code::new(system, value);
+            events.push(Event::new(code, None, shared.origin.clone()));
+        }
+    }
     let birth = Instant(person.birth_day * 86_400_000_000);
     let mut event = Event::new(shared.birth.clone(), Some(birth), shared.origin.clone());
     event.precision = Precision::Day;

@@ -201,7 +201,7 @@ fn chosen(options: &Options) -> Vec<Depth> {
 fn subject(options: &Options, index: u32, depth: Depth) -> SubjectTruth {
     let patient = patient(options, index);
     let person = &patient.person;
-    let underserved = person.underserved();
+    let of_the_group = person.is_of_the_group();
     SubjectTruth {
         subject: patient.subject(),
         start: instant(patient.start()),
@@ -211,7 +211,7 @@ fn subject(options: &Options, index: u32, depth: Depth) -> SubjectTruth {
         site: person.site.name().to_owned(),
         sex: gender(person.male).to_owned(),
         deprivation: person.deprivation,
-        groups: underserved.then(|| GROUP.to_owned()).into_iter().collect(),
+        groups: of_the_group.then(|| GROUP.to_owned()).into_iter().collect(),
         index: patient.index_at().map(instant),
         risk: if depth.risks {
             risks(options, index, &patient)

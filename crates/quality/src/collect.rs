@@ -17,7 +17,7 @@ const OTHERS: &str = "(others)";
 /// The source of events that tell none.
 const NOT_STATED: &str = "(not stated)";
 /// Code systems whose codes name the site of a subject or an event.
-const SITES: [&str; 4] = ["SITE", "CARE_SITE", "ORGANIZATION", "INSTITUTION"];
+pub(crate) const SITES: [&str; 4] = ["SITE", "CARE_SITE", "ORGANIZATION", "INSTITUTION"];
 
 /// Counts of one code, source, system or year while they are counted.
 #[derive(Debug, Default)]

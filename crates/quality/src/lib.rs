@@ -26,6 +26,7 @@ mod options;
 mod order;
 mod population;
 mod report;
+mod who;
 
 pub use collect::Collector;
 pub use compare::{Change, ChangeKind, Comparison, compare};
@@ -35,3 +36,4 @@ pub use report::{
     CodeRow, Counts, Fault, Finding, FindingKind, Gap, LabelRow, MixUp, Report, Severity,
     SourceRow, SystemRow, UnitRow, YearRow,
 };
+pub use who::{SubjectCounts, subject_counts};

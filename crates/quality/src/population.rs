@@ -44,7 +44,7 @@ pub struct Population {
 }
 
 /// What is not recorded.
-const UNKNOWN: &str = "unknown";
+pub(crate) const UNKNOWN: &str = "unknown";
 
 impl Population {
     /// Counts one subject.
@@ -74,7 +74,7 @@ impl Population {
 }
 
 /// Ten years; ninety and over stand together: great ages are few and identify.
-fn band(years: f64) -> String {
+pub(crate) fn band(years: f64) -> String {
     if !(0.0..150.0).contains(&years) {
         return UNKNOWN.to_owned();
     }
@@ -89,7 +89,7 @@ fn band(years: f64) -> String {
 
 /// The value of the first static or early event of one of the systems. MEDS data sets of other
 /// tools write both `GENDER//F` and a code `GENDER` with a text.
-fn value_of<'t>(timeline: &'t Timeline, systems: &[&str]) -> Option<&'t str> {
+pub(crate) fn value_of<'t>(timeline: &'t Timeline, systems: &[&str]) -> Option<&'t str> {
     let events = timeline.events().iter();
     let mut values = events.filter_map(|event| {
         if systems.contains(&&*event.code.system) {
@@ -101,7 +101,7 @@ fn value_of<'t>(timeline: &'t Timeline, systems: &[&str]) -> Option<&'t str> {
     values.next()
 }
 
-fn sex_name(value: &str) -> &str {
+pub(crate) fn sex_name(value: &str) -> &str {
     match value {
         "F" | "female" | "FEMALE" | "8532" => "female",
         "M" | "male" | "MALE" | "8507" => "male",

@@ -3,10 +3,12 @@
 use crate::progress::print;
 use crate::{interrupt, machine, steps};
 use anyhow::Result;
+use longitude_hospital::Options;
 use std::path::PathBuf;
 
 /// What `longitude hospital` takes.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct Arguments {
     /// The folder to write: `fhir/` and `truth.json`, or a MEDS data set with --meds
     #[arg(long)]
@@ -20,6 +22,12 @@ pub(crate) struct Arguments {
     /// Straight to MEDS, without FHIR
     #[arg(long)]
     meds: bool,
+    /// State each patient's site and quintile of deprivation in the record
+    #[arg(long, requires = "meds")]
+    social: bool,
+    /// Without the planted inequity: the same persons, served like everybody else
+    #[arg(long)]
+    no_inequity: bool,
     /// Leave the truth out
     #[arg(long)]
     no_truth: bool,
@@ -31,7 +39,11 @@ pub(crate) struct Arguments {
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let threads = machine::threads(arguments.threads);
-    let options = steps::hospital::options(arguments.patients, arguments.seed);
+    let options = Options {
+        inequity: !arguments.no_inequity,
+        social: arguments.social,
+        ..steps::hospital::options(arguments.patients, arguments.seed)
+    };
     if arguments.meds {
         let summary = steps::hospital::write_meds(&arguments.to, &options)?;
         print(&format!(

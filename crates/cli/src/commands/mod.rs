@@ -5,6 +5,7 @@ pub(crate) mod deid;
 pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod export;
+pub(crate) mod fairness;
 pub(crate) mod forecast;
 pub(crate) mod hospital;
 pub(crate) mod ingest;

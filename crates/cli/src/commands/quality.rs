@@ -135,7 +135,7 @@ fn other(path: &Path, arguments: &Arguments) -> Result<Report> {
 
 fn report_of(meds: &Path, arguments: &Arguments) -> Result<Report> {
     let data = Dataset::open(meds)?;
-    let mut collector = Collector::new(options(arguments)?, analytes(arguments)?);
+    let mut collector = Collector::new(options(arguments)?, analytes(arguments.units.as_deref())?);
     let mut fit = IndexFit::new(0);
     for timeline in data.timelines(None) {
         interrupt::check()?;
@@ -184,8 +184,9 @@ fn end_of_day(date: &str) -> Option<Instant> {
     Some(start.shifted(86_400_000_000))
 }
 
-fn analytes(arguments: &Arguments) -> Result<Analytes> {
-    match &arguments.units {
+/// The table of analytes, the site's own over the shipped one.
+pub(crate) fn analytes(units: Option<&Path>) -> Result<Analytes> {
+    match units {
         None => Ok(Analytes::shipped().clone()),
         Some(path) => Ok(site_table(path)?.0),
     }
@@ -193,20 +194,9 @@ fn analytes(arguments: &Arguments) -> Result<Analytes> {
 
 /// Counts the labels of the tasks that would be asked by default, one prediction time a subject.
 fn labels(data: &Dataset, index: IndexOptions, collector: &mut Collector) -> Result<()> {
-    let mut census = Census::new(index);
-    for timeline in data.timelines(Some(Split::Train)) {
-        interrupt::check()?;
-        census.observe(&timeline?);
-    }
     // Every task is asked about, also one that nobody of the training subjects has: that is what
     // is looked for.
-    let tasks = default_tasks(
-        &census,
-        &DefaultTasksOptions {
-            subjects_min: 0,
-            ..DefaultTasksOptions::research()
-        },
-    );
+    let tasks = tasks_of(data, index, 0)?;
     for timeline in data.timelines(None) {
         interrupt::check()?;
         let timeline = timeline?;
@@ -217,7 +207,26 @@ fn labels(data: &Dataset, index: IndexOptions, collector: &mut Collector) -> Res
     Ok(())
 }
 
-fn asked<'t>(
+/// The default tasks of a data set whose outcome so many training subjects had.
+pub(crate) fn tasks_of(
+    data: &Dataset,
+    index: IndexOptions,
+    subjects_min: u32,
+) -> Result<Vec<Task>> {
+    let mut census = Census::new(index);
+    for timeline in data.timelines(Some(Split::Train)) {
+        interrupt::check()?;
+        census.observe(&timeline?);
+    }
+    let options = DefaultTasksOptions {
+        subjects_min,
+        ..DefaultTasksOptions::research()
+    };
+    Ok(default_tasks(&census, &options))
+}
+
+/// The label of each task at the subject's prediction time; none without one.
+pub(crate) fn asked<'t>(
     timeline: &Timeline,
     index: &IndexOptions,
     tasks: &'t [Task],

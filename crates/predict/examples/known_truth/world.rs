@@ -76,6 +76,7 @@ impl World {
                 seed: settings.seed,
                 truth_patients_max: settings.patients,
                 rollouts,
+                ..Options::standard()
             },
             deidentifier: Deidentifier::new(&key, &how),
         })

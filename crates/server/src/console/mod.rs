@@ -9,8 +9,10 @@ pub(crate) mod page;
 pub(crate) mod patient;
 mod quality;
 pub(crate) mod report;
+mod representation;
 pub(crate) mod worklist;
 
 pub use evaluation::evaluation_html;
 pub use quality::{SmallCells, quality_html};
 pub use report::report_html;
+pub use representation::representation_html;

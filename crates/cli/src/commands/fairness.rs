@@ -1,0 +1,25 @@
+//! `longitude fairness`: who is measured how often, and what can be done about it.
+
+mod map;
+
+use anyhow::Result;
+
+/// What `longitude fairness` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Person-time, rates, shares never measured and labels, by group
+    Map(map::Arguments),
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    match &arguments.command {
+        Command::Map(arguments) => map::run(arguments),
+    }
+}
