@@ -64,6 +64,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &example!("ingest", "linkage"),
     ),
     (
+        "monitor",
+        "false alarms and delays of the monitoring beside a naive test ([HISTORIES] [ROWS])",
+        &example!("eval", "monitor_simulation"),
+    ),
+    (
         "gpu",
         "a training step on burn beside the CPU engine's, in turn (--device wgpu --shape small)",
         &[

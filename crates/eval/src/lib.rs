@@ -18,6 +18,7 @@ mod fairness;
 mod group;
 mod judge;
 mod leakage;
+pub mod monitor;
 mod mt19937;
 mod multiclass;
 mod prepared;
