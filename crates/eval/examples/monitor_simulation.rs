@@ -1,10 +1,10 @@
 //! False alarms and delays of the monitoring, by simulation with fixed seeds, beside a naive test
 //! every month: `cargo xtask bench monitor [HISTORIES] [ROWS A MONTH]`.
 //!
-//! A history is 24 months of predictions at three sites with two inputs. Half of the subjects come
-//! back. In the quiet histories the outcomes come with the risks' own odds, or with odds at the edge
-//! of the tolerance; in the others something changes at one site or at all in month 7. Every month
-//! is looked at.
+//! A history is 24 months of predictions at three sites with two inputs. Half of the subjects
+//! come back. In the quiet histories the outcomes come with the risks' own odds, or with odds at
+//! the edge of the tolerance; in the others something changes at one site or at all in month 7.
+//! Every month is looked at.
 #![expect(clippy::print_stdout, reason = "a benchmark tells on the terminal")]
 
 #[path = "../tests/simulated/mod.rs"]

@@ -14,7 +14,7 @@ use crate::rank::auroc;
 use crate::undefined::Undefined;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many standard errors of the reference AUROC the tested bound lies below it: one-sided 97.5 %.
+/// How many standard errors the tested bound lies below the reference AUROC: one-sided 97.5 %.
 const REFERENCE_ERRORS: f64 = 1.96;
 
 /// Watches predictions up to a clock (days since 1970) against reference rows of before the plan,
