@@ -60,6 +60,14 @@ impl Failure {
             "run the same command again to go on",
         )
     }
+
+    /// The same for a command that goes on only when it is told to.
+    pub(crate) fn interrupted_to_resume() -> Self {
+        Self {
+            mend: "run the same command with --resume to go on from the last checkpoint".to_owned(),
+            ..Self::interrupted()
+        }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -115,6 +123,11 @@ pub(crate) fn is_of_all_ranks(error: &anyhow::Error) -> bool {
     let mut chain = error.chain();
     let agreed = chain.find_map(|e| e.downcast_ref::<Failure>());
     found.is_some_and(summed) || agreed.is_some_and(|failure| failure.is_of_all_ranks)
+}
+
+/// Whether it says itself that Ctrl-C ended the work, and how to go on.
+pub(crate) fn is_interruption(error: &anyhow::Error) -> bool {
+    declared(error) == Some(Kind::Interrupted)
 }
 
 fn io_kind(error: &anyhow::Error) -> Option<io::ErrorKind> {

@@ -5,6 +5,18 @@
 //! message with the place and the mend, and an exit code by kind (see `failure`).
 #![forbid(unsafe_code)]
 
+/// What is said on standard error. Unlike the standard library's macro of this name, which it
+/// hides from the modules below, it does not panic where the reader has closed the pipe
+/// (`2>&1 | head`): nobody is left to tell.
+macro_rules! eprintln {
+    ($($said:tt)*) => {
+        drop(std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("{}\n", format_args!($($said)*)),
+        ))
+    };
+}
+
 mod commands;
 mod config;
 mod failure;
@@ -44,7 +56,7 @@ struct Arguments {
 enum Command {
     /// The main job on a synthetic hospital, from records to a served console
     Demo(commands::demo::Arguments),
-    /// The main job on your own FHIR or MEDS export
+    /// The main job on your own records: FHIR, OMOP, HL7 v2, C-CDA, tables or MEDS
     Run(commands::run::Arguments),
     /// A base model continued on a site's own data, whole or by adapters; adapters merged
     Adapt(commands::adapt::Arguments),
@@ -125,7 +137,7 @@ pub fn program() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // What stopped because of Ctrl-C says so, whatever error it came back with.
-        Err(_) if interrupt::requested() => {
+        Err(error) if interrupt::requested() && !failure::is_interruption(&error) => {
             ExitCode::from(failure::report("longitude", &Failure::interrupted().into()))
         }
         Err(error) => ExitCode::from(failure::report("longitude", &error)),

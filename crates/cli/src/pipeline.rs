@@ -348,10 +348,13 @@ impl Finished {
                     .map_or_else(|| "    -".to_owned(), |value| format!("{value:.3}"))
             };
             text.push_str(&format!(
-                "{:<44} n {:>5}  with {:>4}   AUROC {}   boosted {}   logistic {}   age-sex {}{}\n",
+                "{:<44} n {:>5}  with {:>5}   AUROC {}   boosted {}   logistic {}   age-sex {}{}\n",
                 task.title.chars().take(44).collect::<String>(),
                 task.subjects,
-                task.positives,
+                match task.suppressed {
+                    None => task.positives.to_string(),
+                    Some(_) => "few".to_owned(),
+                },
                 shown("longitude"),
                 shown("boosted"),
                 shown("logistic"),

@@ -145,7 +145,8 @@ fn strict_labels_are_meds_and_explained() {
     assert!(told.contains("subject 1, trigger at "), "{told}");
     assert!(
         said.contains(
-            "t.yaml:4:17: unknown code: no code of the data is one of `lost`: is `ADM//x` meant?"
+            "t.yaml:4:17: unknown code: no code of the data is `adm//X` (predicate `lost`): is \
+             `ADM//x` meant?"
         ),
         "{said}"
     );
@@ -219,4 +220,24 @@ fn a_wrong_task_names_place_and_mend() {
         );
         assert!(!to.exists(), "{into}");
     }
+}
+
+/// A reader that has gone away is no failure, on either pipe.
+#[test]
+fn closed_pipes_are_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let task = folder.path().join("t.yaml");
+    fs::write(&task, TASK).unwrap();
+    let to = folder.path().join("new/folders/l.parquet");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_longitude"))
+        .arg("label")
+        .args([&*task, Path::new("--data"), &some_data()])
+        .args([Path::new("--to"), &to])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(to.is_file(), "folders on the way are made");
 }

@@ -4,6 +4,8 @@
 //! and know no model. A number that cannot be had is absent, with the reason beside it: never 0,
 //! 0.5 or not-a-number.
 
+use crate::group::{CELL_MIN, is_small};
+use crate::judge::metrics_from;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -172,8 +174,12 @@ pub struct TaskReport {
     pub horizon_days: f64,
     /// Rows that every model answered: the set on which all are judged.
     pub n: u64,
-    /// Rows among them with the outcome.
+    /// Rows among them with the outcome. It is 0 where `suppressed` says why: the count itself is a
+    /// small cell.
     pub positives: u64,
+    /// Why the count of outcomes and the numbers that rest on it are not shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<String>,
     /// Distinct subjects among them; intervals resample these.
     pub subjects: u64,
     /// Rows left out, by reason: `censored`, `before`, `dead`, `abstained`.
@@ -301,5 +307,32 @@ impl TaskReport {
     /// The report of the model with this name.
     pub fn model(&self, name: &str) -> Option<&ModelReport> {
         self.models.iter().find(|model| model.name == name)
+    }
+
+    /// The same with the count of outcomes, and every number that rests on it, taken out where 1 to
+    /// 10 rows have the outcome or lack it: such a count is a small cell, and an AUROC of so few
+    /// says nothing. What rests on risks alone (the comparison with a known truth) stays.
+    #[must_use]
+    pub fn with_small_cells_hidden(mut self) -> Self {
+        let (with, without) = (self.positives, self.n - self.positives);
+        let few = match (is_small(with), is_small(without)) {
+            (true, _) => "with",
+            (_, true) => "without",
+            _ => return self,
+        };
+        let reason = format!("fewer than {CELL_MIN} {few} the outcome");
+        self.positives = 0;
+        for model in &mut self.models {
+            model.metrics = metrics_from(|_| Metric::undefined(reason.clone()));
+            model.calibration.clear();
+            model.roc.clear();
+            model.groups.clear();
+            for differences in model.difference_from.values_mut() {
+                differences.auroc = Metric::undefined(reason.clone());
+                differences.brier = Metric::undefined(reason.clone());
+            }
+        }
+        self.suppressed = Some(reason);
+        self
     }
 }

@@ -91,6 +91,7 @@ pub fn task_report(input: &TaskInput<'_>, options: &Options) -> Result<TaskRepor
         horizon_days: input.horizon_days,
         n: common.labels.len() as u64,
         positives: count(&common.labels),
+        suppressed: None,
         subjects: u64::from(common.clusters.count),
         left_out,
         models: reports,

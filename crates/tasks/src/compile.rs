@@ -37,6 +37,7 @@ pub fn compile(source: &Source<'_>, mode: Mode) -> Result<Program> {
         mode,
         plains: compiler.plains,
         changes: compiler.changes,
+        change_units: compiler.change_units,
         columns: compiler.columns,
         attributes: compiler.attributes,
         filters,
@@ -58,6 +59,7 @@ pub(crate) struct Compiler<'d> {
     plains: Vec<Plain>,
     plain_of: BTreeMap<String, usize>,
     changes: Vec<Change>,
+    change_units: Vec<String>,
     columns: Vec<Column>,
     column_of: BTreeMap<String, usize>,
     attributes: Vec<Fixed>,
@@ -78,6 +80,7 @@ impl<'d> Compiler<'d> {
             plains: Vec::new(),
             plain_of: BTreeMap::new(),
             changes: Vec::new(),
+            change_units: Vec::new(),
             columns: Vec::new(),
             column_of: BTreeMap::new(),
             attributes: Vec::new(),
@@ -275,6 +278,8 @@ impl<'d> Compiler<'d> {
                 let asked = predicate::change(entries, &definition.place)?;
                 self.open.pop();
                 let [rise_min, fall_min, ratio_min, ratio_max] = asked.bounds;
+                let unit = asked.unit.map(|unit| self.change_unit(unit));
+                self.compare(&of, unit);
                 self.changes.push(Change {
                     of,
                     within: asked.within,
@@ -283,9 +288,42 @@ impl<'d> Compiler<'d> {
                     fall_min,
                     ratio_min,
                     ratio_max,
+                    unit,
                 });
                 Ok(Rows::Change(self.changes.len() - 1))
             }
+        }
+    }
+
+    /// The place of a unit that a change is measured in.
+    fn change_unit(&mut self, unit: String) -> usize {
+        let known = self.change_units.iter().position(|one| *one == unit);
+        known.unwrap_or_else(|| {
+            self.change_units.push(unit);
+            self.change_units.len() - 1
+        })
+    }
+
+    /// Notes at every plain predicate of an expression that a change compares its values.
+    fn compare(&mut self, of: &Rows, unit: Option<usize>) {
+        match of {
+            Rows::Plain(plain) => {
+                let compared = &mut self.plains[*plain].compared;
+                if !compared.contains(&unit) {
+                    compared.push(unit);
+                }
+            }
+            Rows::All(parts) | Rows::Any(parts) => {
+                for part in parts {
+                    self.compare(part, unit);
+                }
+            }
+            Rows::Not(part) => self.compare(part, unit),
+            Rows::Change(change) => {
+                let of = self.changes[*change].of.clone();
+                self.compare(&of, unit);
+            }
+            Rows::Attribute(_) => {}
         }
     }
 
@@ -344,6 +382,7 @@ impl<'d> Compiler<'d> {
             codes: CodeMatch::Exact("MEDS_DEATH".to_owned()),
             limits: Vec::new(),
             cells: Vec::new(),
+            compared: Vec::new(),
         });
         let plain = self.plains.len() - 1;
         self.unnamed(Counted::Rows(Rows::Plain(plain)))

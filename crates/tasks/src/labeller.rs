@@ -335,8 +335,11 @@ fn fold(record: &mut Record, matcher: &mut Matcher<'_>, tally: &mut Tally, row: 
         cells: row.cells,
     };
     let value = row.number.map_or(f64::NAN, Number::wide);
-    matcher.each(code, &measured, |plain| {
+    matcher.each(code, &measured, |plain, compared| {
         record.hit(plain, time.is_some(), value);
+        if time.is_some() {
+            record.compare(compared);
+        }
         tally.recorded(plain, row.time, row.recorded);
     });
 }

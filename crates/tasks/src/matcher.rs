@@ -24,7 +24,8 @@ pub(crate) struct Matcher<'p> {
     known: BTreeMap<String, Known>,
     /// By the key of the dictionary that is current.
     current: Vec<(Arc<str>, Known)>,
-    conversions: BTreeMap<(usize, Arc<str>, String), Option<Conversion>>,
+    /// By code, its unit and the unit that is asked for.
+    conversions: BTreeMap<(Arc<str>, String, String), Option<Conversion>>,
     /// Of each predicate, whether any code was among its codes.
     pub(crate) met: Vec<bool>,
     /// Of each predicate with bounds, the units that its values have.
@@ -93,8 +94,14 @@ impl<'p> Matcher<'p> {
         }
     }
 
-    /// The predicates that hold of a row with the code of a key.
-    pub(crate) fn each(&mut self, key: usize, row: &Measured<'_>, mut hit: impl FnMut(usize)) {
+    /// The predicates that hold of a row with the code of a key, each with the row's number in the
+    /// units that changes of it are measured in (by their places; NaN where it cannot be had).
+    pub(crate) fn each(
+        &mut self,
+        key: usize,
+        row: &Measured<'_>,
+        mut hit: impl FnMut(usize, &[(usize, f64)]),
+    ) {
         // Taken out for the time, so that counts can be changed while it is looked at.
         let current = std::mem::take(&mut self.current);
         if let Some((code, known)) = current.get(key) {
@@ -105,11 +112,66 @@ impl<'p> Matcher<'p> {
                 let same = cells.all(|(cell, value)| cell.is_some_and(|cell| equal(*cell, value)));
                 let bounded = !plain.limits.is_empty();
                 if same && (!bounded || self.within((at, plain), code, known, row)) {
-                    hit(at);
+                    let compared = self.compared((at, plain), code, known, row);
+                    hit(at, &compared);
                 }
             }
         }
         self.current = current;
+    }
+
+    /// The row's number in the units of the changes of a predicate.
+    fn compared(
+        &mut self,
+        (at, plain): (usize, &Plain),
+        code: &Arc<str>,
+        known: &Known,
+        row: &Measured<'_>,
+    ) -> Vec<(usize, f64)> {
+        let (Some(number), false) = (row.number, plain.compared.is_empty()) else {
+            return Vec::new();
+        };
+        let unit = row.unit.or(known.unit.as_deref());
+        if let (Some(unit), true) = (unit, plain.limits.is_empty()) {
+            *self.units[at].entry(unit.to_owned()).or_default() += 1;
+        }
+        let mut values = Vec::new();
+        for place in plain.compared.iter().flatten() {
+            let asked = &self.program.change_units[*place];
+            let value = match unit.map(|unit| self.converted((at, asked), code, unit, number)) {
+                None => number.wide(),
+                Some(None) => f64::NAN,
+                Some(Some(number)) => number.wide(),
+            };
+            values.push((*place, value));
+        }
+        values
+    }
+
+    /// A number of a unit in the unit that is asked for; none, and counted, where it cannot be.
+    fn converted(
+        &mut self,
+        (at, asked): (usize, &str),
+        code: &Arc<str>,
+        unit: &str,
+        number: Number,
+    ) -> Option<Number> {
+        let key = (Arc::clone(code), unit.to_owned(), asked.to_owned());
+        let found = self.conversions.entry(key);
+        let conversion = found.or_insert_with(|| conversion(code, unit, asked));
+        let Some(conversion) = conversion else {
+            self.refused[at] += 1;
+            return None;
+        };
+        if conversion.is_identity() {
+            return Some(number);
+        }
+        let decimal = match number {
+            // The number as it was written: 7.1, not 7.099999904632568.
+            Number::Short(value) => value.to_string().parse().unwrap_or(f64::NAN),
+            Number::Long(value) => value,
+        };
+        Some(Number::Long(conversion.apply(decimal)))
     }
 
     fn within(
@@ -132,24 +194,9 @@ impl<'p> Matcher<'p> {
         }
         let mode = self.program.mode;
         plain.limits.iter().all(|limit| match (&limit.unit, unit) {
-            (Some(asked), Some(unit)) => {
-                let key = (at, Arc::clone(code), unit.to_owned());
-                let found = self.conversions.entry(key);
-                let conversion = found.or_insert_with(|| conversion(code, unit, asked));
-                let Some(conversion) = conversion else {
-                    self.refused[at] += 1;
-                    return false;
-                };
-                if conversion.is_identity() {
-                    return holds(limit, number, mode);
-                }
-                let decimal = match number {
-                    // The number as it was written: 7.1, not 7.099999904632568.
-                    Number::Short(value) => value.to_string().parse().unwrap_or(f64::NAN),
-                    Number::Long(value) => value,
-                };
-                holds(limit, Number::Long(conversion.apply(decimal)), mode)
-            }
+            (Some(asked), Some(unit)) => self
+                .converted((at, asked), code, unit, number)
+                .is_some_and(|number| holds(limit, number, mode)),
             _ => holds(limit, number, mode),
         })
     }

@@ -130,6 +130,7 @@ pub(crate) fn plain(
         codes: codes(&code.node, mode)?,
         limits,
         cells: own,
+        compared: Vec::new(),
     })
 }
 
@@ -305,6 +306,8 @@ pub(crate) struct Asked {
     pub(crate) against: Against,
     /// `rise_min`, `fall_min`, `ratio_min`, `ratio_max`.
     pub(crate) bounds: [Option<f64>; 4],
+    /// The unit of the first two.
+    pub(crate) unit: Option<String>,
 }
 
 /// The further keys of a predicate of change.
@@ -320,12 +323,7 @@ pub(crate) fn change(entries: &[Entry], place: &Place) -> Result<Asked> {
             "write `within: 48h`",
         ));
     };
-    let mut bounds = [None; 4];
-    for (bound, key) in bounds.iter_mut().zip(&CHANGE_KEYS[3..]) {
-        if let Some(entry) = find(entries, key) {
-            *bound = Some(limit(&entry.node, (false, true), Mode::Aces)?.value);
-        }
-    }
+    let (bounds, unit) = differences(entries)?;
     if bounds.iter().all(Option::is_none) {
         return Err(Error::new(
             place,
@@ -353,5 +351,36 @@ pub(crate) fn change(entries: &[Entry], place: &Place) -> Result<Asked> {
         within,
         against,
         bounds,
+        unit,
     })
+}
+
+/// The bounds of a change, and the unit of its differences: one for all, and none of a ratio.
+fn differences(entries: &[Entry]) -> Result<([Option<f64>; 4], Option<String>)> {
+    let mut bounds = [None; 4];
+    let mut units: Vec<Option<String>> = Vec::new();
+    for (bound, key) in bounds.iter_mut().zip(&CHANGE_KEYS[3..]) {
+        let Some(entry) = find(entries, key) else {
+            continue;
+        };
+        let asked = limit(&entry.node, (false, true), Mode::Strict)?;
+        *bound = Some(asked.value);
+        if !key.starts_with("ratio") {
+            units.push(asked.unit);
+        } else if asked.unit.is_some() {
+            return Err(Error::new(
+                &entry.node.place,
+                format!("`{key}` has a unit, and a ratio has none"),
+                "write the number alone",
+            ));
+        }
+        if units.windows(2).any(|pair| pair[0] != pair[1]) {
+            return Err(Error::new(
+                &entry.node.place,
+                "the bounds of one change have different units",
+                "write them all in one unit, as `rise_min: 0.3 mg/dL`",
+            ));
+        }
+    }
+    Ok((bounds, units.into_iter().flatten().next()))
 }

@@ -23,6 +23,8 @@ pub struct Program {
     pub(crate) mode: Mode,
     pub(crate) plains: Vec<Plain>,
     pub(crate) changes: Vec<Change>,
+    /// Units that changes are measured in.
+    pub(crate) change_units: Vec<String>,
     pub(crate) columns: Vec<Column>,
     pub(crate) attributes: Vec<Fixed>,
     /// Which attributes a subject must have.
@@ -48,6 +50,9 @@ pub(crate) struct Plain {
     pub(crate) limits: Vec<Limit>,
     /// Columns, by their place in [`Program::cells`], with the value that each must have.
     pub(crate) cells: Vec<(usize, Literal)>,
+    /// The changes that its values are compared for: their unit's place among
+    /// [`Program::change_units`], none for bare numbers.
+    pub(crate) compared: Vec<Option<usize>>,
 }
 
 /// Which codes count.
@@ -95,6 +100,8 @@ pub(crate) struct Change {
     pub(crate) fall_min: Option<f64>,
     pub(crate) ratio_min: Option<f64>,
     pub(crate) ratio_max: Option<f64>,
+    /// The place of its unit among [`Program::change_units`]; bare numbers where there is none.
+    pub(crate) unit: Option<usize>,
 }
 
 /// Which earlier value a change is measured from.
@@ -267,6 +274,12 @@ impl Program {
         value_label
             || !self.changes.is_empty()
             || self.plains.iter().any(|plain| !plain.limits.is_empty())
+    }
+
+    /// The units that changes of a predicate's values are measured in.
+    pub(crate) fn compared_in(&self, plain: &Plain) -> impl Iterator<Item = &str> {
+        let units = plain.compared.iter().flatten();
+        units.filter_map(|unit| self.change_units.get(*unit).map(String::as_str))
     }
 
     /// Whether units of rows matter.

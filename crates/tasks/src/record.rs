@@ -67,6 +67,8 @@ pub(crate) struct Record {
     /// Rows at each instant.
     rows: Vec<u32>,
     hits: Vec<Hit>,
+    /// Rows' numbers in the units that changes are measured in, by row and unit, ascending.
+    compared: Vec<(u32, usize, f64)>,
     /// How many rows without a time each plain predicate holds of.
     fixed: Vec<u32>,
     row: u32,
@@ -83,6 +85,7 @@ impl Record {
         self.times.clear();
         self.rows.clear();
         self.hits.clear();
+        self.compared.clear();
         self.fixed.clear();
         self.fixed.resize(plains, 0);
         self.row = 0;
@@ -119,6 +122,28 @@ impl Record {
             plain: narrow(plain),
             value,
         });
+    }
+
+    /// Says what the number of the row that was begun last is in the units of changes.
+    pub(crate) fn compare(&mut self, values: &[(usize, f64)]) {
+        for (unit, value) in values {
+            let key = (self.row, *unit);
+            if let Err(place) = self.place_of(key) {
+                self.compared.insert(place, (key.0, key.1, *value));
+            }
+        }
+    }
+
+    fn place_of(&self, key: (u32, usize)) -> Result<usize, usize> {
+        self.compared
+            .binary_search_by_key(&key, |(row, unit, _)| (*row, *unit))
+    }
+
+    /// The number of a hit's row, in the unit of a change where it has one.
+    fn number(&self, hit: &Hit, unit: Option<usize>) -> f64 {
+        let Some(unit) = unit else { return hit.value };
+        let place = self.place_of((hit.row, unit));
+        place.map_or(f64::NAN, |place| self.compared[place].2)
     }
 
     /// Whether a fact without a time holds of the subject.
@@ -217,7 +242,8 @@ impl Record {
                 }
                 .hold(&change.of)
             };
-            let found = changes(change, &groups, &self.times, of);
+            let number = |row: &[Hit]| self.number(&row[0], change.unit);
+            let found = changes(change, &groups, &self.times, (&number, &of));
             changed.push(found);
         }
         let mut sums = std::mem::take(&mut self.sums);
@@ -350,13 +376,13 @@ fn changes(
     change: &Change,
     groups: &[&[Hit]],
     times: &[i64],
-    of: impl Fn(&[Hit], usize) -> bool,
+    (number, of): (&dyn Fn(&[Hit]) -> f64, &dyn Fn(&[Hit], usize) -> bool),
 ) -> Vec<bool> {
     let mut found = vec![false; groups.len()];
     let mut series: Vec<(i64, f64)> = Vec::new();
     let mut first = 0;
     for (at, hits) in groups.iter().enumerate() {
-        let (time, value) = (times[hits[0].instant as usize], hits[0].value);
+        let (time, value) = (times[hits[0].instant as usize], number(hits));
         if !value.is_finite() || !of(hits, at) {
             continue;
         }

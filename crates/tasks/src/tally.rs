@@ -20,6 +20,8 @@ const TELLING: f64 = 0.5;
 const CENSORED_SHARE: f64 = 0.05;
 /// The fewest samples of each outcome from which a share says anything.
 const TOLD_MIN: u64 = 20;
+/// Codes of a predicate that a warning names, at most.
+const CODES_NAMED_MAX: usize = 3;
 
 /// Counts of one shard, or of several put together.
 #[derive(Clone, Debug, Default)]
@@ -227,7 +229,11 @@ impl Tally {
             found.push(Warning::new(
                 "unknown code",
                 Some(&plain.place),
-                format!("no code of the data is one of `{}`: {mend}", plain.name),
+                format!(
+                    "no code of the data is {} (predicate `{}`): {mend}",
+                    asked_codes(&plain.codes),
+                    plain.name
+                ),
             ));
         }
     }
@@ -351,6 +357,7 @@ impl Tally {
     fn of_units(&self, program: &Program, found: &mut Vec<Warning>) {
         for (at, plain) in program.plains.iter().enumerate() {
             let asked = plain.limits.iter().find_map(|limit| limit.unit.as_deref());
+            let asked = asked.or_else(|| program.compared_in(plain).next());
             if let (Some(asked), Some(refused @ 1..)) = (asked, self.refused.get(at)) {
                 found.push(Warning::new(
                     "unit mismatch",
@@ -380,5 +387,25 @@ impl Tally {
                 ));
             }
         }
+    }
+}
+
+/// The codes that a predicate asks for, as its file writes them; of many the first few.
+fn asked_codes(codes: &CodeMatch) -> String {
+    let several = |codes: &mut dyn ExactSizeIterator<Item = &String>| {
+        let more = codes.len().saturating_sub(CODES_NAMED_MAX);
+        let named: Vec<String> = codes
+            .take(CODES_NAMED_MAX)
+            .map(|one| format!("`{one}`"))
+            .collect();
+        let more = (more > 0).then(|| format!(" or {more} more"));
+        named.join(", ") + &more.unwrap_or_default()
+    };
+    match codes {
+        CodeMatch::Never => "of no code at all".to_owned(),
+        CodeMatch::Exact(code) => format!("`{code}`"),
+        CodeMatch::Any(all) => format!("one of {}", several(&mut all.iter())),
+        CodeMatch::Regex(regex) => format!("matched by `{}`", regex.as_str()),
+        CodeMatch::Descendants(roots) => format!("at or below {}", several(&mut roots.iter())),
     }
 }

@@ -236,6 +236,61 @@ fn change_over_time() {
 }
 
 #[test]
+fn a_change_is_measured_in_its_unit() {
+    let task = |bound: &str| {
+        let change = format!("  cr: {{ code: CR }}\n  aki: {{ change: cr, within: 48h, {bound} }}");
+        within_48h(&change, "label: aki")
+    };
+    // 1: a rise of 0.3 mg/dL; 2: the same rise in mg/L; 3: a smaller one; 4: one and the
+    // same creatinine in two units; 5: a unit that no concentration has.
+    let rows = "1 0 ADM\n1 1 CR 1.2 mg/dL\n1 20 CR 1.5 mg/dL\n1 90 X\n\
+                2 0 ADM\n2 1 CR 12 mg/L\n2 20 CR 15 mg/L\n2 90 X\n\
+                3 0 ADM\n3 1 CR 12 mg/L\n3 20 CR 14 mg/L\n3 90 X\n\
+                4 0 ADM\n4 1 CR 1.2 mg/dL\n4 20 CR 12 mg/L\n4 90 X\n\
+                5 0 ADM\n5 1 CR 1.2 cm\n5 20 CR 9.2 cm\n5 90 X";
+    check(
+        &task("rise_min: 0.3 mg/dL"),
+        rows,
+        expect![[r#"
+        1 at 0: true
+        2 at 0: true
+        3 at 0: false
+        4 at 0: false
+        5 at 0: false
+        line 3: unit mismatch
+    "#]],
+    );
+    // Bare numbers are compared as they stand, with a warning.
+    check(
+        &task("rise_min: 0.3"),
+        rows,
+        expect![[r#"
+        1 at 0: true
+        2 at 0: true
+        3 at 0: true
+        4 at 0: true
+        5 at 0: true
+        line 9: constant label
+        line 3: unit mismatch
+    "#]],
+    );
+    for (bound, said) in [
+        ("ratio_min: 1.5 mg/dL", "a ratio has none"),
+        ("rise_min: 0.3 mg/dL, fall_min: 1 mg/L", "different units"),
+        ("rise_min: 0.3 mg/dL, fall_min: 1", "different units"),
+    ] {
+        let yaml = task(bound);
+        let source = Source {
+            task: ("t.yaml", &yaml),
+            predicates: None,
+        };
+        let error = compile(&source, Mode::Strict).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+        assert!(error.starts_with("t.yaml:4:"), "{error}");
+    }
+}
+
+#[test]
 fn descendants_of_a_code() {
     let mut context = Context::default();
     context.ontology.add("SITE//7", "SITE//group");

@@ -8,6 +8,8 @@ const LEFT: f64 = 64.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 40.0;
+/// Circles on a line: more would touch at this width.
+const MARKS_MAX: usize = 40;
 
 /// One line of a chart.
 struct Line {
@@ -28,8 +30,9 @@ h1{font-size:1.5rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}\
 figure{margin:0}figcaption{color:var(--quiet);font-size:.9rem}svg{width:100%;height:auto}\
 text{fill:var(--quiet);font-size:12px}.frame{fill:none;stroke:var(--rule)}\
 .grid{stroke:var(--rule);stroke-dasharray:2 3}.a,.b,.dot{fill:none;stroke-width:1.8}\
-.a{stroke:var(--a)}.b{stroke:var(--b);stroke-dasharray:6 3}\
-.ka{color:var(--a)}.kb{color:var(--b)}\
+.a{stroke:var(--a)}.two .a{stroke-width:1.2;opacity:.6}.b{stroke:var(--b);stroke-width:2.2}\
+.mark{fill:var(--paper);stroke:var(--b);stroke-width:1.8}\
+.ka{color:var(--a);font-weight:600}.kb{color:var(--b);font-weight:600}\
 table{border-collapse:collapse}td,th{text-align:left;padding:.2rem 1rem .2rem 0;\
 border-bottom:1px solid var(--rule);vertical-align:top}td.n{text-align:right;\
 font-variant-numeric:tabular-nums}.warn li{margin:.2rem 0}code{font-size:.85rem;\
@@ -322,18 +325,41 @@ fn chart(page: &mut String, title: &str, x_title: &str, lines: &[Line]) {
         let path: Vec<String> = places.collect();
         let path = path.join(" ");
         body.push_str(&format!("<polyline class=\"{class}\" points=\"{path}\"/>"));
+        // The few points of the second line are marked, so that the two differ in more than colour.
         let mark = if class == "a" {
-            "\u{2014}\u{2014}"
+            "thin line"
         } else {
-            "\u{2013} \u{2013}"
+            body.push_str(&marks(line, &axes));
+            "line with circles"
         };
-        keys.push(format!("<span class=\"k{class}\">{mark}</span> {name}"));
+        let named = match lines.len() {
+            1 => name.to_owned(),
+            _ => format!("<span class=\"k{class}\">{name}</span> ({mark})"),
+        };
+        keys.push(named);
     }
+    let two = if lines.len() > 1 {
+        " class=\"two\""
+    } else {
+        ""
+    };
     let keys = keys.join(", ");
     page.push_str(&format!(
-        "<figure><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">{body}\
+        "<figure{two}><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">{body}\
          </svg><figcaption>{title}: {keys}</figcaption></figure>"
     ));
+}
+
+/// Circles at the points of a line, at most [`MARKS_MAX`] of them.
+fn marks(line: &Line, axes: &Axes) -> String {
+    let every = line.points.len().div_ceil(MARKS_MAX).max(1);
+    let finite = |(x, y): &&(f64, f64)| x.is_finite() && y.is_finite();
+    let points = line.points.iter().filter(finite).step_by(every);
+    let circles = points.map(|point| {
+        let (x, y) = axes.place(*point);
+        format!("<circle class=\"mark\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.2\"/>")
+    });
+    circles.collect()
 }
 
 /// A number of an axis: three digits, without trailing zeros.

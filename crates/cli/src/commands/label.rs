@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// The folder of the MEDS data set, or one file of it
     #[arg(long, value_name = "MEDS")]
     data: PathBuf,
-    /// The table of labels to write
+    /// The table of labels to write; folders on the way are made
     #[arg(long, value_name = "FILE.parquet")]
     to: PathBuf,
     /// Give the rows of es-aces 0.7.3, its odd meanings included

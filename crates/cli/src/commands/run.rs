@@ -12,7 +12,8 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// A folder, file or zip archive of records; formats are told apart by themselves
+    /// A folder, file or zip archive of records: FHIR, OMOP, HL7 v2, C-CDA, mapped tables or MEDS,
+    /// told apart by themselves
     #[arg(long)]
     from: PathBuf,
     /// The run folder; an interrupted run goes on where it stopped

@@ -1,7 +1,7 @@
 //! `longitude train`: a model from a de-identified MEDS data set, without the rest of the main job;
 //! what it will need before it starts; and the learning rate to start from.
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, is_interruption, is_of_all_ranks};
 use crate::interrupt;
 use crate::lock::Lock;
 use crate::pipeline::{code_version, write_atomically};
@@ -127,7 +127,7 @@ struct Ready {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     check(&arguments.flags)?;
     if let Some(folder) = arguments.trains() {
-        return train(arguments, folder, &Alone);
+        return train(arguments, folder, &Alone).map_err(going_on);
     }
     let settings = settings(arguments)?;
     let source = Source::open(&arguments.meds, arguments.receipt.as_deref())?;
@@ -144,11 +144,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 pub(crate) fn run_rank(arguments: &Arguments, reduce: &dyn Reduce) -> Result<()> {
     check(&arguments.flags)?;
     if let Some(folder) = arguments.trains() {
-        return train(arguments, folder, reduce);
+        return train(arguments, folder, reduce).map_err(going_on);
     }
     let message = "ranks only train: a plan and a sweep are one process's work";
     let mend = "use `longitude train` for them";
     Err(Failure::new(Kind::Input, message, mend).into())
+}
+
+/// An interruption with the way to go on, which is a flag here: all ranks agree on it.
+fn going_on(error: anyhow::Error) -> anyhow::Error {
+    if !is_interruption(&error) {
+        return error;
+    }
+    let failure = Failure::interrupted_to_resume();
+    if is_of_all_ranks(&error) {
+        failure.of_all_ranks().into()
+    } else {
+        failure.into()
+    }
 }
 
 impl Arguments {

@@ -13,7 +13,7 @@ use longitude_govern::{LoadGuard, TrustedKey};
 use longitude_model::{CHECKPOINT_FILE, Config, Model};
 use longitude_store::Dataset;
 use longitude_tokens::{
-    Hierarchy, Tokens, Vocabulary, VocabularyBuilder, VocabularyOptions, encode,
+    Hierarchy, Tokens, UNKNOWN, Vocabulary, VocabularyBuilder, VocabularyOptions, encode,
 };
 use longitude_train::{
     ADAPTER_FILE, Adapter, AdapterOptions, Base, Control, Descriptions, EvaluateOptions,
@@ -26,6 +26,9 @@ use std::path::{Path, PathBuf};
 /// Held-out subjects of each side that are judged, at most.
 const JUDGED_MAX: usize = 2000;
 const RESAMPLES: u32 = 1000;
+/// The share of a site's events that the base may not know without a warning: the share from which
+/// on a model does not answer for one history (`AbstainOptions::research`).
+const FOREIGN_SHARE_MAX: f64 = 0.25;
 
 /// A base model whose signature was checked.
 #[derive(Debug)]
@@ -112,6 +115,13 @@ pub(crate) fn adapt(work: &Work<'_>) -> Result<Done> {
         None => work.known.vocabulary.clone(),
     };
     let data = load(&site, &reopened, &vocabulary)?;
+    let foreign = foreign_share(&site, &reopened, &work.known.vocabulary)?;
+    if foreign > FOREIGN_SHARE_MAX {
+        eprintln!(
+            "{}",
+            foreign_warning(foreign, work.code_subjects_min.is_some())
+        );
+    }
     ensure!(
         data.subjects(Part::Learn) > 1,
         Failure::new(
@@ -191,6 +201,33 @@ fn load(site: &Dataset, reopened: &Reopened, vocabulary: &Vocabulary) -> Result<
         }
     }
     Ok(data)
+}
+
+/// The share of the site's training events whose code the base's vocabulary does not know.
+fn foreign_share(site: &Dataset, reopened: &Reopened, base: &Vocabulary) -> Result<f64> {
+    let (mut foreign, mut all) = (0u64, 0u64);
+    for timeline in site.timelines(Some(Split::Train)) {
+        interrupt::check()?;
+        let timeline = reopened.timeline(timeline?);
+        for event in timeline.get().events() {
+            all += 1;
+            foreign += u64::from(base.id(&event.code) == UNKNOWN);
+        }
+    }
+    Ok(foreign as f64 / all.max(1) as f64)
+}
+
+/// What is said where the base knows few of the site's codes.
+fn foreign_warning(share: f64, is_own: bool) -> String {
+    let mend = if is_own {
+        "their rows start from relatives, descriptions or the mean, and the base gives them little"
+    } else {
+        "they are all one unknown code to the model; --own-vocabulary gives the site its own"
+    };
+    format!(
+        "warning: the base knows no code of {:.0} % of the site's training events: {mend}",
+        100.0 * share
+    )
 }
 
 fn options(work: &Work<'_>, config: Config) -> Options {

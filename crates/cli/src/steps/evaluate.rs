@@ -141,7 +141,7 @@ fn judge(
         seed: run.options().seed,
         resamples: run.options().resamples,
     };
-    Ok(task_report(&input, &options)?)
+    Ok(task_report(&input, &options)?.with_small_cells_hidden())
 }
 
 /// Each baseline's risks; one that cannot be fitted has no risk and says why in the log.
@@ -304,7 +304,7 @@ fn limits(tasks: &[TaskReport], held_out: usize, summary: &training::Summary) ->
     // between models (Collins et al., Statistics in Medicine 2016, doi:10.1002/sim.6787).
     let few: Vec<&str> = tasks
         .iter()
-        .filter(|task| task.positives < 100)
+        .filter(|task| task.positives < 100 || task.suppressed.is_some())
         .map(|task| task.title.as_str())
         .collect();
     if !few.is_empty() {

@@ -58,7 +58,7 @@ fn summary(report: &Report) -> Markup {
                         tr {
                             th scope="row" { a href=(format!("#{}", task.id)) { (task.title) } }
                             td.number { (task.subjects) }
-                            td.number { (task.positives) }
+                            td.number { (positives(task)) }
                             @for name in names(report) {
                                 td.number {
                                     @if let Some(model) = task.model(&name) { (number(&model.metrics.auroc)) }
@@ -92,9 +92,10 @@ fn task_section(task: &TaskReport) -> Markup {
         section id=(task.id) {
             h2 { (task.title) }
             p.quiet {
-                (task.subjects) " subjects, " (task.positives) " with the outcome within "
+                (task.subjects) " subjects, " (positives(task)) " with the outcome within "
                 (horizon(task.horizon_days)) ". Left out: "
                 @if left_out.is_empty() { "none" } @else { (left_out.join(", ")) } "."
+                @if let Some(reason) = &task.suppressed { " Not judged: " (reason) "." }
             }
             div.panel { (metric_table(task)) }
             div.columns {
@@ -103,6 +104,14 @@ fn task_section(task: &TaskReport) -> Markup {
             @if let Some(truth) = &task.truth { (truth_table(truth)) }
             (group_table(task))
         }
+    }
+}
+
+/// How many had the outcome; a small cell is not told.
+fn positives(task: &TaskReport) -> String {
+    match task.suppressed {
+        None => task.positives.to_string(),
+        Some(_) => "too few to show".to_owned(),
     }
 }
 

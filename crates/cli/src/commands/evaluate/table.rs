@@ -157,7 +157,18 @@ impl Table {
                 };
                 return Err(absent(read, column));
             }
-            _ => return Ok(()),
+            (None, None) => return Ok(()),
+            (days, _) => {
+                let (there, lacking) = if days.is_some() {
+                    (FOLLOWED_DAYS, CAUSE)
+                } else {
+                    (CAUSE, FOLLOWED_DAYS)
+                };
+                self.notes.push(format!(
+                    "column `{there}` is not used: follow-up needs `{lacking}` beside it"
+                ));
+                return Ok(());
+            }
         };
         if horizon.is_none() {
             let note = "follow-up is there and not looked at: --horizon DAYS asks for it";
