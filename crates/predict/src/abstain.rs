@@ -177,11 +177,11 @@ impl HistoryFacts {
         }
     }
 
-    /// Why a task must not be answered for this history, if so; `before` says whether the outcome
-    /// is in the history already. The order is from the surest reason to the least sure one.
+    /// Why a task, by its id, must not be answered for this history, if so; `before` says whether a
+    /// first occurrence is asked for and the outcome is in the history already. The order is from the surest reason to the least sure one.
     pub fn refuse(
         &self,
-        task: &Task,
+        task: &str,
         before: bool,
         population: &Population,
         options: &AbstainOptions,
@@ -189,7 +189,7 @@ impl HistoryFacts {
         if self.dead {
             return Some(Abstention::Dead);
         }
-        if task.incident && before {
+        if before {
             return Some(Abstention::OutcomeBefore);
         }
         if self.events < options.events_min {
@@ -208,7 +208,7 @@ impl HistoryFacts {
         if let Some(what) = self.outside(population, options) {
             return Some(Abstention::OutsidePopulation { what: what.into() });
         }
-        let subjects = population.outcome_subjects.get(&task.id).copied();
+        let subjects = population.outcome_subjects.get(task).copied();
         let required = options.outcome_subjects_min;
         // A task that was not counted in training is not refused for it: nobody counted.
         subjects

@@ -106,7 +106,7 @@ impl<'a> Asker<'a> {
         const RAW: &Calibration = &Calibration::identity();
         match &self.of {
             Of::Query(_) => RAW,
-            Of::Sampled(tasks, _) => self.engine.calibration(&tasks[question]),
+            Of::Sampled(tasks, _) => self.engine.calibration(&tasks[question].id),
         }
     }
 

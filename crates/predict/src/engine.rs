@@ -10,11 +10,13 @@ mod sampling;
 use crate::abstain::{AbstainOptions, HistoryFacts, Population, refuse_censored};
 use crate::calibration::Calibration;
 use crate::evidence::EvidenceOptions;
-use crate::risk::{Raw, Scores};
+use crate::risk::{Outcome, Raw, Scores};
 use crate::sample::SampleOptions;
 use crate::workers::Workers;
 use crate::{Error, Result};
-use longitude_core::{Abstention, Digest, Evidence, Instant, Prediction, Task, Timeline};
+use longitude_core::{
+    Abstention, Digest, Event, Evidence, Instant, Predicate, Prediction, Task, Timeline,
+};
 use longitude_model::{Device, Model};
 use longitude_tokens::Vocabulary;
 use serde::{Deserialize, Serialize};
@@ -62,10 +64,34 @@ impl AnswerOptions {
     }
 }
 
-/// A task with the ids that count for it, looked up once for all subjects.
-pub(crate) struct Question<'k> {
-    pub(crate) task: &'k Task,
-    pub(crate) ids: Vec<u32>,
+/// A question to the engine: an outcome in the vocabulary's ids, under the name by which it is
+/// calibrated and counted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// The name, as a task's id.
+    pub id: String,
+    /// What is asked for.
+    pub outcome: Outcome,
+    /// Where a first occurrence is asked for, what must not be in the history.
+    pub first: Option<Predicate>,
+}
+
+impl Question {
+    /// A task's question. Death competes as it does in every future.
+    pub fn of(task: &Task, vocabulary: &Vocabulary) -> Self {
+        let ids = vocabulary.ids_matching(&task.outcome);
+        Self {
+            id: task.id.clone(),
+            outcome: Outcome::within(&ids, None, task.horizon),
+            first: task.incident.then(|| task.outcome.clone()),
+        }
+    }
+
+    /// Whether the history holds what rules a first occurrence out.
+    fn is_answered_by(&self, history: &[Event]) -> bool {
+        let holds = |first: &Predicate| history.iter().any(|event| first.holds(event));
+        self.first.as_ref().is_some_and(holds)
+    }
 }
 
 /// The engine.
@@ -145,8 +171,21 @@ impl Engine {
         options: &SampleOptions,
     ) -> Result<Vec<Vec<Raw>>> {
         options.check()?;
-        let questions = self.questions(tasks);
-        let all: Vec<&Question<'_>> = questions.iter().collect();
+        self.estimate_many(asked, &self.questions(tasks), options)
+    }
+
+    /// The same for questions.
+    ///
+    /// # Errors
+    /// As [`Engine::raw_many`].
+    pub fn estimate_many(
+        &self,
+        asked: &[Asked<'_>],
+        questions: &[Question],
+        options: &SampleOptions,
+    ) -> Result<Vec<Vec<Raw>>> {
+        options.check()?;
+        let all: Vec<&Question> = questions.iter().collect();
         self.workers.each(asked.len(), |worker, index| {
             let scores = self.scores(worker, &asked[index], &all, options)?;
             Ok(scores.iter().map(Scores::raw).collect())
@@ -171,7 +210,7 @@ impl Engine {
     fn predict_questions(
         &self,
         asked: &Asked<'_>,
-        questions: &[Question<'_>],
+        questions: &[Question],
         options: &AnswerOptions,
     ) -> Result<Vec<Prediction>> {
         let (refusals, open) = self.refusals(asked, questions);
@@ -199,55 +238,63 @@ impl Engine {
         options: &AnswerOptions,
     ) -> Result<Vec<Vec<Prediction>>> {
         options.sample.check()?;
-        let questions = self.questions(tasks);
+        self.answer_many(asked, &self.questions(tasks), options)
+    }
+
+    /// The answers to questions for many subjects, as [`Engine::predict_many`] gives those to
+    /// tasks.
+    ///
+    /// # Errors
+    /// As [`Engine::predict`].
+    pub fn answer_many(
+        &self,
+        asked: &[Asked<'_>],
+        questions: &[Question],
+        options: &AnswerOptions,
+    ) -> Result<Vec<Vec<Prediction>>> {
+        options.sample.check()?;
         if options.evidence.is_some() {
-            let each = |one| self.predict_questions(one, &questions, options);
+            let each = |one| self.predict_questions(one, questions, options);
             return asked.iter().map(each).collect();
         }
         self.workers.each(asked.len(), |worker, index| {
             let one = &asked[index];
-            let (refusals, open) = self.refusals(one, &questions);
+            let (refusals, open) = self.refusals(one, questions);
             let scores = if open.is_empty() {
                 Vec::new()
             } else {
                 self.scores(worker, one, &open, &options.sample)?
             };
-            Ok(self.answers(one, &questions, refusals, &scores))
+            Ok(self.answers(one, questions, refusals, &scores))
         })
     }
 
-    pub(crate) fn questions<'k>(&self, tasks: &'k [Task]) -> Vec<Question<'k>> {
-        let question = |task: &'k Task| Question {
-            task,
-            ids: self.vocabulary.ids_matching(&task.outcome),
-        };
+    pub(crate) fn questions(&self, tasks: &[Task]) -> Vec<Question> {
+        let question = |task| Question::of(task, &self.vocabulary);
         tasks.iter().map(question).collect()
     }
 
     /// For each question the reason against it, and the questions without one.
-    fn refusals<'q, 'k>(
+    fn refusals<'q>(
         &self,
         asked: &Asked<'_>,
-        questions: &'q [Question<'k>],
-    ) -> (Vec<Option<Abstention>>, Vec<&'q Question<'k>>) {
+        questions: &'q [Question],
+    ) -> (Vec<Option<Abstention>>, Vec<&'q Question>) {
         let facts = HistoryFacts::of(&self.vocabulary, asked.timeline, asked.at);
         let history = asked.timeline.history(asked.at);
         let (population, options) = (&self.fitted.population, &self.fitted.abstain);
-        let reason = |question: &Question<'_>| {
-            let task = question.task;
-            let before = history.iter().any(|event| task.outcome.holds(event));
+        let reason = |question: &Question| {
+            let before = question.is_answered_by(history);
             let empty = history.is_empty().then_some(Abstention::TooLittleHistory {
                 events: 0,
                 required: options.events_min.max(1),
             });
-            let rare = question
-                .ids
-                .is_empty()
-                .then_some(Abstention::OutcomeTooRare {
-                    subjects: 0,
-                    required: options.outcome_subjects_min.max(1),
-                });
-            let known = facts.refuse(task, before, population, options);
+            let unknown = question.outcome.marks.is_empty();
+            let rare = unknown.then_some(Abstention::OutcomeTooRare {
+                subjects: 0,
+                required: options.outcome_subjects_min.max(1),
+            });
+            let known = facts.refuse(&question.id, before, population, options);
             known.or(empty).or(rare)
         };
         let refusals: Vec<_> = questions.iter().map(reason).collect();
@@ -261,13 +308,12 @@ impl Engine {
     fn answers(
         &self,
         asked: &Asked<'_>,
-        questions: &[Question<'_>],
+        questions: &[Question],
         refusals: Vec<Option<Abstention>>,
         scores: &[Scores],
     ) -> Vec<Prediction> {
         let mut scores = scores.iter();
-        let answer = |(question, refusal): (&Question<'_>, Option<Abstention>)| {
-            let task = question.task;
+        let answer = |(question, refusal): (&Question, Option<Abstention>)| {
             let scores = if refusal.is_none() {
                 scores.next()
             } else {
@@ -275,9 +321,9 @@ impl Engine {
             };
             let mut prediction = Prediction {
                 subject: asked.timeline.subject(),
-                task: task.id.clone(),
+                task: question.id.clone(),
                 time: asked.at,
-                horizon: task.horizon,
+                horizon: question.outcome.horizon,
                 risk: None,
                 abstention: refusal,
                 monte_carlo: None,
@@ -286,14 +332,14 @@ impl Engine {
                 model: self.root,
             };
             if let Some(scores) = scores {
-                self.answer(task, &scores.raw(), &mut prediction);
+                self.answer(&question.id, &scores.raw(), &mut prediction);
             }
             prediction
         };
         questions.iter().zip(refusals).map(answer).collect()
     }
 
-    fn answer(&self, task: &Task, raw: &Raw, prediction: &mut Prediction) {
+    fn answer(&self, task: &str, raw: &Raw, prediction: &mut Prediction) {
         prediction.monte_carlo = Some(raw.monte_carlo());
         prediction.abstention = refuse_censored(raw.censored_share, &self.fitted.abstain);
         if prediction.abstention.is_none() {
@@ -303,15 +349,15 @@ impl Engine {
         }
     }
 
-    pub(crate) fn calibration(&self, task: &Task) -> &Calibration {
+    pub(crate) fn calibration(&self, task: &str) -> &Calibration {
         const UNFITTED: &Calibration = &Calibration::identity();
-        self.fitted.calibrations.get(&task.id).unwrap_or(UNFITTED)
+        self.fitted.calibrations.get(task).unwrap_or(UNFITTED)
     }
 }
 
 /// Gives each open task's answer its evidence, where the answer has a risk.
-fn attach(answers: &mut [Prediction], open: &[&Question<'_>], evidence: Vec<Vec<Evidence>>) {
-    let ids = open.iter().map(|question| question.task.id.as_str());
+fn attach(answers: &mut [Prediction], open: &[&Question], evidence: Vec<Vec<Evidence>>) {
+    let ids = open.iter().map(|question| question.id.as_str());
     for (id, found) in ids.zip(evidence) {
         let answered = answers
             .iter_mut()

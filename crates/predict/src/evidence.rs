@@ -76,7 +76,7 @@ impl Engine {
     pub(crate) fn evidence(
         &self,
         asked: &Asked<'_>,
-        questions: &[&Question<'_>],
+        questions: &[&Question],
         (base, sampling): (&[Scores], &SampleOptions),
         options: &EvidenceOptions,
     ) -> Result<Vec<Vec<Evidence>>> {
@@ -111,7 +111,7 @@ impl Engine {
     fn screen(
         &self,
         asked: &Asked<'_>,
-        (questions, sampling): (&[&Question<'_>], &SampleOptions),
+        (questions, sampling): (&[&Question], &SampleOptions),
         groups: Vec<Group>,
         options: &EvidenceOptions,
     ) -> Result<Vec<Group>> {
@@ -133,7 +133,7 @@ impl Engine {
     pub(crate) fn moved(
         &self,
         asked: &Asked<'_>,
-        (questions, sampling): (&[&Question<'_>], &SampleOptions),
+        (questions, sampling): (&[&Question], &SampleOptions),
         sets: &[Vec<usize>],
     ) -> Result<Vec<f64>> {
         let hazards = self.workers().each(sets.len() + 1, |worker, index| {
@@ -157,7 +157,7 @@ impl Engine {
         &self,
         worker: &Worker<'_>,
         changed: &Timeline,
-        (questions, sampling): (&[&Question<'_>], &SampleOptions),
+        (questions, sampling): (&[&Question], &SampleOptions),
         at: Instant,
     ) -> Result<Vec<f64>> {
         let asked = Asked {
@@ -179,8 +179,8 @@ impl Engine {
         let waits: Vec<f64> = (0..SCREEN_WAITS).map(|k| wait(k).min(1e6)).collect();
         let mut codes = Vec::new();
         decoder.codes(&hidden.repeat(waits.len()), &waits, &mut codes);
-        let hazard = |question: &&Question<'_>| {
-            let horizon = question.task.horizon.0;
+        let hazard = |question: &&Question| {
+            let horizon = question.outcome.horizon.0;
             let (mut outcome, mut days) = (0.0, 0.0);
             for (wait, row) in waits
                 .iter()
@@ -189,7 +189,7 @@ impl Engine {
                 let ahead = wait - elapsed;
                 days += ahead.clamp(0.0, horizon);
                 if ahead <= horizon {
-                    let members = question.ids.iter().filter_map(|id| row.get(*id as usize));
+                    let members = question.outcome.ids().filter_map(|id| row.get(id as usize));
                     outcome += members.map(|p| f64::from(*p)).sum::<f64>();
                 }
             }
@@ -202,7 +202,7 @@ impl Engine {
     fn effects(
         &self,
         asked: &Asked<'_>,
-        (questions, sampling): (&[&Question<'_>], &SampleOptions),
+        (questions, sampling): (&[&Question], &SampleOptions),
         base: &[Scores],
         groups: Vec<Group>,
     ) -> Result<Vec<Effects>> {
@@ -221,7 +221,7 @@ impl Engine {
         let each = |(group, scores): (Group, Option<Vec<Scores>>)| {
             let pairs = base.iter().zip(scores?).zip(questions);
             let tasks = pairs.map(|((with, without), question)| {
-                effect(with, &without, self.calibration(question.task))
+                effect(with, &without, self.calibration(&question.id))
             });
             Some(Effects {
                 group,

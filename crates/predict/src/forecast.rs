@@ -180,11 +180,9 @@ impl Engine {
         let longest = horizons.iter().map(|h| h.0).max_by(f64::total_cmp);
         let longest = longest.ok_or(Error::Option { what: "horizons" })?;
         let outcomes = options.targets.iter().flat_map(|target| {
-            horizons.iter().map(|horizon| Outcome {
-                ids: target.ids.clone(),
-                bins: target.limit.as_ref().map(|limit| limit.bins),
-                horizon: *horizon,
-            })
+            let bins = target.limit.as_ref().map(|limit| limit.bins);
+            let within = move |horizon: &Days| Outcome::within(&target.ids, bins, *horizon);
+            horizons.iter().map(within)
         });
         let outcomes: Vec<Outcome> = outcomes.collect();
         let (pool, raws) = self.pool_with(asked, Days(longest), &outcomes, &options.sampling)?;

@@ -48,15 +48,15 @@ pub use calibration::{
     Refusal,
 };
 pub use default_tasks::{Census, DefaultTasksOptions, default_tasks};
-pub use engine::{AnswerOptions, Asked, Engine, Fitted, Pool};
+pub use engine::{AnswerOptions, Asked, Engine, Fitted, Pool, Question};
 pub use evidence::EvidenceOptions;
 pub use explain::{Cited, ExplainOptions, Explanation, Redundant, Unit};
 pub use fan::{Fan, FanPoint, fan};
 pub use forecast::{Change, Forecast, ForecastOptions, Item, Row};
 pub use index::{IndexFit, IndexOptions, index_time, last_observed};
-pub use query::Queried;
+pub use query::{NoQuery, Queried};
 pub use reference::{Expected, Reference, ReferenceBuilder, Who};
-pub use risk::{Outcome, Raw};
+pub use risk::{Mark, Outcome, Raw, Reached, Values};
 pub use sample::{Future, SampleOptions, Step};
 pub use similar::{
     HeldBack, Like, Measured, Neighbour, OutcomeOfSimilar, SimilarError, SimilarIndex, State,

@@ -4,11 +4,12 @@
 //! A task's question is put as training puts its own: the codes that count for the outcome, death
 //! competing unless it is the outcome, at the time that has passed since the last event.
 
-use crate::engine::{Asked, Engine};
+use crate::engine::{Asked, Engine, Question};
 use crate::neural::History;
+use crate::risk::Mark;
 use crate::{Error, Result};
 use longitude_core::{Days, Predicate, Task};
-use longitude_model::{Atom, Incidence, Question};
+use longitude_model::{Atom, Incidence, Question as Query};
 use std::sync::Arc;
 
 /// One task's answer for one subject.
@@ -18,6 +19,29 @@ pub struct Queried {
     pub risk: f64,
     /// The same for all horizons.
     pub curve: Incidence,
+}
+
+/// Why the query head cannot take a question.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum NoQuery {
+    /// The model has no such head.
+    #[error("the model has no query head")]
+    NoHead,
+    /// The vocabulary has no code for the outcome.
+    #[error("the model knows no code of the outcome")]
+    NoCode,
+    /// The window opens after the prediction time; the head knows first occurrences only.
+    #[error("the window opens later than the prediction time, and the query head cannot wait")]
+    OpensLate,
+    /// The window ends after the last edge that the head was trained on.
+    #[error("the window ends after the query head's last edge of {days} days")]
+    Beyond {
+        /// The last edge.
+        days: f32,
+    },
+    /// A bound of a value lies inside a bin of the model.
+    #[error("a bound of a value lies inside a value bin, which the query head cannot divide")]
+    InsideBin,
 }
 
 /// The two sides of a question.
@@ -72,6 +96,67 @@ impl Engine {
         self.curves(asked, &sides)
     }
 
+    /// Why the query head cannot take a question, if so.
+    pub fn query_refusal(&self, question: &Question) -> Option<NoQuery> {
+        let outcome = &question.outcome;
+        let config = self.model().config();
+        let Some(edge) = config.query_edges_days.last() else {
+            return Some(NoQuery::NoHead);
+        };
+        let sides = [&outcome.marks, &outcome.competing];
+        if outcome.marks.is_empty() {
+            Some(NoQuery::NoCode)
+        } else if outcome.from.0 > 0.0 {
+            Some(NoQuery::OpensLate)
+        } else if outcome.horizon.0 > f64::from(*edge) {
+            Some(NoQuery::Beyond { days: *edge })
+        } else if sides
+            .into_iter()
+            .flatten()
+            .any(|mark| mark.whole_bins().is_none())
+        {
+            Some(NoQuery::InsideBin)
+        } else {
+            None
+        }
+    }
+
+    /// The query head's risk of a question for every subject, in the order given: nothing is
+    /// refused for the subject's sake. Death competes unless it is the outcome.
+    ///
+    /// # Errors
+    /// As [`Engine::query_many`]; [`Error::NoQueryHead`] also for a question that
+    /// [`Engine::query_refusal`] names a reason against.
+    pub fn query_question(&self, asked: &[Asked<'_>], question: &Question) -> Result<Vec<f64>> {
+        if self.query_refusal(question).is_some() {
+            return Err(Error::NoQueryHead);
+        }
+        let outcome = &question.outcome;
+        let death = Mark::any(self.vocabulary().death_id());
+        let mut competing = outcome.competing.clone();
+        competing.push(death);
+        competing.sort_by_key(|mark| mark.id);
+        competing.dedup_by_key(|mark| mark.id);
+        competing.retain(|mark| outcome.marks.iter().all(|own| own.id != mark.id));
+        let atoms = |marks: &[Mark]| {
+            let atom = |mark: &Mark| {
+                let (bin_first, bin_last) = mark.whole_bins()?;
+                let code = mark.id;
+                Some(Atom {
+                    code,
+                    bin_first,
+                    bin_last,
+                })
+            };
+            marks.iter().filter_map(atom).collect()
+        };
+        let sides = [Some((atoms(&outcome.marks), atoms(&competing)))];
+        let curves = self.curves(asked, &sides)?;
+        let within = |curve: Incidence| curve.within(outcome.horizon.0);
+        let risks = curves.into_iter().flatten().flatten().map(within);
+        Ok(risks.collect())
+    }
+
     pub(crate) fn curves(
         &self,
         asked: &[Asked<'_>],
@@ -83,7 +168,7 @@ impl Engine {
         self.workers().each(asked.len(), |worker, index| {
             let history = self.whole_history(&asked[index])?;
             let questions = sides.iter().flatten().map(|one| question(&history, one));
-            let questions: Vec<Question> = questions.collect();
+            let questions: Vec<Query> = questions.collect();
             let curves = worker.decoder.query(&[&history.inputs], &[&questions])?;
             let mut curves = curves.into_iter().flatten();
             let each = sides.iter();
@@ -112,9 +197,9 @@ impl Engine {
 }
 
 /// The question of two sides at a history's prediction time.
-pub(crate) fn question(history: &History, (predicate, competing): &Sides) -> Question {
+pub(crate) fn question(history: &History, (predicate, competing): &Sides) -> Query {
     let elapsed = history.start.at.0.saturating_sub(history.start.last_us);
-    Question {
+    Query {
         elapsed_days: Days::from_micros(elapsed).0.max(0.0),
         predicate: Arc::clone(predicate),
         competing: Arc::clone(competing),

@@ -176,7 +176,7 @@ pub(crate) fn sample(
     let mut buffers = Buffers::default();
     let mut step = 0;
     while !rows.is_empty() {
-        draw(run, process, (&rows, step), &mut buffers)?;
+        draw(run, process, (&mut rows, step), &mut buffers)?;
         let mut kept = Vec::with_capacity(rows.len());
         buffers.keep.clear();
         buffers.events.clear();
@@ -211,7 +211,7 @@ pub(crate) fn sample(
 fn draw(
     run: &Run<'_>,
     process: &mut dyn Process,
-    (rows, step): (&[Row], u32),
+    (rows, step): (&mut [Row], u32),
     buffers: &mut Buffers,
 ) -> Result<()> {
     buffers.draws.clear();
@@ -222,7 +222,7 @@ fn draw(
     buffers.uniform.extend(buffers.draws.iter().map(|d| d.wait));
     let after = (step == 0).then(|| run.elapsed_days());
     process.waits(after, &buffers.uniform, &mut buffers.waits)?;
-    for (wait, row) in buffers.waits.iter_mut().zip(rows) {
+    for (wait, row) in buffers.waits.iter_mut().zip(rows.iter()) {
         let time = run.time_after(row.last_us, *wait, step == 0);
         *wait = Days::from_micros(time.saturating_sub(row.last_us)).0;
     }
@@ -232,6 +232,11 @@ fn draw(
     for (row, draws) in buffers.draws.iter().enumerate() {
         let codes = &mut buffers.codes[row * width..(row + 1) * width];
         codes[PAD as usize] = 0.0;
+        let time = rows[row]
+            .last_us
+            .saturating_add(Days(buffers.waits[row]).to_micros());
+        run.outcomes
+            .avoid_codes(&mut rows[row].tallies, time, codes);
         let code = u32::try_from(choose(codes, draws.code)).unwrap_or(PAD);
         buffers.marks.push((buffers.waits[row], code));
     }
@@ -264,12 +269,23 @@ impl Run<'_> {
             return Some(StopReason::Horizon);
         }
         let width = self.vocabulary.len();
-        let (value_bin, value) = self.value(code, index, buffers);
+        let own = self.own_bins(code, index);
+        let mut place = buffers.draws[index].value;
+        let weights = &mut buffers.bins[own.clone()];
+        let avoided = self
+            .outcomes
+            .avoid_values(&mut row.tallies, (time, code), weights);
+        let value_bin = u16::try_from(choose(weights, buffers.draws[index].bin)).unwrap_or(0);
+        if let Some(mark) = avoided {
+            place = mark.outside(value_bin, place);
+        }
+        let value = self.value(code, value_bin, place);
         let drawn = Drawn {
             codes: &buffers.codes[index * width..(index + 1) * width],
             code,
-            bins: self.bins(code, index, &buffers.bins),
+            bins: &buffers.bins[own],
             bin: value_bin,
+            place,
         };
         self.outcomes
             .step(&mut row.tallies, &mut buffers.q, time, &drawn);
@@ -301,29 +317,22 @@ impl Run<'_> {
         None
     }
 
-    /// The weights of a code's own bins in a row of all `[R, K + 1]`; empty for one without.
-    fn bins<'b>(&self, code: u32, index: usize, all: &'b [f32]) -> &'b [f32] {
+    /// Where the weights of a code's own bins lie in the rows of all `[R, K + 1]`; nowhere for one
+    /// without.
+    fn own_bins(&self, code: u32, index: usize) -> std::ops::Range<usize> {
         let own = self.vocabulary.bins_of(code).map_or(0, Bins::len);
         let width = usize::from(self.vocabulary.value_bins_max()) + 1;
         match own {
-            0 => &[],
-            own => &all[index * width..][..width.min(usize::from(own) + 1)],
+            0 => 0..0,
+            own => index * width..index * width + width.min(usize::from(own) + 1),
         }
     }
 
-    /// The drawn value of a code with bins: bin, value and what the model sees of it.
-    fn value(&self, code: u32, index: usize, buffers: &Buffers) -> (u16, Option<(f64, f32)>) {
-        let Some(bins) = self.vocabulary.bins_of(code) else {
-            return (0, None);
-        };
-        let row = self.bins(code, index, &buffers.bins);
-        let draws = buffers.draws[index];
-        let bin = u16::try_from(choose(row, draws.bin)).unwrap_or(0);
-        if bin == 0 {
-            return (0, None);
-        }
-        let value = bins.sample(bin, draws.value);
-        (bin, Some((value, single(bins.normalise(value)))))
+    /// The value at a place of a bin's mass, and what the model sees of it.
+    fn value(&self, code: u32, bin: u16, place: f64) -> Option<(f64, f32)> {
+        let bins = self.vocabulary.bins_of(code).filter(|_| bin > 0)?;
+        let value = bins.sample(bin, place);
+        Some((value, single(bins.normalise(value))))
     }
 }
 

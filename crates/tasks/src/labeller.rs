@@ -2,7 +2,7 @@
 
 use crate::explain::{Explanation, Fate};
 use crate::matcher::{Matcher, Measured};
-use crate::outcome::{self, Asked, Missing, Values};
+use crate::outcome::{self, Missing, Values};
 use crate::program::{LabelKind, Mode, Ontology, Program};
 use crate::realise::{Realiser, Reason, Stretch};
 use crate::record::{Cell, Number, Record};
@@ -55,6 +55,26 @@ impl std::fmt::Debug for Sample {
     }
 }
 
+/// A subject who is asked about at a time, by what is known then alone.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Asked {
+    /// Who.
+    pub subject: SubjectId,
+    /// The instant that the question begins from.
+    pub trigger: Instant,
+    /// When.
+    pub prediction_time: Instant,
+    /// The sample that `label` gives for it; none where what came later does not fit the task's
+    /// windows, or leaves the label open.
+    pub sample: Option<Sample>,
+}
+
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Asked").finish_non_exhaustive()
+    }
+}
+
 /// A subject's rows do not lie together, so the rows must be handed in again to a labeller that
 /// gathers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +96,8 @@ pub struct Context {
 pub struct Labels {
     /// The samples, by subject and trigger.
     pub samples: Vec<Sample>,
+    /// Who is asked about and when, by subject and trigger, where that was to be told.
+    pub asked: Vec<Asked>,
     /// The subjects that had rows, in the order of their rows.
     pub subjects: Vec<SubjectId>,
     /// What was counted.
@@ -95,6 +117,7 @@ pub struct Labeller<'p> {
     gathered: Option<BTreeMap<SubjectId, Record>>,
     seen: Option<BTreeSet<SubjectId>>,
     stretches: Vec<Stretch>,
+    asks: bool,
     labels: Labels,
     /// The only instant of the shard so far, with the samples before it.
     lone: Option<(SubjectId, Record)>,
@@ -132,6 +155,7 @@ impl<'p> Labeller<'p> {
             gathered: None,
             seen: None,
             stretches: vec![Stretch::default(); program.nodes.len()],
+            asks: false,
             labels,
             lone: None,
             instants: 0,
@@ -144,6 +168,12 @@ impl<'p> Labeller<'p> {
             gathered: Some(BTreeMap::new()),
             ..Self::new(program, context)
         }
+    }
+
+    /// Tells also who is asked about, whatever came later: [`Labels::asked`].
+    #[must_use]
+    pub fn asking(self) -> Self {
+        Self { asks: true, ..self }
     }
 
     /// Takes the codes that rows refer to from now on.
@@ -223,6 +253,9 @@ impl<'p> Labeller<'p> {
         if !samples.is_sorted_by_key(|sample| (sample.subject, sample.trigger)) {
             samples.sort_by_key(|sample| (sample.subject, sample.trigger));
         }
+        self.labels
+            .asked
+            .sort_by_key(|asked| (asked.subject, asked.trigger));
         let (met, units) = (
             std::mem::take(&mut self.matcher.met),
             &mut self.matcher.units,
@@ -281,6 +314,9 @@ impl<'p> Labeller<'p> {
                 record: &self.record,
                 single,
             };
+            let asked = self
+                .asks
+                .then(|| realiser.asked_at(trigger, &mut self.stretches));
             let realised = realiser.realise(trigger, &mut self.stretches);
             let labelled = match realised {
                 Err(reason) => {
@@ -295,6 +331,14 @@ impl<'p> Labeller<'p> {
                 let fate = labelled.map_or_else(|fate| fate, Fate::Kept);
                 let explanation = Explanation::new(&realiser, trigger, &self.stretches, fate);
                 self.labels.explanations.push(explanation);
+            }
+            if let Some(prediction_time) = asked.flatten() {
+                self.labels.asked.push(Asked {
+                    subject,
+                    trigger: Instant(self.record.times[trigger]),
+                    prediction_time: Instant(prediction_time),
+                    sample: labelled.as_ref().ok().copied(),
+                });
             }
             match labelled {
                 Ok(sample) => {
@@ -366,7 +410,7 @@ fn sample(
             } else {
                 let last = record.times.last().copied().unwrap_or(i64::MIN);
                 let observed = context.observed.get(&subject).map_or(last, |end| end.0);
-                Asked {
+                outcome::Asked {
                     realiser,
                     label,
                     stretch,

@@ -10,6 +10,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod ask;
 mod boundary;
 mod compile;
 mod document;
@@ -23,6 +24,7 @@ mod names;
 mod outcome;
 mod predicate;
 mod program;
+mod question;
 mod realise;
 mod record;
 mod tally;
@@ -34,9 +36,10 @@ pub use compile::compile;
 pub use document::Source;
 pub use error::{Error, Result, meant};
 pub use explain::Explanation;
-pub use labeller::{Context, Labeller, Labels, Row, Sample, Scattered};
+pub use labeller::{Asked, Context, Labeller, Labels, Row, Sample, Scattered};
 pub use names::{ANY_EVENT, RECORD_END, RECORD_START};
 pub use program::{Mode, Ontology, Program};
+pub use question::{Counts, Indirect, Question, ValueRange};
 pub use record::{Cell, Number};
 pub use tally::Tally;
 pub use warning::Warning;

@@ -41,6 +41,14 @@ pub(crate) struct Measured<'a> {
     pub(crate) cells: &'a [Cell<'a>],
 }
 
+/// A bound of a value in the unit of the rows that are asked about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    pub(crate) value: f64,
+    pub(crate) upper: bool,
+    pub(crate) inclusive: bool,
+}
+
 impl<'p> Matcher<'p> {
     pub(crate) fn new(program: &'p Program, ontology: &'p Ontology) -> Self {
         let plains = program.plains.len();
@@ -69,6 +77,42 @@ impl<'p> Matcher<'p> {
                 self.current.push((name.into(), known.clone()));
             }
         }
+    }
+
+    /// Of each plain predicate the bounds that a row of a code must keep; none where the code is
+    /// not among its codes. A bound whose unit the row's cannot be converted into is none.
+    pub(crate) fn bounds(
+        &mut self,
+        code: &str,
+        unit: Option<&str>,
+    ) -> Vec<Option<Vec<Option<Bound>>>> {
+        let known = self.look_up(code);
+        let unit = unit.or(known.unit.as_deref());
+        let bound = |limit: &Limit| {
+            let value = match (&limit.unit, unit) {
+                (Some(asked), Some(unit)) => {
+                    // The way back, of a bound and not of a value.
+                    let forth = conversion(code, unit, asked)?;
+                    if forth.is_identity() {
+                        limit.value
+                    } else {
+                        conversion(code, asked, unit)?.apply(limit.value)
+                    }
+                }
+                _ => limit.value,
+            };
+            Some(Bound {
+                value,
+                upper: limit.upper,
+                inclusive: limit.inclusive,
+            })
+        };
+        let plains = self.program.plains.iter().enumerate();
+        let of = |(at, plain): (usize, &Plain)| {
+            let among = known.plains.iter().any(|known| *known as usize == at);
+            among.then(|| plain.limits.iter().map(bound).collect())
+        };
+        plains.map(of).collect()
     }
 
     fn look_up(&mut self, code: &str) -> Known {

@@ -67,7 +67,7 @@ impl Realiser<'_> {
         base.saturating_add(self.program.nodes[node].after)
     }
 
-    fn node(
+    pub(crate) fn node(
         &self,
         at: usize,
         node: &NodePlan,

@@ -52,8 +52,8 @@ fn refusal(
     let history = timeline.history(at);
     let before = history.iter().any(|event| task.outcome.holds(event));
     HistoryFacts::of(&fixture::vocabulary(), &timeline, at).refuse(
-        &task,
-        before,
+        &task.id,
+        incident && before,
         population,
         &AbstainOptions::research(),
     )

@@ -3,7 +3,7 @@
 
 use super::{Asked, Engine, Question};
 use crate::neural::History;
-use crate::risk::{Outcome, Outcomes, Raw, Scores};
+use crate::risk::{Outcome, Outcomes, Raw, Reached, Scores};
 use crate::sample::{Future, SampleOptions, Sampled};
 use crate::workers::{Job, Worker, Workers};
 use crate::{Error, Result};
@@ -70,7 +70,7 @@ impl Engine {
         &self,
         worker: &mut Worker<'_>,
         asked: &Asked<'_>,
-        questions: &[&Question<'_>],
+        questions: &[&Question],
         options: &SampleOptions,
     ) -> Result<Vec<Scores>> {
         let history = self.history(asked, options)?;
@@ -81,11 +81,35 @@ impl Engine {
         Ok(scores(&sampled, questions.len()))
     }
 
-    /// The same on all workers.
+    /// REACH: the risk of one question for every subject, in the order given, from futures that
+    /// avoid its outcome. Nothing is refused; subjects are shared out among the threads.
+    ///
+    /// # Errors
+    /// As [`Engine::raw_many`].
+    pub fn reach_many(
+        &self,
+        asked: &[Asked<'_>],
+        question: &Question,
+        options: &SampleOptions,
+    ) -> Result<Vec<Reached>> {
+        options.check()?;
+        self.workers.each(asked.len(), |worker, index| {
+            let asked = &asked[index];
+            let history = self.history(asked, options)?;
+            let prefix = worker.prefill(&history)?;
+            let outcomes = Outcomes::avoiding(&question.outcome, asked.at);
+            let job = self.tasks_job((&history, &prefix), &outcomes, &[question], options);
+            let sampled = worker.sample(&job, 0..options.samples)?;
+            let tallies = sampled.iter().map(|one| one.tallies[0]).collect();
+            Ok(Scores::new(tallies).reach())
+        })
+    }
+
+    /// As [`Engine::scores`], on all workers.
     pub(super) fn scores_in_parts(
         &self,
         asked: &Asked<'_>,
-        questions: &[&Question<'_>],
+        questions: &[&Question],
         options: &SampleOptions,
     ) -> Result<Vec<Scores>> {
         let history = self.history(asked, options)?;
@@ -155,10 +179,10 @@ impl Engine {
         &'a self,
         past: (&'a History, &'a Prefix),
         outcomes: &'a Outcomes,
-        questions: &[&Question<'_>],
+        questions: &[&Question],
         options: &'a SampleOptions,
     ) -> Job<'a> {
-        let end = |question: &&Question<'_>| past.0.start.at.plus(question.task.horizon);
+        let end = |question: &&Question| past.0.start.at.plus(question.outcome.horizon);
         let ends = questions.iter().map(end);
         Job {
             end: ends.max().unwrap_or(past.0.start.at),
@@ -167,12 +191,8 @@ impl Engine {
     }
 }
 
-fn outcomes(questions: &[&Question<'_>], at: Instant) -> Outcomes {
-    let outcome = |question: &&Question<'_>| Outcome {
-        ids: question.ids.clone(),
-        bins: None,
-        horizon: question.task.horizon,
-    };
+fn outcomes(questions: &[&Question], at: Instant) -> Outcomes {
+    let outcome = |question: &&Question| question.outcome.clone();
     let outcomes: Vec<Outcome> = questions.iter().map(outcome).collect();
     Outcomes::new(&outcomes, at)
 }

@@ -215,6 +215,57 @@ fn the_estimate_agrees_with_plain_counting() {
 }
 
 #[test]
+fn futures_that_avoid_the_outcome_give_the_same_risk() {
+    let (engine, one) = (engine(2), engine(1));
+    let vocabulary = engine.vocabulary();
+    let mut questions: Vec<Question> = tasks()
+        .iter()
+        .map(|task| Question::of(task, vocabulary))
+        .collect();
+    // A window that opens late, a competing event, and the upper values of a laboratory code.
+    let [x, b] = [&questions[0], &questions[2]].map(|one| one.outcome.marks.clone());
+    questions[0].outcome.from = Days(3.0);
+    questions[0].outcome.competing = b;
+    let lab = vocabulary.id(&Code::from_meds("LAB//1"));
+    let range = (std::ops::Bound::Excluded(103.2), std::ops::Bound::Unbounded);
+    let high = crate::Mark::ranged(lab, vocabulary.bins_of(lab), false, &[range]).unwrap();
+    questions[2].outcome.marks = vec![high];
+    questions[2].outcome.competing = x;
+    let timeline = fixture::patient(2, 30);
+    let asked = [Asked {
+        timeline: &timeline,
+        at: at(60.0),
+    }];
+    let raws = engine
+        .estimate_many(&asked, &questions, &sampling(3000, 250))
+        .unwrap();
+    for (question, raw) in questions.iter().zip(&raws[0]) {
+        let reached = engine
+            .reach_many(&asked, question, &sampling(2000, 250))
+            .unwrap()[0];
+        let error = reached.standard_error.hypot(raw.hit_standard_error);
+        assert!(
+            (reached.estimate - raw.hit_share).abs() < 4.0 * error,
+            "{reached:?} {raw:?}"
+        );
+        let error = raw.standard_error.hypot(raw.hit_standard_error);
+        assert!(
+            (raw.estimate - raw.hit_share).abs() < 4.0 * error,
+            "{raw:?}"
+        );
+        assert!((0.01..0.99).contains(&raw.hit_share), "{raw:?}");
+        assert!(
+            reached.standard_error < raw.hit_standard_error,
+            "{reached:?} {raw:?}"
+        );
+        let alone = one
+            .reach_many(&asked, question, &sampling(2000, 17))
+            .unwrap()[0];
+        assert_eq!(json(&alone), json(&reached));
+    }
+}
+
+#[test]
 fn a_retired_future_changes_no_other() {
     // Futures of one batch end at different steps; each is what it is alone.
     let engine = engine(1);

@@ -122,10 +122,7 @@ fn the_calibrated_scale_carries_the_error() {
         at: at(70.0),
     };
     let all = tasks();
-    let question = Question {
-        ids: engine.vocabulary().ids_matching(&all[0].outcome),
-        task: &all[0],
-    };
+    let question = Question::of(&all[0], engine.vocabulary());
     let score = |asked: &Asked<'_>| {
         let scored = engine.workers().each(1, |worker, _| {
             engine.scores(worker, asked, &[&question], &sampling(64, 64))

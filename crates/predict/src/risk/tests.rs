@@ -11,11 +11,7 @@ const AT: f64 = 100.0;
 /// Estimates of X and of death within 30 days, and of X within 5, from futures of a chain.
 fn raws(chain: &chain::Chain, vocabulary: &Vocabulary, (n, events_max): (u32, u32)) -> Vec<Raw> {
     let at = Instant(0).plus(Days(AT));
-    let of = |code, days| Outcome {
-        ids: vec![chain::id(vocabulary, code)],
-        bins: None,
-        horizon: Days(days),
-    };
+    let of = |code, days| Outcome::within(&[chain::id(vocabulary, code)], None, Days(days));
     let outcomes = Outcomes::new(&[of("X", 30.0), of("MEDS_DEATH", 30.0), of("X", 5.0)], at);
     let run = Run {
         start: Start {
@@ -103,11 +99,7 @@ fn the_stated_error_is_the_spread_over_seeds() {
     let rates = [("A", 0.2), ("X", 0.05), ("MEDS_DEATH", 0.01)];
     let chain = chain::Chain::new(&vocabulary, &rates, 6400);
     let at = Instant(0);
-    let outcome = Outcome {
-        ids: vec![chain::id(&vocabulary, "X")],
-        bins: None,
-        horizon: Days(30.0),
-    };
+    let outcome = Outcome::within(&[chain::id(&vocabulary, "X")], None, Days(30.0));
     let outcomes = Outcomes::new(&[outcome], at);
     let run = Run {
         start: Start {

@@ -7,11 +7,7 @@ use crate::risk::Outcome;
 fn sampled(last_day: f64, parts: &[(u32, u32)]) -> Vec<Sampled> {
     let vocabulary = fixture::vocabulary();
     let at = Instant(0).plus(Days(50.0));
-    let outcome = Outcome {
-        ids: vec![chain::id(&vocabulary, "X")],
-        bins: None,
-        horizon: Days(40.0),
-    };
+    let outcome = Outcome::within(&[chain::id(&vocabulary, "X")], None, Days(40.0));
     let outcomes = Outcomes::new(&[outcome], at);
     let run = Run {
         start: Start {
