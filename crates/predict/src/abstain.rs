@@ -178,7 +178,8 @@ impl HistoryFacts {
     }
 
     /// Why a task, by its id, must not be answered for this history, if so; `before` says whether a
-    /// first occurrence is asked for and the outcome is in the history already. The order is from the surest reason to the least sure one.
+    /// first occurrence is asked for and the outcome is in the history already. The order is from
+    /// the surest reason to the least sure one.
     pub fn refuse(
         &self,
         task: &str,

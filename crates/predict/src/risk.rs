@@ -44,14 +44,15 @@
 //! Both are known in G_t. What happens at the very time of a competing event still counts.
 //!
 //! - REACH: futures from which the outcome is left out. Wherever a_t = 1 the code (and then the
-//!   value) is drawn from the same law given that A is not met, and R = 1 - prod(1 - a_t q_t). Write
-//!   P for the model's law of futures up to the first time that A is met and Q for the law with A
-//!   left out. A future f that does not meet A has P(f) = Q(f) prod(1 - a_t q_t), for the waits'
-//!   laws are the same and each code's and value's probability under P is (1 - q_t) times that
-//!   under Q. So P(A is not met) = sum of P(f) = E_Q(prod(1 - a_t q_t)), and E_Q(R) = E(Y): unbiased
-//!   for every model. (The same paper.) R lies between 0 and 1 always, and spreads only as far as
-//!   the hazards differ from future to future: with a constant hazard and a fixed number of steps
-//!   not at all. Its price is a pool of its own for each outcome, whose futures never end early.
+//!   value) is drawn from the same law given that A is not met, and R = 1 - prod(1 - a_t q_t).
+//!   Write P for the model's law of futures up to the first time that A is met and Q for the law
+//!   with A left out. A future f that does not meet A has P(f) = Q(f) prod(1 - a_t q_t), for the
+//!   waits' laws are the same and each code's and value's probability under P is (1 - q_t) times
+//!   that under Q. So P(A is not met) = sum of P(f) = E_Q(prod(1 - a_t q_t)), and E_Q(R) = E(Y):
+//!   unbiased for every model. (The same paper.) R lies between 0 and 1 always, and spreads only as
+//!   far as the hazards differ from future to future: with a constant hazard and a fixed number of
+//!   steps not at all. Its price is a pool of its own for each outcome, whose futures never end
+//!   early.
 //!
 //! A future cut by the limit of events counts what it met so far: the estimate is then too low by
 //! at most [`Raw::censored_share`].
