@@ -98,6 +98,9 @@ pub enum Error {
     /// A contest does not exist.
     #[error("there is no contest {0}")]
     NoContest(String),
+    /// A step of the monitoring that its state does not allow, or that lacks what it needs.
+    #[error("the step is refused: {0}")]
+    Monitor(String),
     /// A contest cannot be filed so, or cannot make this step.
     #[error("the contest is refused: {0}")]
     Contest(String),

@@ -47,6 +47,8 @@ paths! {
     answers = "answers";
     /// Filed cases.
     contests = "contests";
+    /// States, decisions and recalibrations of the monitoring.
+    monitor = "monitor";
     /// The institution's public key: a convenience, not a proof.
     institution_public_key = PUBLIC_KEY;
     /// The statement, signed by the institution, that names the log's key.

@@ -6,6 +6,7 @@
 //!      |------signs--> institution.keys.json  --vouches for--> the log's Ed25519 key
 //! Receipt --append--> RunLedger --checkpoint--> ledger/   --verify_run--> Verdict
 //! Contest --file, transition--> contests/<id>.json, a commitment in the ledger
+//! Occurrence --Health::after--> monitor/<id>.json, a commitment in the ledger
 //! ```
 //!
 //! What it is not: it does not decide who may sign in, talks to no network, and reads no clock; a
@@ -13,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod committed;
 mod contest;
 mod dsse;
 mod error;
@@ -23,6 +25,7 @@ mod key;
 mod keyring;
 mod layout;
 mod model;
+mod monitor;
 mod run;
 mod tree;
 mod verify;
@@ -39,6 +42,10 @@ pub use keyring::{Epoch, Keyring};
 pub use layout::Layout;
 pub use model::{
     LoadGuard, MODEL_SIGNATURE, Manifest, load_guard, model_root, sign_model, verify_model,
+};
+pub use monitor::{
+    Approved, Decision, Evidence, Health, MonitorBook, MonitorRecord, Occurrence, Part, RecordId,
+    Recorded, Seen, Standing, standing,
 };
 pub use run::{EntryId, Leaf, RunLedger, commitment};
 pub use tree::{Tree, tree_digest};

@@ -4,6 +4,7 @@ mod contests;
 mod institution;
 mod keyring;
 mod model;
+mod monitor;
 mod run;
 mod verdict;
 

@@ -8,12 +8,14 @@
 //! checkpoint.
 
 use crate::answer::Answers;
+use crate::committed;
 use crate::contest;
 use crate::error::{Error, Fault};
 use crate::files;
 use crate::key::{PublicKey, TrustedKey};
 use crate::layout::{Layout, MODEL, RECEIPTED};
 use crate::model::{MODEL_SIGNATURE, Manifest, is_plain, model_root};
+use crate::monitor;
 use crate::run::{Keys, Leaf, parse_leaf};
 use crate::tree::{Tree, tree_digest};
 use longitude_core::{Digest, Receipt};
@@ -138,6 +140,7 @@ pub fn verify_run(run: &Path, trusted: Option<&TrustedKey>) -> Verdict {
     check_named(&layout, &outputs, &mut verdict);
     check_contests(&layout, &leaves, &mut verdict);
     check_answers(&layout, &leaves, &mut verdict);
+    check_monitor(&layout, &leaves, &mut verdict);
     verdict
 }
 
@@ -400,7 +403,7 @@ fn check_contests(layout: &Layout, leaves: &[Leaf], verdict: &mut Verdict) {
             Err(error) => verdict.fail(name, told(&error)),
         }
     }
-    for name in contest::files_in(&layout.contests()) {
+    for name in committed::files_in(&layout.contests()) {
         let id = name.strip_suffix(".json").unwrap_or(&name);
         if !last.contains_key(id) {
             let detail = "the ledger knows nothing of it";
@@ -412,10 +415,35 @@ fn check_contests(layout: &Layout, leaves: &[Leaf], verdict: &mut Verdict) {
     }
 }
 
+/// Every record of the monitoring is as its leaf says.
+fn check_monitor(layout: &Layout, leaves: &[Leaf], verdict: &mut Verdict) {
+    let committed: Vec<monitor::Committed> = leaves.iter().filter_map(monitor::leaf_of).collect();
+    let before = verdict.failures().count();
+    for one in &committed {
+        let name = format!("monitor/{}.json", one.record);
+        let place = layout.monitor().join(format!("{}.json", one.record));
+        match committed::is_committed(&place, one.case) {
+            Ok(true) => {}
+            Ok(false) => verdict.fail(name, "it was altered since it was entered in the ledger"),
+            Err(error) => verdict.fail(name, told(&error)),
+        }
+    }
+    for name in committed::files_in(&layout.monitor()) {
+        let known = |one: &monitor::Committed| name == format!("{}.json", one.record);
+        if !committed.iter().any(known) {
+            verdict.fail(format!("monitor/{name}"), "the ledger knows nothing of it");
+        }
+    }
+    if !committed.is_empty() && verdict.failures().count() == before {
+        let detail = format!("{} records as in the ledger", committed.len());
+        verdict.pass("monitor", detail);
+    }
+}
+
 /// Every answer that is kept is the one that its ledger entry commits to.
 fn check_answers(layout: &Layout, leaves: &[Leaf], verdict: &mut Verdict) {
     let answers = Answers::of(leaves);
-    let kept = contest::files_in(&layout.answers());
+    let kept = committed::files_in(&layout.answers());
     let before = verdict.failures().count();
     for name in &kept {
         let shown = format!("answers/{name}");

@@ -1,22 +1,18 @@
-//! The contests of a run on the disk, each step in the ledger before it counts.
-//!
-//! A step writes the new case beside the old one, appends the commitment to the ledger, and then
-//! puts the new case in the old one's place. After a crash the ledger says whether it counts.
+//! The contests of a run on the disk, each step in the ledger before it counts (see `committed`).
 
-use crate::answer::{salt_bytes, salt_text};
+use crate::answer::salt_text;
+use crate::committed;
 use crate::contest::case::{Contest, ContestId, NewContest};
 use crate::contest::state::{State, Transition};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::institution::random_bytes;
 use crate::layout::Layout;
-use crate::run::{EntryId, Leaf, RunLedger, commitment};
+use crate::run::{EntryId, Leaf, RunLedger};
 use longitude_core::Digest;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-const PENDING: &str = ".pending";
 
 /// The contests of a run.
 #[derive(Clone, Debug)]
@@ -42,21 +38,11 @@ impl ContestBook {
         let dir = layout.contests();
         fs::create_dir_all(&dir).map_err(Error::file("create", &dir))?;
         let book = Self { dir };
-        let pending = names_in(&book.dir, &format!(".json{PENDING}"));
-        if pending.is_empty() {
-            return Ok(book);
-        }
-        let steps: Vec<Committed> = ledger.leaves()?.iter().filter_map(step_of).collect();
-        for name in pending {
-            let path = book.dir.join(&name);
-            let committed = commitment_of(&path)?;
-            if steps.iter().any(|step| step.case == committed) {
-                let place = name.trim_end_matches(PENDING);
-                files::rename(&path, &book.dir.join(place))?;
-            } else {
-                fs::remove_file(&path).map_err(Error::file("remove", &path))?;
-            }
-        }
+        committed::settle(&book.dir, || {
+            let steps = ledger.leaves()?;
+            let steps = steps.iter().filter_map(step_of);
+            Ok(steps.map(|step| step.case).collect())
+        })?;
         Ok(book)
     }
 
@@ -114,21 +100,17 @@ impl ContestBook {
     fn commit(&self, ledger: &mut RunLedger, contest: &mut Contest) -> Result<EntryId> {
         contest.salt = salt_text(&random_bytes()?);
         let text = files::to_json("the contest", contest)?;
-        let place = self.path(contest.id);
-        let pending = files::beside(&place, PENDING);
-        files::write(&pending, text.as_bytes())?;
-        let step = Committed {
+        let step = |case| Committed {
             contest: contest.id,
             state: contest.state,
-            case: commitment_of(&pending)?,
+            case,
         };
-        let entry = ledger.append(&format!("contest.{}", contest.state), &step)?;
-        files::rename(&pending, &place)?;
-        Ok(entry)
+        let kind = format!("contest.{}", contest.state);
+        committed::commit(ledger, &self.path(contest.id), &text, (&kind, step))
     }
 
     fn ids(&self) -> Result<Vec<ContestId>> {
-        let names = files_in(&self.dir);
+        let names = committed::files_in(&self.dir);
         let id = |name: String| name.trim_end_matches(".json").parse();
         let mut ids: Vec<ContestId> = names.into_iter().map(id).collect::<Result<_>>()?;
         ids.sort();
@@ -148,39 +130,7 @@ pub(crate) fn step_of(leaf: &Leaf) -> Option<Committed> {
     serde_json::from_value(leaf.receipt.clone()).ok()
 }
 
-/// Whether the case on the disk is the one that the ledger committed to: in its place, or beside
-/// it where a crash came before the exchange.
+/// Whether the case on the disk is the one that the ledger committed to.
 pub(crate) fn is_committed(dir: &Path, step: &Committed) -> Result<bool> {
-    let place = dir.join(format!("{}.json", step.contest));
-    let pending = files::beside(&place, PENDING);
-    if pending.is_file() && commitment_of(&pending).is_ok_and(|case| case == step.case) {
-        return Ok(true);
-    }
-    Ok(commitment_of(&place)? == step.case)
-}
-
-/// The names of the case files in a folder, sorted.
-pub(crate) fn files_in(dir: &Path) -> Vec<String> {
-    names_in(dir, ".json")
-}
-
-fn names_in(dir: &Path, ending: &str) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(dir) else {
-        return Vec::new();
-    };
-    let name = |entry: std::io::Result<fs::DirEntry>| entry.ok()?.file_name().into_string().ok();
-    let mut names: Vec<String> = entries
-        .filter_map(name)
-        .filter(|name| name.ends_with(ending))
-        .collect();
-    names.sort();
-    names
-}
-
-/// The commitment to a case file: over all its bytes, salted with the salt that it holds.
-fn commitment_of(path: &Path) -> Result<Digest> {
-    let text = files::read_text(path)?;
-    let contest: Contest = files::parse_json(path, &text)?;
-    let salt = salt_bytes(&contest.salt).ok_or_else(|| Error::form(path, "it has no salt"))?;
-    Ok(commitment(&salt, text.as_bytes()))
+    committed::is_committed(&dir.join(format!("{}.json", step.contest)), step.case)
 }

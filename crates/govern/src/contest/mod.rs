@@ -11,7 +11,7 @@ mod state;
 mod vocabulary;
 
 pub use book::ContestBook;
-pub(crate) use book::{files_in, is_committed, step_of};
+pub(crate) use book::{is_committed, step_of};
 pub use case::{Contest, ContestId, NewContest, Step};
 pub use state::{Action, Determination, Independence, State, Transition};
 pub use vocabulary::{Cause, ContestKind, Filer, Finding, Ground, Remedy};
