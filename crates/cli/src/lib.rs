@@ -98,6 +98,8 @@ enum Command {
     Serve(commands::serve::Arguments),
     /// Re-check a run's ledger, signature and digests offline
     Verify(commands::verify::Arguments),
+    /// What is in a run's ledger, and proofs of it for a stranger
+    Ledger(commands::ledger::Arguments),
     /// Make the institution's keys, once
     Init(commands::init::Arguments),
     /// Write the synthetic hospital's export and its truth
@@ -131,6 +133,7 @@ pub fn program() -> ExitCode {
         Command::Forecast(arguments) => commands::forecast::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
+        Command::Ledger(arguments) => commands::ledger::run(&arguments),
         Command::Init(arguments) => commands::init::run(&arguments),
         Command::Hospital(arguments) => commands::hospital::run(&arguments),
     };

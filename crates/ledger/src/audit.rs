@@ -9,6 +9,7 @@ use crate::hash::{Hash, empty_root, leaf_hash, node_hash};
 use crate::journal::{self, JOURNAL};
 use crate::log::CHECKPOINT;
 use crate::note::{Checkpoint, VerifyingKey};
+use crate::reader::{read_bundle, read_either, read_tile};
 use crate::tile::{self, WIDTH, bundle_name, perfect_root, tile_name, tiles_of};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -43,32 +44,6 @@ impl Audit {
             what: what.into(),
         });
     }
-}
-
-/// Reads the entries that the log's checkpoint covers, a bundle at a time, oldest first.
-///
-/// # Errors
-/// When there is no readable checkpoint; each item, when its bundle is missing or damaged.
-pub fn read_entries(dir: &Path) -> Result<impl Iterator<Item = Result<Vec<u8>>> + use<>> {
-    let disk = Disk::new(dir);
-    let note = disk.read(CHECKPOINT)?.unwrap_or_default();
-    let note = String::from_utf8(note).map_err(|_error| Error::Checkpoint("it is not text"))?;
-    let size = Checkpoint::parse(&note)?.size;
-    let bundles = (0..size.div_ceil(WIDTH)).flat_map(move |index| {
-        let width = WIDTH.min(size - index * WIDTH);
-        let (name, entries) = match read_bundle(&disk, index, width) {
-            Ok(read) => read,
-            Err(error) => return vec![Err(error)],
-        };
-        match entries {
-            Some(entries) => entries.into_iter().map(Ok).collect(),
-            None => vec![Err(Error::damaged(
-                &disk.path(&name),
-                "it does not hold its entries",
-            ))],
-        }
-    });
-    Ok(bundles)
 }
 
 /// Recomputes every hash of a log from its entries and compares tiles, checkpoint and signature.
@@ -310,48 +285,6 @@ fn compare_older(disk: &Disk, size: u64, audit: &mut Audit) -> Result<()> {
 fn leaves_of(disk: &Disk, index: u64, width: u64) -> Result<Option<Vec<Hash>>> {
     let (_, entries) = read_bundle(disk, index, width)?;
     Ok(entries.map(|entries| entries.iter().map(|entry| leaf_hash(entry)).collect()))
-}
-
-/// The first `width` hashes of a tile, from the partial tile or else the full one, and the file's
-/// name; none where the file is missing or too short.
-fn read_tile(
-    disk: &Disk,
-    level: u32,
-    index: u64,
-    width: u64,
-) -> Result<(String, Option<Vec<Hash>>)> {
-    let name = |width| tile_name(level, index, width);
-    let (name, bytes) = read_either(disk, name(width), name(WIDTH))?;
-    let hashes = bytes.as_deref().and_then(tile::decode);
-    Ok((name, hashes.and_then(|hashes| cut(hashes, width))))
-}
-
-/// The first `width` entries of a bundle, like [`read_tile`].
-fn read_bundle(disk: &Disk, index: u64, width: u64) -> Result<(String, Option<Vec<Vec<u8>>>)> {
-    let name = |width| bundle_name(index, width);
-    let (name, bytes) = read_either(disk, name(width), name(WIDTH))?;
-    let entries = bytes.as_deref().and_then(tile::decode_bundle);
-    Ok((name, entries.and_then(|entries| cut(entries, width))))
-}
-
-fn read_either(disk: &Disk, exact: String, full: String) -> Result<(String, Option<Vec<u8>>)> {
-    if let Some(bytes) = disk.read(&exact)? {
-        return Ok((exact, Some(bytes)));
-    }
-    match disk.read(&full)? {
-        Some(bytes) => Ok((full, Some(bytes))),
-        None => Ok((exact, None)),
-    }
-}
-
-/// The first `width` items. A partial file must hold exactly its width; a full one may be cut.
-fn cut<T>(mut items: Vec<T>, width: u64) -> Option<Vec<T>> {
-    let length = items.len() as u64;
-    if length != width && (length != WIDTH || width > WIDTH) {
-        return None;
-    }
-    items.truncate(usize::try_from(width).unwrap_or(usize::MAX));
-    Some(items)
 }
 
 /// Numbers as text: `entry 3 was`, `entries 3 to 5 and 9 were`; none where there are none.

@@ -20,11 +20,12 @@ mod journal;
 mod log;
 mod note;
 mod proof;
+mod reader;
 mod tile;
 mod tree;
 mod witness;
 
-pub use audit::{Audit, Finding, read_entries, verify_log};
+pub use audit::{Audit, Finding, verify_log};
 pub use commit::{Committer, Pending};
 pub use cosignature::{Cosigned, Policy, Witness};
 pub use error::{Error, Result};
@@ -32,6 +33,7 @@ pub use hash::{Hash, empty_root, leaf_hash, node_hash};
 pub use log::{ENTRY_BYTES_MAX, Log, Recovery};
 pub use note::{Checkpoint, Signer, VerifyingKey};
 pub use proof::{ProofFile, verify_consistency, verify_inclusion};
+pub use reader::{Reader, read_entries};
 pub use witness::{Refusal, WitnessBook, add_checkpoint_request};
 
 #[cfg(test)]

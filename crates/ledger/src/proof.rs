@@ -3,6 +3,7 @@
 //! The checks follow the iterative algorithms of RFC 9162, 2.1.3.2 and 2.1.4.2, which share
 //! nothing with the recursive definitions by which the proofs are made.
 
+use crate::cosignature::{Cosigned, Policy};
 use crate::error::{Error, Result};
 use crate::hash::{Hash, empty_root, leaf_hash, node_hash};
 use crate::note::{Checkpoint, VerifyingKey};
@@ -176,8 +177,23 @@ impl ProofFile {
     /// When either check fails.
     pub fn verify(&self, entry: &[u8], key: &VerifyingKey) -> Result<Checkpoint> {
         let checkpoint = Checkpoint::open(&self.checkpoint, key)?;
-        let head = (checkpoint.size, checkpoint.root);
-        verify_inclusion(&leaf_hash(entry), self.index, &self.path, head)?;
+        self.verify_in(entry, &checkpoint)?;
         Ok(checkpoint)
+    }
+
+    /// Checks the checkpoint by a policy, witnesses included, and that `entry` is in the tree that
+    /// it describes.
+    ///
+    /// # Errors
+    /// When either check fails.
+    pub fn verify_by(&self, entry: &[u8], policy: &Policy) -> Result<Cosigned> {
+        let cosigned = policy.open(&self.checkpoint)?;
+        self.verify_in(entry, &cosigned.checkpoint)?;
+        Ok(cosigned)
+    }
+
+    fn verify_in(&self, entry: &[u8], checkpoint: &Checkpoint) -> Result<()> {
+        let head = (checkpoint.size, checkpoint.root);
+        verify_inclusion(&leaf_hash(entry), self.index, &self.path, head)
     }
 }

@@ -5,9 +5,9 @@
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::hash::{Hash, empty_root};
-use crate::log::Log;
 use crate::note::{Checkpoint, Signer, VerifyingKey, decimal};
 use crate::proof::verify_consistency;
+use crate::reader::Reader;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -61,13 +61,12 @@ impl Refusal {
 /// published checkpoint.
 ///
 /// # Errors
-/// When nothing is published, the checkpoint covers fewer entries than `old`, or a tile cannot be
+/// When the checkpoint covers fewer entries than `old`, or a tile cannot be
 /// read.
-pub fn add_checkpoint_request(log: &Log, old: u64) -> Result<String> {
-    let note = log.published_note()?;
-    let size = Checkpoint::parse(&note)?.size;
+pub fn add_checkpoint_request(log: &Reader, old: u64) -> Result<String> {
+    let note = log.note();
     let mut text = format!("old {old}\n");
-    for hash in log.consistency_proof(old, size)? {
+    for hash in log.consistency_proof(old)? {
         // Writing into a String cannot fail.
         let _infallible = writeln!(text, "{hash}");
     }

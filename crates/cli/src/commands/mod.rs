@@ -13,6 +13,7 @@ pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod label;
+pub(crate) mod ledger;
 pub(crate) mod mapping;
 pub(crate) mod quality;
 pub(crate) mod reidentify;

@@ -4,7 +4,8 @@ use super::{entry, log_of, open, oracle, signer};
 use crate::tile::perfect_root;
 use crate::tree;
 use crate::{
-    Checkpoint, Error, Hash, ProofFile, empty_root, leaf_hash, verify_consistency, verify_inclusion,
+    Checkpoint, Error, Hash, ProofFile, Reader, empty_root, leaf_hash, verify_consistency,
+    verify_inclusion,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -135,6 +136,35 @@ fn every_size_up_to_1024_has_its_root_and_proofs() {
             let leaf = memory.leaves[at];
             assert_eq!(oracle::root_of(leaf, at, known.len(), &proof), Some(root));
         }
+    }
+}
+
+/// A reader beside the writer gives the writer's own proofs, also of a checkpoint that is older
+/// than the tiles.
+#[test]
+fn a_reader_gives_what_the_writer_gives() {
+    let dir = tempfile::tempdir().unwrap();
+    for size in [1_u64, 255, 256, 257, 700] {
+        let mut log = log_of(dir.path(), size);
+        let reader = Reader::open(dir.path()).unwrap();
+        // Entries that are not published, over a bundle's edge.
+        for index in size..size + 60 {
+            log.append(&entry(index)).unwrap();
+        }
+        assert_eq!(reader.checkpoint().size, size);
+        for index in [0, size / 2, size - 1] {
+            assert_eq!(reader.entry(index).unwrap(), entry(index));
+            assert_eq!(
+                reader.proof_file(index).unwrap(),
+                log.proof_file(index).unwrap()
+            );
+            let proof = log.consistency_proof(index, size).unwrap();
+            assert_eq!(reader.consistency_proof(index).unwrap(), proof);
+        }
+        assert!(reader.entry(size).is_err() && reader.proof_file(size).is_err());
+        assert!(reader.consistency_proof(size + 1).is_err());
+        drop(log);
+        std::fs::remove_dir_all(dir.path()).unwrap();
     }
 }
 

@@ -9,7 +9,7 @@ use std::process::Command;
 
 const VERIFIER: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../../cases/ledger/verify_log.py"
+    "/../../cases/verify/verify_log.py"
 );
 
 /// Whether there is a Python; where there is none, that is said.

@@ -2,8 +2,8 @@
 
 use super::{ORIGIN, entry, log_of, open, signer};
 use crate::{
-    Checkpoint, Hash, Policy, Refusal, Signer, Witness, WitnessBook, add_checkpoint_request,
-    leaf_hash,
+    Checkpoint, Hash, Policy, Reader, Refusal, Signer, Witness, WitnessBook,
+    add_checkpoint_request, leaf_hash,
 };
 use std::path::Path;
 
@@ -15,6 +15,10 @@ fn witness_signer() -> Signer {
 
 fn book(dir: &Path) -> WitnessBook {
     WitnessBook::open(dir, witness_signer(), vec![signer().verifying_key()]).unwrap()
+}
+
+fn request(dir: &Path, old: u64) -> String {
+    add_checkpoint_request(&Reader::open(dir).unwrap(), old).unwrap()
 }
 
 fn ask(book: &mut WitnessBook, request: &str) -> Result<String, Refusal> {
@@ -68,7 +72,7 @@ fn a_log_that_grows_is_cosigned_and_the_proof_carries_it() {
             log.append(&entry(index)).unwrap();
         }
         log.publish(&signer()).unwrap();
-        let request = add_checkpoint_request(&log, old).unwrap();
+        let request = request(dir.path(), old);
         let line = ask(&mut book, &request).unwrap();
         log.add_cosignature(&line, &witness_signer().witness())
             .unwrap();
@@ -90,7 +94,7 @@ fn a_log_that_grows_is_cosigned_and_the_proof_carries_it() {
     // The witness remembers after it was closed.
     drop(book);
     let mut book = self::book(held.path());
-    let again = add_checkpoint_request(&log, 0).unwrap();
+    let again = request(dir.path(), 0);
     assert_eq!(ask(&mut book, &again).unwrap_err().body, "300\n");
 }
 
@@ -98,11 +102,11 @@ fn a_log_that_grows_is_cosigned_and_the_proof_carries_it() {
 fn a_fork_and_a_rollback_get_no_cosignature() {
     let (dir, held) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut book = book(held.path());
-    let log = log_of(dir.path(), 5);
-    let first = add_checkpoint_request(&log, 0).unwrap();
+    drop(log_of(dir.path(), 5));
+    let first = request(dir.path(), 0);
     ask(&mut book, &first).unwrap();
     // The same head again is cosigned again: a new time, nothing else.
-    assert!(ask(&mut book, &add_checkpoint_request(&log, 5).unwrap()).is_ok());
+    assert!(ask(&mut book, &request(dir.path(), 5)).is_ok());
     // Another history of the same length, signed by the same key.
     let other = tempfile::tempdir().unwrap();
     let mut fork = open(other.path()).unwrap();
@@ -110,19 +114,19 @@ fn a_fork_and_a_rollback_get_no_cosignature() {
         fork.append(&entry(index + u64::from(index == 2))).unwrap();
         if index == 4 {
             fork.publish(&signer()).unwrap();
-            let same_size = add_checkpoint_request(&fork, 5).unwrap();
+            let same_size = request(other.path(), 5);
             let refusal = ask(&mut book, &same_size).unwrap_err();
             assert_eq!((refusal.status, refusal.body.as_str()), (409, "5\n"));
             assert_eq!(refusal.content_type, "text/x.tlog.size");
         }
     }
     fork.publish(&signer()).unwrap();
-    let longer = add_checkpoint_request(&fork, 5).unwrap();
+    let longer = request(other.path(), 5);
     assert_eq!(ask(&mut book, &longer).unwrap_err().status, 422);
     // An older, shorter log.
     let old = tempfile::tempdir().unwrap();
-    let rolled_back = log_of(old.path(), 3);
-    let shorter = add_checkpoint_request(&rolled_back, 3).unwrap();
+    drop(log_of(old.path(), 3));
+    let shorter = request(old.path(), 3);
     assert_eq!(ask(&mut book, &shorter).unwrap_err().status, 409);
     let larger_old = shorter.replace("old 3", "old 5");
     assert_eq!(ask(&mut book, &larger_old).unwrap_err().status, 400);
@@ -133,7 +137,7 @@ fn requests_of_strangers_and_of_wrong_form_are_refused_by_status() {
     let (dir, held) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut book = book(held.path());
     let log = log_of(dir.path(), 3);
-    let good = add_checkpoint_request(&log, 0).unwrap();
+    let good = request(dir.path(), 0);
     let head = log.head().unwrap();
     let stranger = Signer::new(ORIGIN, &[1; 32]).unwrap();
     let unknown = Checkpoint {
