@@ -1,7 +1,8 @@
 //! Times training steps of the shapes A and D and sampling of 64 rows, with one thread and two.
 //!
 //! `cargo run --release -p longitude-model --example bench_step -- [seconds] [part] [level]`, where
-//! part is one of `A1 A2 D1 D2 T1 T2 S1 S2`; T is the preset `tiny` with 1,000 codes. Each line
+//! part is one of `A1 A2 D1 D2 T1 T2 S1 S2 U1 U2`; T is the preset `tiny` with 1,000 codes, S and U
+//! sample with a shared history and without, and take a precision in the place of a level. Each line
 //! gives the median of the repetitions in wall time and the processor time a token, which counts on
 //! a shared machine, and the share of the level's peak. `cases/model/bench_torch.py` is the
 //! counterpart, and `cases/model/bench_compare.py` runs both in turn.
@@ -14,7 +15,8 @@
 mod support;
 
 use longitude_model::{
-    Config, Decoder, Device, Input, Level, Preset, Result, Sizes, flops_per_token, peak_gflops,
+    Config, Decoder, Device, Input, Level, Precision, Preset, Result, Sizes, flops_per_token,
+    peak_gflops,
 };
 use std::sync::Arc;
 use support::{argument, input, model, repeat};
@@ -54,8 +56,13 @@ fn main() -> Result<()> {
             let config = Config::preset(Preset::Tiny, sizes);
             train(&format!("T{threads}"), config, (256, 32), threads, seconds)?;
         }
-        if wanted(&format!("S{threads}")) {
-            sample(&format!("S{threads}"), threads, seconds)?;
+        for (part, shared) in [("S", true), ("U", false)] {
+            let name = format!("{part}{threads}");
+            let precision = argument(3).and_then(|name| Precision::named(&name));
+            if wanted(&name) {
+                let how = (shared, precision.unwrap_or_default());
+                sample(&name, threads, seconds, how)?;
+            }
         }
     }
     Ok(())
@@ -91,23 +98,38 @@ fn train(
     Ok(())
 }
 
-fn sample(name: &str, threads: usize, seconds: f64) -> Result<()> {
+/// 64 rows of 256 events each after 256 others: one history of all of them, or one of each row.
+fn sample(
+    name: &str,
+    threads: usize,
+    seconds: f64,
+    (shared, precision): (bool, Precision),
+) -> Result<()> {
     let (rows, past, new) = (64usize, 256usize, 256usize);
     let model = Arc::new(model(Config::shape_a())?);
     let vocab = model.config().vocab;
-    let decoder = Decoder::new(Arc::clone(&model), Device::cpu(threads))?;
-    let history: Vec<Input> = (0..past).map(|t| input(t, vocab)).collect();
-    let prefix = decoder.prefill(&history)?;
+    let device = Device::cpu(threads);
+    let decoder = Decoder::with_precision(Arc::clone(&model), device, precision)?;
+    let histories = if shared { 1 } else { rows };
+    let prefixes: Result<Vec<_>> = (0..histories)
+        .map(|i| {
+            let history: Vec<Input> = (0..past).map(|t| input(31 * i + t, vocab)).collect();
+            Ok(Arc::new(decoder.prefill(&history)?))
+        })
+        .collect();
+    let prefixes = prefixes?;
     let mut futures = decoder.rows(rows, new);
     let active: Vec<u32> = (0..rows as u32).collect();
     let (mut waits, mut codes) = (vec![], vec![]);
     let mut once = || -> Result<()> {
-        futures.clear_all();
+        for row in 0..rows {
+            futures.begin(row, &prefixes[row % histories])?;
+        }
         for step in 0..new {
             let inputs: Vec<Input> = (0..rows)
                 .map(|row| input(past + step + row, vocab))
                 .collect();
-            let hidden = decoder.step(&prefix, &mut futures, &active, &inputs)?;
+            let hidden = decoder.step(&mut futures, &active, &inputs)?;
             decoder.wait(hidden, &mut waits);
             decoder.codes(hidden, &[0.7; 64], &mut codes);
         }
@@ -116,9 +138,11 @@ fn sample(name: &str, threads: usize, seconds: f64) -> Result<()> {
     let (wall, cpu) = repeat(seconds, &mut once)?;
     let tokens = (rows * new) as f64;
     println!(
-        "{name} sample: {:7.0} tokens/s  {:7.1} cpu-us/token (64 rows, shared 256 events, 256 new)",
+        "{name} sample: {:7.0} tokens/s  {:7.1} cpu-us/token  {} (64 rows, {} 256 events, 256 new)",
         tokens / wall,
-        cpu / tokens * 1e6
+        cpu / tokens * 1e6,
+        precision.name(),
+        if shared { "shared" } else { "each its own" }
     );
     Ok(())
 }

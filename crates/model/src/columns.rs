@@ -86,7 +86,7 @@ impl Columns {
             columns.features.extend(features(input));
         }
         let frequencies = Frequencies::new(config.head_dim(), choices.time);
-        frequencies.table(batch.starts(), &inputs, &mut columns.rotary);
+        frequencies.table((batch.starts(), 0), &inputs, &mut columns.rotary);
         columns.events(batch, config, &codes.value_bins);
         for (t, target) in (0u32..).zip(batch.targets()) {
             if let Target::Censored { wait_days } = *target {

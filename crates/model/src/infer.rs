@@ -1,59 +1,40 @@
-//! Inference: the state after a history, and many futures of it that share its keys and values.
+//! Inference: the state after a history, and many futures of histories that share their keys and
+//! values.
 //!
-//! [`Decoder::prefill`] runs a history once and keeps a [`Prefix`]. [`Rows`] are R futures of that
-//! prefix, each with keys and values of its own events only; [`Decoder::step`] feeds one event to
-//! each of some rows and gives their hidden states. Attention to the prefix is a matrix product
-//! over all rows. It samples nothing itself: the heads give laws, the caller draws.
+//! [`Decoder::prefill`] runs a history once and keeps a [`Prefix`]; [`Decoder::prefill_after`] runs
+//! only what is new of it. [`Rows`] are R futures, each of a prefix of its own choice
+//! ([`Rows::begin`]), with keys and values of its own events only; [`Decoder::step`] feeds one event
+//! to each of some rows and gives their hidden states. Attention to a prefix is a matrix product
+//! over all rows that share it. It samples nothing itself: the heads give laws, the caller draws.
+//!
+//! A row's numbers do not depend on the other rows: every sum has an order of its own.
 
 use crate::batch::{Batch, Input, check_input};
 use crate::error::{Error, Result};
 use crate::kernels::decode::BLOCK;
-use crate::kernels::gemm::{Packed, Strided, pack, packed_len};
 use crate::layout::{FEATURES, LayerSpans, Span};
 use crate::memory::{Buffer, Cpu, Device};
 use crate::model::Model;
 use crate::ops::attention::{self, Shape};
 use crate::ops::embedding::{self, Tables};
-use crate::ops::linear::{self, Weight};
+use crate::ops::linear::Weight;
 use crate::ops::rotary::{self, Frequencies};
 use crate::ops::{rmsnorm, swiglu};
-use crate::recall::{self, Recall};
+use crate::recall;
+use std::ops::Range;
 use std::sync::Arc;
 
 mod heads;
+mod linear;
+mod prefix;
 mod query;
 mod step;
 
+pub use linear::Precision;
+pub use prefix::Prefix;
+
+use linear::Linear;
 use step::StepAttention;
-
-/// A linear map, packed once.
-struct Linear {
-    data: Buffer,
-    inputs: usize,
-    outputs: usize,
-}
-
-impl Linear {
-    fn new(cpu: &Cpu, weight: Weight<'_>) -> Self {
-        let mut data = Buffer::zeros(packed_len(cpu.level, weight.inputs, weight.outputs));
-        linear::pack(cpu, weight, &mut data);
-        Self {
-            data,
-            inputs: weight.inputs,
-            outputs: weight.outputs,
-        }
-    }
-
-    fn apply(&self, cpu: &Cpu, x: &[f32], y: &mut [f32], add: bool) {
-        linear::apply(
-            cpu,
-            x,
-            Packed::new(&self.data, self.inputs, self.outputs),
-            y,
-            add,
-        );
-    }
-}
 
 /// One block's maps, packed.
 struct Layer {
@@ -67,6 +48,7 @@ struct Layer {
 /// A model made ready for inference: its maps packed, and threads to run them.
 pub struct Decoder {
     cpu: Cpu,
+    precision: Precision,
     model: Arc<Model>,
     frequencies: Frequencies,
     layers: Vec<Layer>,
@@ -79,23 +61,9 @@ pub struct Decoder {
     value_out: Linear,
 }
 
-/// What a history leaves behind: its keys and values, and the hidden state after its last event.
-pub struct Prefix {
-    len: usize,
-    hidden: Vec<f32>,
-    seen: Vec<u32>,
-    recall: Recall,
-    layers: Vec<PrefixLayer>,
-}
-
-/// Packed for products over rows: for each head keys `[head_dim, P]` and values `[P, head_dim]`.
-struct PrefixLayer {
-    keys: Buffer,
-    values: Buffer,
-}
-
-/// R futures of one prefix, with room for a number of events each.
+/// R futures, each of some prefix, with room for a number of events each.
 pub struct Rows {
+    prefixes: Vec<Option<Arc<Prefix>>>,
     lens: Vec<usize>,
     steps_max: usize,
     layers: Vec<RowsLayer>,
@@ -104,9 +72,9 @@ pub struct Rows {
 
 /// For each head and row keys in blocks `[steps / 32, head_dim, 32]` and values `[steps,
 /// head_dim]`.
-struct RowsLayer {
-    keys: Buffer,
-    values: Buffer,
+enum RowsLayer {
+    F32([Buffer; 2]),
+    Bf16([Buffer<u16>; 2]),
 }
 
 /// Buffers of one step, R rows.
@@ -127,13 +95,6 @@ impl std::fmt::Debug for Decoder {
     }
 }
 
-/// Redacted: lengths only.
-impl std::fmt::Debug for Prefix {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Prefix({} events)", self.len)
-    }
-}
-
 /// Redacted: sizes only.
 impl std::fmt::Debug for Rows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -143,29 +104,6 @@ impl std::fmt::Debug for Rows {
             self.lens.len(),
             self.steps_max
         )
-    }
-}
-
-impl Prefix {
-    /// Once-only codes of the history, ascending.
-    pub fn seen(&self) -> &[u32] {
-        &self.seen
-    }
-
-    /// The values of the history.
-    pub fn recall(&self) -> &Recall {
-        &self.recall
-    }
-
-    /// Events of the history.
-    #[expect(clippy::len_without_is_empty, reason = "a prefix is never empty")]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// The normed hidden state after the last event, `[D]`.
-    pub fn hidden(&self) -> &[f32] {
-        &self.hidden
     }
 }
 
@@ -185,29 +123,47 @@ impl Rows {
         self.steps_max
     }
 
-    /// Takes all events out of a row, so that it can hold another future.
-    pub fn clear(&mut self, row: usize) {
+    /// Begins a future of a prefix in a row, in the place of what it held.
+    ///
+    /// # Errors
+    /// [`Error::Rows`] when there is no such row.
+    pub fn begin(&mut self, row: usize, prefix: &Arc<Prefix>) -> Result<()> {
+        let place = self.prefixes.get_mut(row).ok_or(Error::Rows { row })?;
+        *place = Some(Arc::clone(prefix));
         self.lens[row] = 0;
+        Ok(())
     }
 
-    /// Takes all events out of all rows: they may then follow another prefix.
-    pub fn clear_all(&mut self) {
-        self.lens.fill(0);
+    /// Takes the future out of a row: it holds no prefix any more.
+    pub fn end(&mut self, row: usize) {
+        if let Some(place) = self.prefixes.get_mut(row) {
+            *place = None;
+        }
     }
 }
 
 impl Decoder {
-    /// Packs the maps of a model and starts the device's threads.
+    /// Packs the maps of a model as they were trained and starts the device's threads.
     ///
     /// # Errors
     /// [`Error::Threads`] when a thread cannot be started.
     pub fn new(model: Arc<Model>, device: Device) -> Result<Self> {
+        Self::with_precision(model, device, Precision::F32)
+    }
+
+    /// The same with maps and rows in another number format.
+    ///
+    /// # Errors
+    /// As [`Decoder::new`].
+    pub fn with_precision(model: Arc<Model>, device: Device, precision: Precision) -> Result<Self> {
         let cpu = Cpu::start(device, 0, 0)?;
         let (c, layout) = (model.config(), model.layout());
         let (d, f, u) = (c.dim, c.ffn, c.value_dim);
-        let linear = |span: Span, inputs, outputs| {
-            Linear::new(&cpu, Weight::new(span.of(model.weights()), inputs, outputs))
-        };
+        let weight =
+            |span: Span, inputs, outputs| Weight::new(span.of(model.weights()), inputs, outputs);
+        let linear = |span, i, o| Linear::new(&cpu, precision, weight(span, i, o));
+        // Thin maps of the heads: their cost does not show, their error would.
+        let exact = |span, i, o| Linear::new(&cpu, Precision::F32, weight(span, i, o));
         let layer = |spans: &LayerSpans| Layer {
             spans: *spans,
             qkv: linear(spans.qkv, d, 3 * d),
@@ -219,16 +175,27 @@ impl Decoder {
         Ok(Self {
             frequencies: Frequencies::new(c.head_dim(), c.choices.time),
             layers: layout.layers.iter().map(layer).collect(),
-            wait: linear(layout.wait_weight, d, 1 + c.wait_bins()),
+            wait: exact(layout.wait_weight, d, 1 + c.wait_bins()),
             projection: linear(layout.mark_projection, d, d),
-            codes: Linear::new(&cpu, table.flipped()),
-            value_hidden: linear(layout.value_hidden, d, u),
-            value_code: linear(layout.value_code, d, u),
-            value_last: linear(layout.value_last, recall::FEATURES, 2 * u),
-            value_out: linear(layout.value_out, u, c.value_bins + 1),
+            codes: Linear::new(&cpu, precision, table.flipped()),
+            value_hidden: exact(layout.value_hidden, d, u),
+            value_code: exact(layout.value_code, d, u),
+            value_last: exact(layout.value_last, recall::FEATURES, 2 * u),
+            value_out: exact(layout.value_out, u, c.value_bins + 1),
             cpu,
+            precision,
             model,
         })
+    }
+
+    /// The number format of the maps and rows.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Runs work on the decoder's own threads: its calls inside need not go there one by one.
+    pub fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.cpu.pool().install(work)
     }
 
     /// The model.
@@ -251,23 +218,19 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::prefill`]; the position counts through all histories.
     pub fn prefill_many(&self, histories: &[&[Input]]) -> Result<Vec<Prefix>> {
-        let mut layers: Vec<Vec<PrefixLayer>> = histories.iter().map(|_| vec![]).collect();
-        let (starts, hidden) = self.stream(histories, |starts, k, v| {
-            for (i, segment) in starts.windows(2).enumerate() {
-                layers[i].push(self.pack_segment(starts, segment, [k, v]));
+        let c = self.model.config();
+        let (heads, width, d) = (c.heads, c.head_dim(), c.dim);
+        let mut pasts: Vec<Vec<[Vec<f32>; 2]>> = histories.iter().map(|_| vec![]).collect();
+        let (starts, hidden) = self.stream(histories, NOTHING_BEFORE, |starts, k, v| {
+            for (past, segment) in pasts.iter_mut().zip(starts.windows(2)) {
+                past.push([k, v].map(|one| cut_segment(one, (heads, width), segment)));
             }
         })?;
-        let d = self.model.config().dim;
-        let segments = starts.windows(2).zip(layers).zip(histories);
-        let prefixes = segments.map(|((segment, layers), history)| {
+        let segments = starts.windows(2).zip(pasts).zip(histories);
+        let prefixes = segments.map(|((segment, past), history)| {
             let last = segment[1] as usize - 1;
-            Prefix {
-                len: (segment[1] - segment[0]) as usize,
-                seen: self.seen(history),
-                recall: self.recall(history),
-                hidden: hidden[last * d..(last + 1) * d].to_vec(),
-                layers,
-            }
+            let hidden = hidden[last * d..(last + 1) * d].to_vec();
+            self.prefix(history, hidden, past)
         });
         Ok(prefixes.collect())
     }
@@ -278,7 +241,7 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::prefill_many`].
     pub fn hidden_last(&self, histories: &[&[Input]]) -> Result<Vec<f32>> {
-        let (starts, hidden) = self.stream(histories, |_, _, _| {})?;
+        let (starts, hidden) = self.stream(histories, NOTHING_BEFORE, |_, _, _| {})?;
         let d = self.model.config().dim;
         let rows = starts.iter().skip(1).flat_map(|end| {
             let last = *end as usize - 1;
@@ -287,11 +250,21 @@ impl Decoder {
         Ok(rows.collect())
     }
 
+    /// The normed hidden state after every event of one history, `[T, D]`.
+    ///
+    /// # Errors
+    /// As [`Decoder::prefill`].
+    pub fn hidden_all(&self, history: &[Input]) -> Result<Vec<f32>> {
+        Ok(self.stream(&[history], NOTHING_BEFORE, |_, _, _| {})?.1)
+    }
+
     /// Runs packed histories through all blocks, shows the keys and values of each block, and
-    /// returns the segment starts and the normed hidden states `[T, D]`.
+    /// returns the segment starts and the normed hidden states `[T, D]`. A single history may go on
+    /// after the first events of a prefix: keys and values are then shown of all of it.
     fn stream(
         &self,
         histories: &[&[Input]],
+        before: Before<'_>,
         mut keep: impl FnMut(&[u32], &[f32], &[f32]) + Send,
     ) -> Result<(Vec<u32>, Vec<f32>)> {
         let mut batch = Batch::new();
@@ -306,42 +279,49 @@ impl Decoder {
             return Ok((vec![0], vec![]));
         }
         batch.see(&self.model.config().choices);
-        let hidden = self
-            .cpu
-            .pool()
-            .install(|| self.stream_pass(&batch, &mut keep));
+        let hidden = self.install(|| self.stream_pass(&batch, before, &mut keep));
         Ok((batch.starts().to_vec(), hidden))
     }
 
     fn stream_pass(
         &self,
         batch: &Batch,
+        before: Before<'_>,
         keep: &mut (impl FnMut(&[u32], &[f32], &[f32]) + Send),
     ) -> Vec<f32> {
         let (c, w, cpu) = (self.model.config(), self.model.weights(), &self.cpu);
-        let (t, d) = (batch.positions(), c.dim);
+        let (t, d, width) = (batch.positions(), c.dim, c.head_dim());
+        let kept = before.map_or(0, |(_, kept)| kept);
         let mut s = StepScratch::new(&self.model, t);
+        let starts = batch.starts();
         self.frequencies
-            .table(batch.starts(), batch.inputs(), &mut s.angles);
+            .table((starts, kept), batch.inputs(), &mut s.angles);
         self.embed(batch.inputs(), &mut s);
-        let shape = Shape {
-            starts: batch.starts(),
-            heads: c.heads,
-            head_dim: c.head_dim(),
-        };
         let mut lse = Buffer::zeros(t * c.heads);
-        for layer in &self.layers {
+        for (i, layer) in self.layers.iter().enumerate() {
             let norm = layer.spans.attention_norm.of(w);
             rmsnorm::forward(cpu, &s.x, norm, &mut s.normed, &mut s.inverse);
-            layer
-                .qkv
-                .apply(cpu, &s.normed, &mut s.wide[..3 * t * d], false);
+            let wide = &mut s.wide[..3 * t * d];
+            layer.qkv.apply(cpu, &s.normed, wide, false);
             let [q, k, v, o] = s.heads.each_mut().map(|one| &mut one[..]);
-            let outs = [&mut *q, &mut *k, &mut *v];
-            rotary::split(cpu, &s.wide[..3 * t * d], &s.angles, c.head_dim(), outs);
-            keep(batch.starts(), k, v);
-            attention::forward(cpu, shape, [q, k, v], o, &mut lse);
-            rotary::merge(o, &mut s.normed, d, c.head_dim());
+            rotary::split(cpu, wide, &s.angles, width, [&mut *q, &mut *k, &mut *v]);
+            if let Some((prefix, kept)) = before {
+                let [past_k, past_v] = &prefix.past[i];
+                let whole_k = prefix::joined((past_k, kept), k, (c.heads, width));
+                let whole_v = prefix::joined((past_v, kept), v, (c.heads, width));
+                keep(starts, &whole_k, &whole_v);
+                let qkv = [&*q, &whole_k, &whole_v];
+                attention::continued(cpu, (c.heads, width), qkv, o, &mut lse);
+            } else {
+                keep(starts, k, v);
+                let shape = Shape {
+                    starts,
+                    heads: c.heads,
+                    head_dim: width,
+                };
+                attention::forward(cpu, shape, [q, k, v], o, &mut lse);
+            }
+            rotary::merge(o, &mut s.normed, d, width);
             layer.out.apply(cpu, &s.normed, &mut s.x, true);
             self.mlp(layer, &mut s, t);
         }
@@ -387,33 +367,19 @@ impl Decoder {
         layer.down.apply(&self.cpu, act, x, true);
     }
 
-    /// Packs one segment's keys and values of one block, each head apart.
-    fn pack_segment(&self, starts: &[u32], segment: &[u32], kv: [&[f32]; 2]) -> PrefixLayer {
-        let (c, level) = (self.model.config(), self.cpu.level);
-        let (width, len) = (c.head_dim(), (segment[1] - segment[0]) as usize);
-        let t = starts.last().map_or(0, |end| *end as usize);
-        let sizes = [packed_len(level, width, len), packed_len(level, len, width)];
-        let mut keys = Buffer::zeros(c.heads * sizes[0]);
-        let mut values = Buffer::zeros(c.heads * sizes[1]);
-        for head in 0..c.heads {
-            let from = (head * t + segment[0] as usize) * width;
-            let [k, v] = kv.map(|one| &one[from..from + len * width]);
-            let to = &mut keys[head * sizes[0]..(head + 1) * sizes[0]];
-            pack(level, Strided::transposed(k, width), (width, len), to);
-            let to = &mut values[head * sizes[1]..(head + 1) * sizes[1]];
-            pack(level, Strided::rows(v, width), (len, width), to);
-        }
-        PrefixLayer { keys, values }
-    }
-
     /// Room for `rows` futures of up to `steps_max` events each.
     pub fn rows(&self, rows: usize, steps_max: usize) -> Rows {
         let c = self.model.config();
-        let layer = |_| RowsLayer {
-            keys: Buffer::zeros(rows * steps_max.next_multiple_of(BLOCK) * c.dim),
-            values: Buffer::zeros(rows * steps_max * c.dim),
+        let sizes = [
+            rows * steps_max.next_multiple_of(BLOCK) * c.dim,
+            rows * steps_max * c.dim,
+        ];
+        let layer = |_| match self.precision {
+            Precision::F32 => RowsLayer::F32(sizes.map(Buffer::zeros)),
+            Precision::Bf16 | Precision::Int8 => RowsLayer::Bf16(sizes.map(Buffer::zeros)),
         };
         Rows {
+            prefixes: vec![None; rows],
             lens: vec![0; rows],
             steps_max,
             layers: (0..c.layers).map(layer).collect(),
@@ -421,26 +387,27 @@ impl Decoder {
         }
     }
 
-    /// Feeds one event to each of the rows named in `active` (ascending), after the prefix and what
-    /// the row was fed before, and returns their normed hidden states `[active, D]` in that order.
-    /// The events' `time_days` count from the prefix's first event.
+    /// Feeds one event to each of the rows named in `active` (each once), after its prefix and what
+    /// it was fed before, and returns their normed hidden states `[active, D]` in that order. The
+    /// events' `time_days` count from the prefix's first event.
     ///
     /// # Errors
-    /// [`Error::Rows`] when a row is full or absent, [`Error::Batch`] when an event does not fit
-    /// the model; nothing is fed then.
+    /// [`Error::Rows`] when a row is full, absent, named twice or has no prefix, [`Error::Batch`]
+    /// when an event does not fit the model; nothing is fed then.
     pub fn step<'r>(
         &self,
-        prefix: &Prefix,
         rows: &'r mut Rows,
         active: &[u32],
         inputs: &[Input],
     ) -> Result<&'r [f32]> {
-        for (i, row) in active.iter().enumerate() {
+        let mut named = vec![false; rows.rows()];
+        for row in active {
             let row = *row as usize;
-            let ascends = i == 0 || (active[i - 1] as usize) < row;
-            if !ascends || row >= rows.rows() || rows.lens[row] >= rows.steps_max {
+            let begun = rows.prefixes.get(row).is_some_and(Option::is_some);
+            if !begun || named[row] || rows.lens[row] >= rows.steps_max {
                 return Err(Error::Rows { row });
             }
+            named[row] = true;
         }
         if inputs.len() != active.len() {
             return Err(Error::Batch {
@@ -454,26 +421,34 @@ impl Decoder {
         }
         let (n, d) = (active.len(), self.model.config().dim);
         if n > 0 {
+            let order = rows.order(active);
             let choices = &self.model.config().choices;
-            let inputs: Vec<Input> = inputs.iter().map(|input| choices.see(*input)).collect();
-            self.cpu
-                .pool()
-                .install(|| self.step_pass(prefix, rows, active, &inputs));
+            let inputs: Vec<Input> = order.iter().map(|i| choices.see(inputs[*i])).collect();
+            let placed: Vec<u32> = order.iter().map(|i| active[*i]).collect();
+            self.install(|| self.step_pass(rows, &placed, &inputs));
+            let s = &mut rows.scratch;
+            let hidden = s.normed.chunks_exact(d).zip(order);
+            for (hidden, i) in hidden {
+                s.x[i * d..(i + 1) * d].copy_from_slice(hidden);
+            }
         }
         for row in active {
             rows.lens[*row as usize] += 1;
         }
-        Ok(&rows.scratch.normed[..n * d])
+        Ok(&rows.scratch.x[..n * d])
     }
 
-    fn step_pass(&self, prefix: &Prefix, rows: &mut Rows, active: &[u32], inputs: &[Input]) {
+    fn step_pass(&self, rows: &mut Rows, active: &[u32], inputs: &[Input]) {
         let (c, w, cpu) = (self.model.config(), self.model.weights(), &self.cpu);
         let (n, d, width) = (active.len(), c.dim, c.head_dim());
+        let stretches = rows.stretches(active);
         let s = &mut rows.scratch;
-        for (i, row) in active.iter().enumerate() {
-            let index = prefix.len + rows.lens[*row as usize];
-            let out = &mut s.angles[i * width..(i + 1) * width];
-            self.frequencies.write(index, inputs[i].time_days, out);
+        for (prefix, places) in &stretches {
+            for i in places.clone() {
+                let index = prefix.len() + rows.lens[active[i] as usize];
+                let out = &mut s.angles[i * width..(i + 1) * width];
+                self.frequencies.write(index, inputs[i].time_days, out);
+            }
         }
         self.embed(inputs, s);
         for (i, layer) in self.layers.iter().enumerate() {
@@ -485,16 +460,25 @@ impl Decoder {
             let [q, k, v, o] = s.heads.each_mut().map(|one| &mut one[..n * d]);
             let angles = &s.angles[..n * width];
             rotary::split(cpu, wide, angles, width, [&mut *q, &mut *k, &mut *v]);
-            let own = &mut rows.layers[i];
             let step = StepAttention {
                 cpu,
                 width,
-                prefix: prefix.len,
                 active,
                 lens: &rows.lens,
                 steps_max: rows.steps_max,
             };
-            step.attend(&prefix.layers[i], own, [q, k, v], o);
+            let prefixes = stretches.iter();
+            let prefixes: Vec<_> = prefixes
+                .map(|(prefix, places)| (&prefix.layers[i], places.clone()))
+                .collect();
+            match &mut rows.layers[i] {
+                RowsLayer::F32([keys, values]) => {
+                    step.attend(&prefixes, [&mut keys[..], &mut values[..]], [q, k, v], o);
+                }
+                RowsLayer::Bf16([keys, values]) => {
+                    step.attend(&prefixes, [&mut keys[..], &mut values[..]], [q, k, v], o);
+                }
+            }
             rotary::merge(o, normed, d, width);
             layer.out.apply(cpu, normed, &mut s.x[..n * d], true);
             self.mlp(layer, s, n);
@@ -503,6 +487,50 @@ impl Decoder {
         let normed = &mut s.normed[..n * d];
         rmsnorm::forward(cpu, &s.x[..n * d], norm, normed, &mut s.inverse[..n]);
     }
+}
+
+impl Rows {
+    /// Places of `active` such that the rows of one prefix follow one another.
+    fn order(&self, active: &[u32]) -> Vec<usize> {
+        let mut kinds: Vec<&Arc<Prefix>> = vec![];
+        let mut kind = |row: u32| {
+            let prefix = self.prefixes[row as usize].as_ref()?;
+            let known = kinds.iter().position(|known| Arc::ptr_eq(known, prefix));
+            Some(known.unwrap_or_else(|| {
+                kinds.push(prefix);
+                kinds.len() - 1
+            }))
+        };
+        let kinds: Vec<Option<usize>> = active.iter().map(|row| kind(*row)).collect();
+        let mut order: Vec<usize> = (0..active.len()).collect();
+        order.sort_by_key(|i| kinds[*i]);
+        order
+    }
+
+    /// The prefixes of rows in that order, and which places they have.
+    fn stretches(&self, placed: &[u32]) -> Vec<(Arc<Prefix>, Range<usize>)> {
+        let mut stretches: Vec<(Arc<Prefix>, Range<usize>)> = vec![];
+        let prefixes = placed.iter().map(|row| &self.prefixes[*row as usize]);
+        for (i, prefix) in prefixes.flatten().enumerate() {
+            match stretches.last_mut() {
+                Some((last, places)) if Arc::ptr_eq(last, prefix) => places.end = i + 1,
+                _ => stretches.push((Arc::clone(prefix), i..i + 1)),
+            }
+        }
+        stretches
+    }
+}
+
+/// The prefix that a history goes on from, and how many of its events.
+type Before<'a> = Option<(&'a Prefix, usize)>;
+
+const NOTHING_BEFORE: Before<'static> = None;
+
+/// One segment's own of head-major `[H, T, width]`: `[H, len, width]`.
+fn cut_segment(all: &[f32], (heads, width): (usize, usize), segment: &[u32]) -> Vec<f32> {
+    let (from, to) = (segment[0] as usize * width, segment[1] as usize * width);
+    let heads = all.chunks_exact(all.len() / heads);
+    heads.flat_map(|head| &head[from..to]).copied().collect()
 }
 
 const EMPTY: Error = Error::Batch {

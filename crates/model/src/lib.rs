@@ -8,7 +8,7 @@
 //! | B, S | segments of a batch |
 //! | T | positions of a batch, all segments together |
 //! | N | scored positions |
-//! | R | rows of a decoder: futures of one history |
+//! | R | rows of a decoder: futures of one or more histories |
 //! | D | width of the residual stream |
 //! | H | attention heads |
 //! | F | width of the gated MLP |
@@ -56,7 +56,7 @@ pub use error::{Error, Result};
 pub use flops::flops_per_token;
 pub use gradients::Grads;
 pub use hazard::{WaitLaw, WaitMarginal, wait_nll};
-pub use infer::{Decoder, Prefix, Rows};
+pub use infer::{Decoder, Precision, Prefix, Rows};
 pub use kernels::{Level, peak_gflops};
 pub use layout::Tensor;
 pub use memory::Device;

@@ -6,23 +6,24 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A zeroed buffer of fixed length whose first float begins a 64-byte line: loads of whole lines
+/// A zeroed buffer of fixed length whose first number begins a 64-byte line: loads of whole lines
 /// are twice as fast when they do not straddle two.
-pub(crate) struct Buffer {
-    data: Vec<f32>,
+pub(crate) struct Buffer<T = f32> {
+    data: Vec<T>,
     offset: usize,
     len: usize,
 }
 
-impl Buffer {
+impl<T: Copy + Default> Buffer<T> {
     pub(crate) fn zeros(len: usize) -> Self {
-        let data = vec![0.0; len + 15];
-        let offset = data.as_ptr().align_offset(64).min(15);
+        let spare = 64 / size_of::<T>() - 1;
+        let data = vec![T::default(); len + spare];
+        let offset = data.as_ptr().align_offset(64).min(spare);
         Self { data, offset, len }
     }
 
-    /// The first `len` floats, in a new buffer where this one is too short.
-    pub(crate) fn first(&mut self, len: usize) -> &mut [f32] {
+    /// The first `len` numbers, in a new buffer where this one is too short.
+    pub(crate) fn first(&mut self, len: usize) -> &mut [T] {
         if self.len < len {
             *self = Self::zeros(len);
         }
@@ -30,26 +31,26 @@ impl Buffer {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.data.len() * size_of::<f32>()
+        self.data.len() * size_of::<T>()
     }
 }
 
-impl Default for Buffer {
+impl<T: Copy + Default> Default for Buffer<T> {
     fn default() -> Self {
         Self::zeros(0)
     }
 }
 
-impl Deref for Buffer {
-    type Target = [f32];
+impl<T> Deref for Buffer<T> {
+    type Target = [T];
 
-    fn deref(&self) -> &[f32] {
+    fn deref(&self) -> &[T] {
         &self.data[self.offset..self.offset + self.len]
     }
 }
 
-impl DerefMut for Buffer {
-    fn deref_mut(&mut self) -> &mut [f32] {
+impl<T> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
         &mut self.data[self.offset..self.offset + self.len]
     }
 }

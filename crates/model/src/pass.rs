@@ -151,7 +151,7 @@ impl Workspace {
         let (cpu, layout, w) = (&self.cpu, model.layout(), model.weights());
         let angles = &mut self.angles[..t * self.config.head_dim()];
         self.frequencies
-            .table(batch.starts(), batch.inputs(), angles);
+            .table((batch.starts(), 0), batch.inputs(), angles);
         let tables = embedding::Tables {
             code: layout.code.of(w),
             group: layout.group.of(w),

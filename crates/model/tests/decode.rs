@@ -11,7 +11,8 @@
 mod support;
 
 use longitude_model::{
-    Batch, Choices, Decoder, Device, Error, Input, Level, Losses, Model, Target, Workspace,
+    Batch, Choices, Decoder, Device, Error, Input, Level, Losses, Model, Precision, Prefix, Target,
+    Workspace,
 };
 use std::sync::Arc;
 use support::{Random, choices, model, model_of, segment};
@@ -45,8 +46,10 @@ fn steps_after_a_prefix_equal_the_full_pass() {
         let views: Vec<&[Input]> = histories.iter().map(|one| &one[..]).collect();
         let prefixes = decoder.prefill_many(&views).unwrap();
         let mut space = Workspace::new(model.config(), 64, device).unwrap();
-        for (history, prefix) in histories.iter().zip(&prefixes) {
+        for (history, prefix) in histories.iter().zip(prefixes) {
+            let prefix = Arc::new(prefix);
             let mut rows = decoder.rows(4, 9);
+            (0..4).for_each(|row| rows.begin(row, &prefix).unwrap());
             for step in 0..9 {
                 let active: Vec<u32> = (0..4u32)
                     .filter(|row| futures[*row as usize].len() > step)
@@ -55,10 +58,7 @@ fn steps_after_a_prefix_equal_the_full_pass() {
                     .iter()
                     .map(|row| futures[*row as usize][step])
                     .collect();
-                let hidden = decoder
-                    .step(prefix, &mut rows, &active, &inputs)
-                    .unwrap()
-                    .to_vec();
+                let hidden = decoder.step(&mut rows, &active, &inputs).unwrap().to_vec();
                 for (i, row) in active.iter().enumerate() {
                     let mut all = history.clone();
                     all.extend_from_slice(&futures[*row as usize][..=step]);
@@ -186,16 +186,14 @@ fn threads_do_not_change_a_future() {
         let decoder = Decoder::new(Arc::clone(&model), Device::cpu(threads)).unwrap();
         let mut random = Random(3);
         let (history, _) = segment(&model, 40, &mut random);
-        let prefix = decoder.prefill(&history).unwrap();
+        let prefix = Arc::new(decoder.prefill(&history).unwrap());
         let mut rows = decoder.rows(33, 40);
+        (0..33).for_each(|row| rows.begin(row, &prefix).unwrap());
         let mut hidden = vec![];
         for _ in 0..40 {
             let (inputs, _) = segment(&model, 33, &mut random);
             let active: Vec<u32> = (0..33).collect();
-            hidden = decoder
-                .step(&prefix, &mut rows, &active, &inputs)
-                .unwrap()
-                .to_vec();
+            hidden = decoder.step(&mut rows, &active, &inputs).unwrap().to_vec();
         }
         hidden
     };
@@ -209,30 +207,134 @@ fn full_absent_and_twofold_rows_are_refused() {
     let model = Arc::new(model(14));
     let decoder = Decoder::new(Arc::clone(&model), Device::cpu(1)).unwrap();
     let (inputs, _) = segment(&model, 2, &mut Random(1));
-    let prefix = decoder.prefill(&inputs).unwrap();
+    let prefix = Arc::new(decoder.prefill(&inputs).unwrap());
     assert!(decoder.prefill(&[]).is_err());
-    let mut rows = decoder.rows(2, 1);
-    for active in [[0, 2], [1, 0], [1, 1]] {
-        let refused = decoder.step(&prefix, &mut rows, &active, &inputs);
+    let mut rows = decoder.rows(3, 1);
+    (0..2).for_each(|row| rows.begin(row, &prefix).unwrap());
+    assert!(rows.begin(3, &prefix).is_err());
+    // Absent, not begun, named twice.
+    for active in [[0, 3], [0, 2], [1, 1]] {
+        let refused = decoder.step(&mut rows, &active, &inputs);
         assert!(matches!(refused, Err(Error::Rows { .. })), "{active:?}");
     }
-    assert!(
-        decoder
-            .step(&prefix, &mut rows, &[0, 1], &inputs[..1])
-            .is_err()
-    );
-    let first = decoder
-        .step(&prefix, &mut rows, &[0, 1], &inputs)
-        .unwrap()
-        .to_vec();
-    assert!(
-        decoder
-            .step(&prefix, &mut rows, &[1], &inputs[..1])
-            .is_err()
-    );
-    rows.clear(1);
-    let again = decoder
-        .step(&prefix, &mut rows, &[1], &inputs[1..])
-        .unwrap();
+    assert!(decoder.step(&mut rows, &[0, 1], &inputs[..1]).is_err());
+    let first = decoder.step(&mut rows, &[0, 1], &inputs).unwrap().to_vec();
+    assert!(decoder.step(&mut rows, &[1], &inputs[..1]).is_err());
+    rows.begin(1, &prefix).unwrap();
+    let again = decoder.step(&mut rows, &[1], &inputs[1..]).unwrap();
     assert_eq!(first[model.config().dim..], *again);
+    rows.end(1);
+    assert!(decoder.step(&mut rows, &[1], &inputs[..1]).is_err());
+}
+
+/// Rows of several histories side by side, in any order and in rows that were used before, at all
+/// precisions: the same bits as each alone.
+#[test]
+fn a_row_does_not_see_the_others() {
+    let model = Arc::new(model(16));
+    let mut random = Random(4);
+    // The second history passes a block of 384 events.
+    let histories = [7, 700, 40].map(|n| segment(&model, n, &mut random).0);
+    let futures: Vec<Vec<Input>> = (0..9).map(|_| segment(&model, 37, &mut random).0).collect();
+    for precision in Precision::ALL {
+        let decoder =
+            Decoder::with_precision(Arc::clone(&model), Device::cpu(1), precision).unwrap();
+        let prefixes = histories
+            .each_ref()
+            .map(|one| Arc::new(decoder.prefill(one).unwrap()));
+        let alone: Vec<Vec<f32>> = futures
+            .iter()
+            .enumerate()
+            .map(|(i, future)| {
+                let mut rows = decoder.rows(1, 37);
+                rows.begin(0, &prefixes[i % 3]).unwrap();
+                let step =
+                    |input: &Input| decoder.step(&mut rows, &[0], &[*input]).unwrap().to_vec();
+                future.iter().flat_map(step).collect()
+            })
+            .collect();
+        let device = Device::cpu(2);
+        let decoder = Decoder::with_precision(Arc::clone(&model), device, precision).unwrap();
+        let mut rows = decoder.rows(4, 37);
+        let mut got = vec![Vec::new(); futures.len()];
+        // Four rows take the nine futures one after another, each from where another one ended.
+        let mut held: [Option<usize>; 4] = [None; 4];
+        let mut next = 0;
+        loop {
+            for (row, held) in held.iter_mut().enumerate() {
+                let full = held.is_some_and(|i: usize| got[i].len() == alone[i].len());
+                if (held.is_none() || full) && next < futures.len() {
+                    *held = Some(next);
+                    rows.begin(row, &prefixes[next % 3]).unwrap();
+                    next += 1;
+                } else if full {
+                    *held = None;
+                }
+            }
+            let d = model.config().dim;
+            // Not every row at every step, and not in order.
+            let active: Vec<u32> = [2u32, 0, 3, 1]
+                .into_iter()
+                .filter(|row| held[*row as usize].is_some() && random.below(4) > 0)
+                .collect();
+            let of = |row: &u32| held[*row as usize].unwrap();
+            let inputs: Vec<Input> = active
+                .iter()
+                .map(|row| futures[of(row)][got[of(row)].len() / d])
+                .collect();
+            let hidden = decoder.step(&mut rows, &active, &inputs).unwrap();
+            for (row, hidden) in active.iter().zip(hidden.chunks_exact(d)) {
+                got[of(row)].extend_from_slice(hidden);
+            }
+            if held.iter().all(Option::is_none) {
+                break;
+            }
+        }
+        assert!(got == alone, "{}", precision.name());
+    }
+}
+
+/// A history that goes on where another ended gives the bytes of one that is run whole: from any
+/// event on, past a block of keys, and where the histories part; futures of it too.
+#[test]
+fn going_on_from_a_prefix_changes_no_bit() {
+    for precision in Precision::ALL {
+        let all = if precision == Precision::F32 {
+            Level::available()
+        } else {
+            vec![Level::best()]
+        };
+        for level in all {
+            let model = Arc::new(model(17));
+            let device = Device { level, threads: 2 };
+            let decoder = Decoder::with_precision(Arc::clone(&model), device, precision).unwrap();
+            let mut random = Random(8);
+            let (long, _) = segment(&model, 460, &mut random);
+            let mut other = long[..200].to_vec();
+            other.extend(segment(&model, 30, &mut random).0);
+            let before = decoder.prefill(&long[..399]).unwrap();
+            let same = |history: &[Input]| {
+                let whole = Arc::new(decoder.prefill(history).unwrap());
+                let after = Arc::new(decoder.prefill_after(&before, history).unwrap());
+                let step = |prefix: &Arc<Prefix>| {
+                    let mut rows = decoder.rows(2, 1);
+                    (0..2).for_each(|row| rows.begin(row, prefix).unwrap());
+                    decoder
+                        .step(&mut rows, &[0, 1], &long[..2])
+                        .unwrap()
+                        .to_vec()
+                };
+                assert_eq!(whole.hidden(), after.hidden(), "{} events", history.len());
+                assert!(step(&whole) == step(&after) && whole.recall() == after.recall());
+                assert!(whole.inputs() == after.inputs() && whole.seen() == after.seen());
+            };
+            same(&long[..400]);
+            same(&long);
+            same(&long[..399]);
+            same(&long[..10]);
+            same(&other);
+            same(&other[200..]);
+            assert_eq!(before.common(&other), 200);
+        }
+    }
 }

@@ -17,6 +17,12 @@ fn upper(x: f32) -> u32 {
     if x.is_nan() { 0x7fc0_0000 } else { rounded }
 }
 
+/// The nearest bf16 of a number.
+#[inline]
+pub(super) fn nearest(x: f32) -> u16 {
+    (upper(x) >> 16) as u16
+}
+
 /// Two numbers as a pair of bf16, the first one in the lower half.
 #[inline(always)]
 #[expect(

@@ -13,6 +13,7 @@ pub(crate) mod bf16;
 pub(crate) mod decode;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
+pub(crate) mod int8;
 mod peak;
 pub(crate) mod reduce;
 pub(crate) mod softmax;
@@ -120,6 +121,22 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 | Kind::Avx512Bf16 => Kind::Avx512,
         })
+    }
+
+    /// The level whose products round to bf16 with this one's instructions, where the processor has
+    /// them.
+    pub(crate) fn rounded(self) -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        if self.exact().0 == Kind::Avx512 {
+            let wide = Self(Kind::Avx512Bf16);
+            return Self::bf16().contains(&wide).then_some(wide);
+        }
+        None
+    }
+
+    /// The plain level that rounds to bf16.
+    pub(crate) fn portable_bf16() -> Self {
+        Self(Kind::PortableBf16)
     }
 
     /// Whether products take pairs of bf16.

@@ -77,7 +77,33 @@ pub(crate) fn forward(
         });
 }
 
-/// One head of one segment.
+/// The same for the last T events of one segment of more: q, o `[H, T, head_dim]`, lse `[H, T]`, k
+/// and v of the whole segment. The same bits as where all of it is run.
+pub(crate) fn continued(
+    cpu: &Cpu,
+    (heads, head_dim): (usize, usize),
+    [q, k, v]: [&[f32]; 3],
+    o: &mut [f32],
+    lse: &mut [f32],
+) {
+    let shape = Shape {
+        starts: &[],
+        heads,
+        head_dim,
+    };
+    let (len, whole) = (q.len() / heads, k.len() / heads);
+    let inputs = q
+        .par_chunks(len)
+        .zip(k.par_chunks(whole).zip(v.par_chunks(whole)));
+    let outs = o
+        .par_chunks_mut(len)
+        .zip(lse.par_chunks_mut(len / head_dim));
+    inputs.zip(outs).for_each(|((q, (k, v)), (o, lse))| {
+        piece_forward(cpu, &shape, [q, k, v], o, lse);
+    });
+}
+
+/// One head of one segment; the queries are those of its last events, or of all.
 fn piece_forward(
     cpu: &Cpu,
     shape: &Shape<'_>,
@@ -85,7 +111,8 @@ fn piece_forward(
     o: &mut [f32],
     lse: &mut [f32],
 ) {
-    let (level, width, len) = (cpu.level.exact(), shape.head_dim, lse.len());
+    let (level, width, len) = (cpu.level.exact(), shape.head_dim, k.len() / shape.head_dim);
+    let before = len - lse.len();
     let stride = row_stride(len);
     let sizes = [
         packed_len(level, width, len),
@@ -96,10 +123,11 @@ fn piece_forward(
     let [keys, values, scores] = cut(&mut scratch, sizes);
     let keys = pack(level, Strided::transposed(k, width), (width, len), keys);
     let values = pack(level, Strided::rows(v, width), (len, width), values);
-    for first in (0..len).step_by(QUERIES) {
+    for first in (before..len).step_by(QUERIES) {
         let last = len.min(first + QUERIES);
-        let rows = last - first;
-        let queries = Strided::rows(&q[first * width..last * width], width);
+        let own = first - before..last - before;
+        let rows = own.len();
+        let queries = Strided::rows(&q[own.start * width..own.end * width], width);
         gemm(
             level,
             queries,
@@ -114,12 +142,12 @@ fn piece_forward(
             scale: shape.scale(),
         };
         let mut sums = [0.0f32; QUERIES];
-        let (sums, lse) = (&mut sums[..rows], &mut lse[first..last]);
+        let (sums, lse) = (&mut sums[..rows], &mut lse[own.clone()]);
         softmax::causal_softmax(level, causal, scores, sums, lse);
         for (lse, sum) in lse.iter_mut().zip(sums.iter()) {
             *lse += sum.ln();
         }
-        let o = &mut o[first * width..last * width];
+        let o = &mut o[own.start * width..own.end * width];
         gemm(
             level,
             Strided::rows(scores, stride),

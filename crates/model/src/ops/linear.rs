@@ -1,5 +1,6 @@
 //! Linear maps: `y = x w` with `w` `[inputs, outputs]`, and the two gradients.
 
+use crate::kernels::Level;
 use crate::kernels::gemm::{
     self, Output, Packed, Strided, gemm, gemm_transposed, pack_panel, packed_len, panels,
     transposed_scratch,
@@ -38,7 +39,7 @@ impl<'a> Weight<'a> {
         }
     }
 
-    fn strided(self) -> Strided<'a> {
+    pub(crate) fn strided(self) -> Strided<'a> {
         if self.transposed {
             Strided::transposed(self.data, self.inputs)
         } else {
@@ -49,7 +50,17 @@ impl<'a> Weight<'a> {
 
 /// Packs a weight for [`apply`] into `out`.
 pub(crate) fn pack<'a>(cpu: &Cpu, w: Weight<'_>, out: &'a mut [f32]) -> Packed<'a> {
-    let (level, shape) = (cpu.level, (w.inputs, w.outputs));
+    pack_at(cpu, cpu.level, w, out)
+}
+
+/// [`pack`] for [`apply_at`] a level.
+pub(crate) fn pack_at<'a>(
+    cpu: &Cpu,
+    level: Level,
+    w: Weight<'_>,
+    out: &'a mut [f32],
+) -> Packed<'a> {
+    let shape = (w.inputs, w.outputs);
     let out = &mut out[..packed_len(level, w.inputs, w.outputs)];
     if cpu.threads == 1 {
         return gemm::pack(level, w.strided(), shape, out);
@@ -64,6 +75,17 @@ pub(crate) fn pack<'a>(cpu: &Cpu, w: Weight<'_>, out: &'a mut [f32]) -> Packed<'
 
 /// `y (+)= x w` for a packed `w`: x `[rows, inputs]`, y `[rows, outputs]`.
 pub(crate) fn apply(cpu: &Cpu, x: &[f32], w: Packed<'_>, y: &mut [f32], add: bool) {
+    apply_at(cpu, cpu.level, x, w, (y, add));
+}
+
+/// [`apply`] with a weight that was packed for this level.
+pub(crate) fn apply_at(
+    cpu: &Cpu,
+    level: Level,
+    x: &[f32],
+    w: Packed<'_>,
+    (y, add): (&mut [f32], bool),
+) {
     if y.is_empty() {
         return;
     }
@@ -78,7 +100,7 @@ pub(crate) fn apply(cpu: &Cpu, x: &[f32], w: Packed<'_>, y: &mut [f32], add: boo
                 row: w.columns,
                 add,
             };
-            gemm(cpu.level, Strided::rows(x, w.depth), rows, w, output);
+            gemm(level, Strided::rows(x, w.depth), rows, w, output);
         });
 }
 
@@ -127,7 +149,7 @@ pub(crate) fn weight_gradient(cpu: &Cpu, x: &[f32], dy: &[f32], dw: &mut [f32], 
 }
 
 /// Large enough that packing and starting cost nothing, small enough to share evenly.
-fn rows_per_task(cpu: &Cpu, rows: usize) -> usize {
+pub(crate) fn rows_per_task(cpu: &Cpu, rows: usize) -> usize {
     if cpu.threads == 1 {
         rows
     } else {

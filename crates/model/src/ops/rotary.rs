@@ -66,8 +66,13 @@ impl Frequencies {
         }
     }
 
-    /// The table of a batch, `[T, 2 pairs]`.
-    pub(crate) fn table(&self, starts: &[u32], inputs: &[Input], out: &mut [f32]) {
+    /// The table of a batch whose segments go on after `before` events each, `[T, 2 pairs]`.
+    pub(crate) fn table(
+        &self,
+        (starts, before): (&[u32], usize),
+        inputs: &[Input],
+        out: &mut [f32],
+    ) {
         let width = 2 * self.pairs();
         out.par_chunks_mut(64 * width)
             .enumerate()
@@ -75,7 +80,7 @@ impl Frequencies {
                 for (i, out) in out.chunks_exact_mut(width).enumerate() {
                     let t = block * 64 + i;
                     let segment = starts.partition_point(|start| *start as usize <= t) - 1;
-                    let index = t - starts[segment] as usize;
+                    let index = before + t - starts[segment] as usize;
                     self.write(index, inputs[t].time_days, out);
                 }
             });
