@@ -6,6 +6,7 @@ use crate::{Error, Result};
 use longitude_core::{Days, Instant, Timeline};
 use longitude_model::{Decoder, Input, Prefix, Recall, Rows};
 use longitude_tokens::{Vocabulary, encode_history};
+use std::sync::Arc;
 
 /// One subject's past as the model sees it.
 pub(crate) struct History {
@@ -56,7 +57,7 @@ impl History {
 /// Futures of one prefix.
 pub(crate) struct Neural<'a> {
     decoder: &'a Decoder,
-    prefix: &'a Prefix,
+    prefix: &'a Arc<Prefix>,
     rows: &'a mut Rows,
     /// The decoder's row of each row here, ascending.
     active: Vec<u32>,
@@ -71,15 +72,17 @@ pub(crate) struct Neural<'a> {
 }
 
 impl<'a> Neural<'a> {
-    /// `n` futures with nothing in them yet; `rows` has at least as many rows and is cleared.
+    /// `n` futures with nothing in them yet; `rows` has at least as many rows.
     pub(crate) fn new(
         decoder: &'a Decoder,
-        prefix: &'a Prefix,
+        prefix: &'a Arc<Prefix>,
         rows: &'a mut Rows,
         n: u32,
-    ) -> Self {
-        rows.clear_all();
-        Self {
+    ) -> Result<Self> {
+        for row in 0..n {
+            rows.begin(row as usize, prefix)?;
+        }
+        Ok(Self {
             decoder,
             prefix,
             rows,
@@ -88,7 +91,7 @@ impl<'a> Neural<'a> {
             laws: Vec::new(),
             seen: vec![Vec::new(); n as usize],
             recalls: vec![prefix.recall().clone(); n as usize],
-        }
+        })
     }
 }
 
@@ -141,9 +144,7 @@ impl Process for Neural<'_> {
             recall
         });
         self.recalls = kept.collect();
-        let hidden = self
-            .decoder
-            .step(self.prefix, self.rows, &self.active, events)?;
+        let hidden = self.decoder.step(self.rows, &self.active, events)?;
         self.hidden.clear();
         self.hidden.extend_from_slice(hidden);
         Ok(())

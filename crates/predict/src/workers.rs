@@ -32,7 +32,7 @@ pub(crate) struct Worker<'a> {
 pub(crate) struct Job<'a> {
     pub(crate) vocabulary: &'a Vocabulary,
     pub(crate) history: &'a History,
-    pub(crate) prefix: &'a Prefix,
+    pub(crate) prefix: &'a Arc<Prefix>,
     pub(crate) outcomes: &'a Outcomes,
     pub(crate) options: &'a SampleOptions,
     pub(crate) end: Instant,
@@ -128,7 +128,7 @@ impl Worker<'_> {
         for from in samples.clone().step_by(rows.max(1)) {
             let part = from..samples.end.min(from.saturating_add(job.options.rows));
             let width = part.end - part.start;
-            let mut process = Neural::new(self.decoder, job.prefix, &mut held, width);
+            let mut process = Neural::new(self.decoder, job.prefix, &mut held, width)?;
             all.append(&mut sample(&run, &mut process, part)?);
         }
         self.rows = Some(held);
@@ -136,9 +136,10 @@ impl Worker<'_> {
     }
 
     /// The state after a history.
-    pub(crate) fn prefill(&self, history: &History) -> Result<Prefix> {
+    pub(crate) fn prefill(&self, history: &History) -> Result<Arc<Prefix>> {
         self.decoder
             .prefill(&history.inputs)
+            .map(Arc::new)
             .map_err(|source| Error::Prefill {
                 positions: history.inputs.len(),
                 source,

@@ -130,14 +130,14 @@ vectorised! {
             for j in 0..LANES {
                 let size = line[j].abs();
                 lanes[j] = if size > lanes[j] { size } else { lanes[j] };
-                faults[j] += line[j] - line[j];
+                faults[j] += line[j] * 0.0;
             }
         }
         for (j, x) in rest.iter().enumerate() {
             lanes[j] = if x.abs() > lanes[j] { x.abs() } else { lanes[j] };
-            faults[j] += x - x;
+            faults[j] += x * 0.0;
         }
-        // A number less itself is 0, but for infinities and what is no number.
+        // A number times 0 is 0, but for infinities and what is no number.
         let finite = faults.iter().all(|fault| *fault == 0.0);
         (lanes.iter().fold(0.0, |max: f32, a| max.max(*a)), finite)
     }
@@ -150,7 +150,7 @@ vectorised! {
         const ROUND: f32 = 12_582_912.0;
         for (byte, x) in bytes.iter_mut().zip(x) {
             let bits = (x * inverse + ROUND).to_bits();
-            *byte = (bits as u8).wrapping_add(128);
+            *byte = bits.to_le_bytes()[0].wrapping_add(128);
         }
     }
 }
@@ -273,14 +273,15 @@ mod vnni {
         for (p, line) in lines.iter().enumerate() {
             // SAFETY: a line is two aligned registers, and row i holds quad p.
             unsafe {
-                let from = line.0.as_ptr().cast::<i32>();
+                let from = line.0.as_ptr();
                 let right = [
                     _mm512_load_si512(from.cast()),
-                    _mm512_load_si512(from.add(16).cast()),
+                    _mm512_load_si512(from.add(WIDTH / 2).cast()),
                 ];
                 for (i, all) in all.iter_mut().enumerate() {
-                    let quad = bytes.as_ptr().add(i * stride + p * QUAD).cast::<i32>();
-                    let left = _mm512_set1_epi32(quad.read_unaligned());
+                    let quad = bytes.as_ptr().add(i * stride + p * QUAD);
+                    let quad = quad.cast::<[u8; QUAD]>().read();
+                    let left = _mm512_set1_epi32(i32::from_le_bytes(quad));
                     all[0] = _mm512_dpbusd_epi32(all[0], left, right[0]);
                     all[1] = _mm512_dpbusd_epi32(all[1], left, right[1]);
                 }

@@ -9,6 +9,7 @@ use crate::workers::{Job, Worker, Workers};
 use crate::{Error, Result};
 use longitude_core::{Days, Instant, StopReason};
 use longitude_model::Prefix;
+use std::sync::Arc;
 
 /// Futures of one past.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,7 +148,7 @@ impl Engine {
         self.context - (options.events_max as usize).min(self.context / 2)
     }
 
-    fn prefix(&self, history: &History) -> Result<Prefix> {
+    fn prefix(&self, history: &History) -> Result<Arc<Prefix>> {
         let mut prefixes = self
             .workers
             .each(1, |worker, _index| worker.prefill(history))?;
@@ -160,7 +161,7 @@ impl Engine {
 
     fn job<'a>(
         &'a self,
-        (history, prefix): (&'a History, &'a Prefix),
+        (history, prefix): (&'a History, &'a Arc<Prefix>),
         outcomes: &'a Outcomes,
         options: &'a SampleOptions,
     ) -> Job<'a> {
@@ -177,7 +178,7 @@ impl Engine {
 
     fn tasks_job<'a>(
         &'a self,
-        past: (&'a History, &'a Prefix),
+        past: (&'a History, &'a Arc<Prefix>),
         outcomes: &'a Outcomes,
         questions: &[&Question],
         options: &'a SampleOptions,
