@@ -1,8 +1,8 @@
 //! Times training steps of the shapes A and D and sampling of 64 rows, with one thread and two.
 //!
 //! `cargo run --release -p longitude-model --example bench_step -- [seconds] [part] [level]`, where
-//! part is one of `A1 A2 D1 D2 T1 T2 S1 S2 U1 U2`; T is the preset `tiny` with 1,000 codes, S and U
-//! sample with a shared history and without, and take a precision in the place of a level. Each line
+//! part is one of `A1 A2 D1 D2 T1 T2 S1 S2 U1 U2`; T is the preset `tiny` with 1,000 codes; S and U
+//! sample with a shared history and without, and take a precision in place of a level. Each line
 //! gives the median of the repetitions in wall time and the processor time a token, which counts on
 //! a shared machine, and the share of the level's peak. `cases/model/bench_torch.py` is the
 //! counterpart, and `cases/model/bench_compare.py` runs both in turn.

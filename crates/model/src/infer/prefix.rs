@@ -160,7 +160,7 @@ pub(super) fn joined(
 
 impl Decoder {
     /// Runs a history from where it leaves another that was run before: the same bytes as
-    /// [`Decoder::prefill`], for the cost of the events that `before` lacks (at least the last one).
+    /// [`Decoder::prefill`], for the cost of the events that `before` lacks (at least the last).
     ///
     /// # Errors
     /// As [`Decoder::prefill`].

@@ -3,8 +3,8 @@
 //!
 //! The rows of one prefix meet it as products of matrices, a block of its events at a time, and
 //! then their own events one row after another. Each part leaves a maximum, a sum of exponentials
-//! and a weighted sum of values, and the next one is merged into them (the online softmax of Milakov
-//! and Gimelshein 2018; Juravsky et al. 2024, "Hydragen", for prefixes that are shared).
+//! and a weighted sum of values, and the next one is merged into them (the online softmax of
+//! Milakov and Gimelshein 2018; Juravsky et al. 2024, "Hydragen", for prefixes that are shared).
 
 use super::prefix::PrefixLayer;
 use crate::kernels::decode::{BLOCK, Stored};
