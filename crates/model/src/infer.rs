@@ -4,8 +4,9 @@
 //! [`Decoder::prefill`] runs a history once and keeps a [`Prefix`]; [`Decoder::prefill_after`] runs
 //! only what is new of it. [`Rows`] are R futures, each of a prefix of its own choice
 //! ([`Rows::begin`]), with keys and values of its own events only; [`Decoder::step`] feeds one
-//! event to each of some rows and gives their hidden states. Attention to a prefix is a matrix product
-//! over all rows that share it. It samples nothing itself: the heads give laws, the caller draws.
+//! event to each of some rows and gives their hidden states. Attention to a prefix is a product of
+//! matrices over all rows that share it. It samples nothing itself: the heads give laws, the caller
+//! draws.
 //!
 //! A row's numbers do not depend on the other rows: every sum has an order of its own.
 
