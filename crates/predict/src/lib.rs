@@ -24,6 +24,7 @@ mod explain;
 mod fan;
 mod forecast;
 mod index;
+mod missing;
 mod neural;
 mod process;
 mod query;
@@ -35,6 +36,7 @@ mod similar;
 mod stack;
 mod targets;
 mod unfollowed;
+mod what_if;
 mod workers;
 
 #[cfg(test)]
@@ -54,6 +56,7 @@ pub use explain::{Cited, ExplainOptions, Explanation, Redundant, Unit};
 pub use fan::{Fan, FanPoint, fan};
 pub use forecast::{Change, Forecast, ForecastOptions, Item, Row};
 pub use index::{IndexFit, IndexOptions, index_time, last_observed};
+pub use missing::{Missing, MissingEffect, MissingOptions};
 pub use query::{NoQuery, Queried};
 pub use reference::{Expected, Reference, ReferenceBuilder, Who};
 pub use risk::{Mark, Outcome, Raw, Reached, Values};
@@ -65,6 +68,7 @@ pub use similar::{
 pub use stack::{Stack, StackError};
 pub use targets::{Kind, Limit, Side, Target, targets};
 pub use unfollowed::{Unfollowed, UnfollowedOptions};
+pub use what_if::{Deed, Edit, EditError, Touched, WhatIf, Which, edited};
 
 /// What can go wrong with an answer. No variant holds a patient's value.
 #[derive(Debug, thiserror::Error)]
