@@ -17,6 +17,7 @@ macro_rules! eprintln {
     };
 }
 
+mod answering;
 mod commands;
 mod config;
 mod failure;
@@ -28,6 +29,7 @@ mod machine;
 mod pipeline;
 mod progress;
 mod reading;
+mod similar;
 mod steps;
 mod training;
 
@@ -94,6 +96,10 @@ enum Command {
     Fairness(commands::fairness::Arguments),
     /// Everything that may lie ahead of one patient, ranked, beside people of the same age and sex
     Forecast(commands::forecast::Arguments),
+    /// What an answer rests on, what is missing, and what became of people like the patient
+    Evidence(commands::evidence::Arguments),
+    /// The model's answer to another history of a patient: an association, not an effect
+    WhatIf(commands::what_if::Arguments),
     /// Serve a run's console and API on this machine
     Serve(commands::serve::Arguments),
     /// Re-check a run's ledger, signature and digests offline
@@ -131,6 +137,8 @@ pub fn program() -> ExitCode {
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments),
         Command::Fairness(arguments) => commands::fairness::run(&arguments),
         Command::Forecast(arguments) => commands::forecast::run(&arguments),
+        Command::Evidence(arguments) => commands::evidence::run(&arguments),
+        Command::WhatIf(arguments) => commands::what_if::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Ledger(arguments) => commands::ledger::run(&arguments),

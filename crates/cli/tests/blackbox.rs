@@ -571,6 +571,127 @@ fn a_forecast_lists_everything_beside_people_of_the_same_age() {
     );
 }
 
+/// A held-out subject who has answers, by pseudonym.
+fn somebody() -> String {
+    let lines = fs::read_to_string(made().run.join("predictions/held_out.jsonl")).unwrap();
+    let mut answers = lines
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let first = answers.find(|one| !one["risk"].is_null()).unwrap();
+    first["subject"].to_string()
+}
+
+#[test]
+fn evidence_leads_to_records_and_shows_no_small_cell() {
+    let (_keep, run) = spoilt(|_| ());
+    let subject = somebody();
+    let evidence = |more: &[&str]| {
+        let institution = made().institution.to_str().unwrap();
+        let fixed = ["evidence", "--run", run.to_str().unwrap(), "--subject"];
+        let rest = [subject.as_str(), "--institution", institution];
+        longitude(&[&fixed[..], &rest, more].concat())
+    };
+    let output = evidence(&["--json", "--task", "death_5y", "--missing", "4"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let one = &answer["explanations"][0];
+    assert_eq!(one["task"], "death_5y");
+    for unit in ["event", "code", "group", "encounter"] {
+        let cited = one["alone"][unit].as_array().unwrap();
+        assert!(!cited.is_empty(), "{unit}");
+        assert!(cited.iter().all(|c| c["sources"][0]["event"].is_u64()));
+    }
+    assert!(!one["joint"].as_array().unwrap().is_empty());
+    let similar = &answer["similar"];
+    assert_eq!(similar["people"], 99);
+    for outcome in similar["outcomes"].as_array().unwrap() {
+        let shown = outcome["incidence"].as_f64();
+        let (people, n) = (outcome["people"].as_u64(), outcome["people"].as_f64());
+        assert!(people.is_none_or(|people| people >= 11));
+        // Where nobody left early, the incidence is a count over people.
+        let count = shown.zip(n).map_or(0.0, |(share, n)| share * n);
+        assert!(!(1e-9..=10.0).contains(&count), "{outcome}");
+    }
+    assert_eq!(
+        evidence(&["--json", "--task", "death_5y", "--missing", "4"]).stdout,
+        output.stdout,
+        "the same bytes from the index that was kept"
+    );
+    // The index is in the run's ledger; an altered one is refused.
+    let proven = verify(&run, &key());
+    assert_eq!(proven.status.code(), Some(0), "{}", text(&proven));
+    flip_last_byte(&run.join("similar/states.bin"));
+    let altered = evidence(&["--task", "death_5y"]);
+    assert_eq!(altered.status.code(), Some(4), "{}", text(&altered));
+    assert!(text(&altered).contains("altered"), "{}", text(&altered));
+    let other = evidence(&["--similar", "0", "--sampled", "4", "--task", "death_5y"]);
+    assert!(text(&other).contains("4 futures"), "{}", text(&other));
+    for (wrong, said) in [
+        (["--similar", "100"], "multiple of 11"),
+        (["--task", "nothing"], "has no task"),
+        (["--sampled", "1"], "too small"),
+        (["--at", "1800-01-01"], "before birth"),
+    ] {
+        let output = evidence(&wrong);
+        assert_eq!(output.status.code(), Some(3), "{wrong:?}");
+        assert!(text(&output).contains(said), "{wrong:?}: {}", text(&output));
+    }
+}
+
+#[test]
+fn a_what_if_is_associational_and_names_what_it_touched() {
+    let run = made().run.to_str().unwrap();
+    let subject = somebody();
+    let what_if = |more: &[&str]| {
+        let institution = made().institution.to_str().unwrap();
+        let fixed = ["what-if", "--run", run, "--subject", subject.as_str()];
+        longitude(&[&fixed[..], &["--institution", institution], more].concat())
+    };
+    let add = ["--add", "ICD10CM//I10", "--task", "death_5y"];
+    let output = what_if(&[&add[..], &["--remove", "1", "--json"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["kind"], "associational");
+    let changes = answer["changes"].as_array().unwrap();
+    assert_eq!(
+        (&changes[0]["deed"], &changes[1]["deed"]),
+        (&"removed".into(), &"added".into())
+    );
+    assert_eq!(changes[0]["sources"][0]["event"], 1);
+    let one = &answer["answers"][0];
+    let (before, after) = (
+        one["before"].as_f64().unwrap(),
+        one["after"].as_f64().unwrap(),
+    );
+    let change = one["change"]["risk"].as_f64().unwrap();
+    assert!((after - before - change).abs() < 1e-9);
+    let shown = text(&what_if(&[&add[..], &["--sampled", "8"]].concat()));
+    assert!(
+        shown.contains("associational") && shown.contains("8 futures"),
+        "{shown}"
+    );
+    for (wrong, said) in [
+        (vec![], "no change to ask about"),
+        (vec!["--add", "NOWHERE//1"], "knows neither the code"),
+        (vec!["--add", "MEDS_DEATH"], "birth or death"),
+        (
+            vec!["--add", "ICD10CM//I10@2999-01-01"],
+            "after the prediction time",
+        ),
+        (vec!["--remove", "99999"], "no event"),
+        (vec!["--change", "ICD10CM//I10"], "EVENT=NUMBER"),
+    ] {
+        let output = what_if(&wrong);
+        assert_eq!(
+            output.status.code(),
+            Some(3),
+            "{wrong:?}: {}",
+            text(&output)
+        );
+        assert!(text(&output).contains(said), "{wrong:?}: {}", text(&output));
+    }
+}
+
 #[test]
 fn pages_render_in_a_real_browser() {
     if Command::new("chromium").arg("--version").output().is_err() {

@@ -158,7 +158,7 @@ impl Engine {
         if let Way::Sampled(sampling) = way {
             let strengths = if self.has_queries() {
                 let screen = Asker::of_tasks(self, asked.at, tasks, Way::QueryHead)?;
-                Occluded::new(&screen, asked, &units.sets)?.strengths()
+                Occluded::new(&screen, asked, &units)?.strengths()
             } else {
                 let questions = self.questions(tasks);
                 let all: Vec<_> = questions.iter().collect();
@@ -166,7 +166,7 @@ impl Engine {
             };
             units.keep(&strengths, options.sampled_max as usize);
         }
-        let occluded = Occluded::new(&asker, asked, &units.sets)?;
+        let occluded = Occluded::new(&asker, asked, &units)?;
         let one = |(place, task): (usize, &Task)| {
             let (risk, standard_error) = asker.risk(place, &occluded.base[place]);
             let ranked = occluded.ranked(place, &units, Unit::Code);
@@ -206,7 +206,7 @@ impl Engine {
         let asker = Asker::of_targets(self, asked.at, targets, horizon_days);
         let mut units = Units::of(self, asked, options.units_max as usize);
         units.only(Unit::Code);
-        let occluded = Occluded::new(&asker, asked, &units.sets)?;
+        let occluded = Occluded::new(&asker, asked, &units)?;
         let items_max = options.items_max as usize;
         let list = |place| {
             let mut alone = occluded.alone(place, &units, items_max);
@@ -338,11 +338,8 @@ pub(crate) struct Occluded<'a> {
 }
 
 impl<'a> Occluded<'a> {
-    pub(crate) fn new(
-        asker: &'a Asker<'a>,
-        asked: &'a Asked<'a>,
-        sets: &[Vec<usize>],
-    ) -> Result<Self> {
+    pub(crate) fn new(asker: &'a Asker<'a>, asked: &'a Asked<'a>, units: &Units) -> Result<Self> {
+        let sets = &units.sets;
         // The last version is the history as it is.
         let version = |index: usize| without(asked, sets.get(index).map_or(&[][..], |set| set));
         let mut answers = asker.ask(sets.len() + 1, version)?;
@@ -406,16 +403,28 @@ impl<'a> Occluded<'a> {
         kinds.map(list).into_iter().collect()
     }
 
-    /// Greedy deletion among candidates: at each step the code that moves the answer furthest.
-    pub(crate) fn joint(
+    fn joint(
+        &self,
+        question: usize,
+        units: &Units,
+        candidates: (&[usize], usize),
+    ) -> Result<Vec<Cited>> {
+        let places = self.joint_places(question, units, candidates)?.into_iter();
+        let cite = |(place, effect)| cited(self.asked.timeline, units, place, effect);
+        Ok(places.map(cite).collect())
+    }
+
+    /// Greedy deletion among candidates: at each step the code that moves the answer furthest, and
+    /// the effect of all so far.
+    pub(crate) fn joint_places(
         &self,
         question: usize,
         units: &Units,
         (candidates, steps): (&[usize], usize),
-    ) -> Result<Vec<Cited>> {
+    ) -> Result<Vec<(usize, Contrast)>> {
         let mut left = candidates.to_vec();
-        let (mut gone, mut cited_all) = (Vec::new(), Vec::new());
-        while cited_all.len() < steps && !left.is_empty() {
+        let (mut gone, mut taken) = (Vec::new(), Vec::new());
+        while taken.len() < steps && !left.is_empty() {
             let unions = left.iter().map(|place| union(&gone, units.events(*place)));
             let unions: Vec<Vec<usize>> = unions.collect();
             let effects = self.effects_of(question, &unions)?;
@@ -426,15 +435,12 @@ impl<'a> Occluded<'a> {
                     best = Some(index);
                 }
             }
-            let Some((index, effect)) = best.and_then(|index| Some((index, effects[index]?)))
-            else {
-                break;
-            };
-            let place = left.remove(index);
+            let best = best.and_then(|index| Some((index, effects[index]?)));
+            let Some((index, effect)) = best else { break };
             gone.clone_from(&unions[index]);
-            cited_all.push(cited(self.asked.timeline, units, place, effect));
+            taken.push((left.remove(index), effect));
         }
-        Ok(cited_all)
+        Ok(taken)
     }
 
     /// The effects of further sets.

@@ -259,7 +259,9 @@ pub fn edited(
             }
             Edit::Remove(which) => {
                 let events = found(which)?;
-                events.iter().for_each(|index| kept[*index] = None);
+                for index in &events {
+                    kept[*index] = None;
+                }
                 (Deed::Removed, history[events[0]].code.clone(), events)
             }
             Edit::Change(which, value) => {

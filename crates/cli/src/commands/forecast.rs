@@ -1,30 +1,18 @@
 //! `longitude forecast`: everything that may lie ahead of one patient of a run, by the run's signed
 //! model. It shows a patient's risks and results under the pseudonym of the run.
 
-use crate::failure::{Failure, Kind};
-use crate::institution;
-use crate::journal::Journal;
-use crate::machine;
-use crate::pipeline::{code_version, options_of};
+use crate::answering::{Answering, instant, possible, refused};
 use crate::progress::print;
-use crate::steps::adapt::signed;
 use crate::steps::calibrate::TARGET_SUBJECTS_MIN;
-use crate::steps::deid::{RECEIPT, reopen_with};
 use anyhow::{Context, Result};
-use longitude_core::{Digest, Instant, NamedDigest, Receipt, SubjectId, Timeline};
-use longitude_govern::{Layout, TrustedKey};
-use longitude_model::{Device, Level, Model};
+use longitude_core::{Digest, Instant, SubjectId};
 use longitude_predict::{
-    AbstainOptions, Asked, Engine, Forecast, ForecastOptions, Item, Reference, SampleOptions,
-    Unfollowed, UnfollowedOptions, last_observed, targets,
+    AbstainOptions, Asked, Cited, Engine, ExplainOptions, Forecast, ForecastOptions, Item,
+    Reference, SampleOptions, Target, Unfollowed, UnfollowedOptions, targets,
 };
-use longitude_server::Questions;
-use longitude_store::Dataset;
-use longitude_tokens::Vocabulary;
 use serde::Serialize;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// What `longitude forecast` takes.
 #[derive(Debug, clap::Args)]
@@ -51,6 +39,10 @@ pub(crate) struct Arguments {
     /// Lines of each list, at most; with --json all are given
     #[arg(long, default_value_t = 10)]
     top: usize,
+    /// Codes that the risk of each listed entry rests on, at most this many of each; the query head
+    /// is asked without them
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    evidence: u32,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -71,6 +63,7 @@ calibrated one by one; research only. The forecast's digest goes to the institut
 
 Examples:
   longitude forecast --run RUN --subject 42
+  longitude forecast --run RUN --subject 42 --evidence 3
   longitude forecast --run RUN --subject 42 --at 2180-07-23 --since 2180-01-01 --json";
 
 /// What is printed with `--json`.
@@ -81,26 +74,25 @@ struct Answer {
     #[serde(flatten)]
     forecast: Forecast,
     unfollowed: Vec<Unfollowed>,
+    /// By target's name, where it was asked for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    evidence: BTreeMap<String, Vec<Cited>>,
 }
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let [at, since] = [&arguments.at, &arguments.since].map(|text| text.as_deref().map(instant));
     let (at, since) = (at.transpose()?, since.transpose()?);
-    let institution = institution::open(arguments.institution.as_deref())?;
-    let institution = institution.unlocked(arguments.passphrase_file.as_deref())?;
-    options_of(&arguments.run)?;
-    let layout = Layout::new(&arguments.run);
-    let trusted = TrustedKey::parse(&institution.keys.fingerprint().to_string())?;
-    let root = signed(&layout.model(), "model", Some(&trusted))?
-        .manifest
-        .root;
-    let (data, reopened) = patient_data(&layout)?;
-    let timeline = patient(&data, &reopened, arguments)?;
-    let asked = asked(&timeline, (at, since), arguments)?;
-    let (engine, questions) = engine(&layout, root)?;
-    known_age(&asked, &questions)?;
-    let reference = read(&layout, "reference.json")?;
+    let opened = Answering::open(
+        &arguments.run,
+        arguments.institution.as_deref(),
+        arguments.passphrase_file.as_deref(),
+    )?;
+    let timeline = opened.patient(arguments.subject)?;
+    let asked = opened.asked(&timeline, at)?;
+    check(&asked, since, arguments)?;
+    let (engine, root) = (&opened.engine, opened.root);
+    let reference = opened.model_file("reference.json")?;
     let reference: Reference = serde_json::from_slice(&reference).context("reference.json")?;
     let targets = targets(engine.vocabulary(), TARGET_SUBJECTS_MIN);
     let options = ForecastOptions {
@@ -110,168 +102,75 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         sampling: SampleOptions {
             samples: arguments.samples,
             events_max: arguments.events_max,
-            ..questions.sampling
+            ..opened.questions.sampling
         },
+    };
+    let forecast = engine.forecast(&asked, &options)?;
+    let evidence = match arguments.evidence {
+        0 => BTreeMap::new(),
+        items_max => evidence(engine, &asked, &forecast, (arguments.top, items_max))?,
     };
     let answer = Answer {
         subject: timeline.subject(),
         model: root,
-        forecast: engine.forecast(&asked, &options)?,
+        evidence,
+        forecast,
         unfollowed: engine.unfollowed(&asked, &targets, &UnfollowedOptions::research())?,
     };
     let json = serde_json::to_string_pretty(&answer)?;
-    let receipt = Receipt {
-        step: "forecast".to_owned(),
-        code: code_version(),
-        options: Digest::of_json(&options.sampling)?,
-        inputs: vec![named("model", root), named("meds", data.digest()?)],
-        outputs: vec![named("forecast", Digest::of(json.as_bytes()))],
-        seed: Some(options.sampling.seed),
-    };
     // What is not in the journal is not shown.
-    Journal::open(&institution)?.receipt(&receipt)?;
+    opened.journal("forecast", &options.sampling, Digest::of(json.as_bytes()))?;
     if arguments.json {
         return print(&format!("{json}\n"));
     }
     print(&text(&answer, arguments.top))
 }
 
-fn named(name: &str, digest: Digest) -> NamedDigest {
-    NamedDigest {
-        name: name.to_owned(),
-        digest,
-    }
-}
-
-fn instant(text: &str) -> Result<Instant> {
-    text.parse().map_err(|_error| {
-        let message = format!("{text} is no date or time");
-        let mend = "write it as 2180-07-23 or 2180-07-23T12:00:00Z";
-        Failure::new(Kind::Input, message, mend).into()
-    })
-}
-
-fn patient_data(layout: &Layout) -> Result<(Dataset, longitude_deid::Reopened)> {
-    let data = Dataset::open(&layout.meds())?;
-    let reopened = reopen_with(&data, &layout.root().join(RECEIPT)).map_err(|error| {
-        let message = format!("{}: {error:#}", layout.meds().display());
-        let mend = "see `longitude verify`, and restore the files from a copy or run again";
-        Failure::new(Kind::Verification, message, mend)
-    })?;
-    Ok((data, reopened.1))
-}
-
-fn patient(
-    data: &Dataset,
-    reopened: &longitude_deid::Reopened,
-    arguments: &Arguments,
-) -> Result<Timeline> {
-    let found = data.timeline(SubjectId(arguments.subject))?;
-    let found = found.map(|timeline| reopened.timeline(timeline).into_inner());
-    found.ok_or_else(|| {
-        let message = format!("{} has no such subject", arguments.run.display());
-        let mend = "name a pseudonym that stands in predictions/held_out.jsonl or in the console";
-        Failure::new(Kind::Input, message, mend).into()
-    })
-}
-
-/// The question, with what would make it meaningless refused.
-fn asked<'t>(
-    timeline: &'t Timeline,
-    (at, since): (Option<Instant>, Option<Instant>),
-    arguments: &Arguments,
-) -> Result<Asked<'t>> {
-    let refuse = |message: &str, mend: &str| Err(Failure::new(Kind::Input, message, mend).into());
-    let Some(at) = at.or_else(|| last_observed(timeline)) else {
-        return refuse("the record has no time", "name one with --at");
-    };
-    possible(timeline, at, "--at")?;
-    if timeline.death().is_some_and(|death| death <= at) {
-        return refuse(
-            "the record ends in death before the prediction time",
-            "name an earlier time with --at",
-        );
-    }
+/// Refuses an earlier time that is none, and sampling that says nothing.
+fn check(asked: &Asked<'_>, since: Option<Instant>, arguments: &Arguments) -> Result<()> {
     if let Some(since) = since {
-        possible(timeline, since, "--since")?;
-        if since >= at {
-            return refuse(
+        possible(asked.timeline, since, "--since")?;
+        if since >= asked.at {
+            return Err(refused(
                 "--since does not lie before the prediction time",
                 "name an earlier time with --since",
-            );
+            ));
         }
     }
     if arguments.samples < 2 || arguments.events_max == 0 {
-        return refuse(
+        return Err(refused(
             "--samples or --events-max is too small",
             "take 2 or more, and 1 or more",
-        );
-    }
-    Ok(Asked { timeline, at })
-}
-
-/// Whether there is anything to go by at a time of that flag.
-fn possible(timeline: &Timeline, at: Instant, flag: &str) -> Result<()> {
-    let refuse =
-        |message: String, mend: String| Err(Failure::new(Kind::Input, message, mend).into());
-    if timeline.birth().is_some_and(|birth| at < birth) {
-        return refuse(
-            format!("{flag} lies before birth"),
-            format!("name a later time with {flag}"),
-        );
-    }
-    let mut timed = timeline
-        .history(at)
-        .iter()
-        .filter(|event| event.time.is_some());
-    if timed.all(|event| event.code.is_birth()) {
-        return refuse(
-            format!("nothing but birth was recorded up to {flag}"),
-            format!("name a later time with {flag}"),
-        );
+        ));
     }
     Ok(())
 }
 
-/// Whether the model has learnt from people of this age.
-fn known_age(asked: &Asked<'_>, questions: &Questions) -> Result<()> {
-    let margin = questions.fitted.abstain.age_margin_years;
-    let years = asked
-        .timeline
-        .birth()
-        .map(|birth| (asked.at - birth).years());
-    let high = questions.fitted.population.age_years_high;
-    let beyond = years
-        .zip(high)
-        .is_some_and(|(years, high)| years > high + margin);
-    if beyond {
-        let message = "the age at the prediction time is above those that the model learnt from";
-        return Err(Failure::new(Kind::Input, message, "name an earlier time with --at").into());
-    }
-    Ok(())
-}
-
-fn read(layout: &Layout, name: &str) -> Result<Vec<u8>> {
-    let path = layout.model().join(name);
-    fs::read(&path).map_err(|error| {
-        let message = format!("{}: {error}", path.display());
-        let mend = "the run was made by an earlier version or is not whole: run it again";
-        Failure::new(Kind::Input, message, mend).into()
-    })
-}
-
-fn engine(layout: &Layout, root: Digest) -> Result<(Engine, Questions)> {
-    let questions = read(layout, "questions.json")?;
-    let questions: Questions = serde_json::from_slice(&questions).context("questions.json")?;
-    let vocabulary = Vocabulary::from_json(&read(layout, "vocabulary.json")?)?;
-    let model = Model::load(&layout.model(), &vocabulary.digest()?.to_string())?;
-    let device = Device {
-        level: Level::best(),
-        threads: machine::threads(None),
+/// What the risks of the first entries of each list rest on, within the first horizon.
+fn evidence(
+    engine: &Engine,
+    asked: &Asked<'_>,
+    forecast: &Forecast,
+    (top, items_max): (usize, u32),
+) -> Result<BTreeMap<String, Vec<Cited>>> {
+    let lists = [
+        &forecast.by_risk,
+        &forecast.by_excess,
+        &forecast.by_change,
+        &forecast.unnoticed,
+    ];
+    let places = lists.into_iter().flat_map(|list| list.iter().take(top));
+    let places: BTreeSet<usize> = places.copied().collect();
+    let chosen = places.iter().map(|place| &forecast.items[*place].target);
+    let chosen: Vec<&Target> = chosen.collect();
+    let horizon = forecast.horizons.first().map_or(0.0, |h| h.0);
+    let options = ExplainOptions {
+        items_max,
+        ..ExplainOptions::research()
     };
-    let fitted = questions.fitted.clone();
-    let engine = Engine::new(&Arc::new(model), Arc::new(vocabulary), fitted, root, device)?;
-    Ok((engine, questions))
+    let found = engine.target_evidence(asked, (&chosen, horizon), &options)?;
+    let names = chosen.iter().map(|target| target.name.clone());
+    Ok(names.zip(found).collect())
 }
 
 /// The lists for a terminal.
@@ -302,7 +201,11 @@ fn text(answer: &Answer, top: usize) -> String {
     for (head, places) in lists {
         lines.push(format!("\n{head}: {}", places.len()));
         let shown = places.iter().take(top);
-        lines.extend(shown.map(|place| line(&forecast.items[*place])));
+        for item in shown.map(|place| &forecast.items[*place]) {
+            lines.push(line(item));
+            let cited = answer.evidence.get(&item.target.name);
+            lines.extend(cited.into_iter().flatten().map(cited_line));
+        }
     }
     let open = &answer.unfollowed;
     lines.push(format!(
@@ -312,6 +215,11 @@ fn text(answer: &Answer, top: usize) -> String {
     lines.extend(open.iter().take(top).map(result));
     lines.push(String::new());
     lines.join("\n")
+}
+
+fn cited_line(cited: &Cited) -> String {
+    let (effect, events) = (cited.effect.risk, cited.sources.len());
+    format!("      {effect:+.4}  {} ({events} events)", cited.name)
 }
 
 fn result(one: &Unfollowed) -> String {
