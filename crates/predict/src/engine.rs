@@ -186,10 +186,9 @@ impl Engine {
     ) -> Result<Vec<Vec<Raw>>> {
         options.check()?;
         let all: Vec<&Question> = questions.iter().collect();
-        self.workers.each(asked.len(), |worker, index| {
-            let scores = self.scores(worker, &asked[index], &all, options)?;
-            Ok(scores.iter().map(Scores::raw).collect())
-        })
+        let finish =
+            |_: &Asked<'_>, (), scores: &[Scores]| scores.iter().map(Scores::raw).collect();
+        self.scores_many(asked, options, |_| (all.clone(), ()), finish)
     }
 
     /// The answers to every task for one subject, in the order of the tasks. The futures are shared
@@ -257,16 +256,14 @@ impl Engine {
             let each = |one| self.predict_questions(one, questions, options);
             return asked.iter().map(each).collect();
         }
-        self.workers.each(asked.len(), |worker, index| {
-            let one = &asked[index];
+        let begin = |one: &Asked<'_>| {
             let (refusals, open) = self.refusals(one, questions);
-            let scores = if open.is_empty() {
-                Vec::new()
-            } else {
-                self.scores(worker, one, &open, &options.sample)?
-            };
-            Ok(self.answers(one, questions, refusals, &scores))
-        })
+            (open, refusals)
+        };
+        let finish = |one: &Asked<'_>, refusals, scores: &[Scores]| {
+            self.answers(one, questions, refusals, scores)
+        };
+        self.scores_many(asked, &options.sample, begin, finish)
     }
 
     pub(crate) fn questions(&self, tasks: &[Task]) -> Vec<Question> {

@@ -1,4 +1,4 @@
-//! The transformer as a [`Process`]: one past, run once, and its futures as rows of a decoder.
+//! The transformer as a [`Process`]: pasts, each run once, and their futures as rows of a decoder.
 
 use crate::process::Process;
 use crate::sample::{Start, single};
@@ -54,13 +54,15 @@ impl History {
     }
 }
 
-/// Futures of one prefix.
+/// Futures of prefixes.
 pub(crate) struct Neural<'a> {
     decoder: &'a Decoder,
-    prefix: &'a Arc<Prefix>,
     rows: &'a mut Rows,
-    /// The decoder's row of each row here, ascending.
+    /// The decoder's rows that hold no future.
+    free: Vec<u32>,
+    /// The decoder's row of each row here.
     active: Vec<u32>,
+    prefixes: Vec<Arc<Prefix>>,
     /// `[R, D]`.
     hidden: Vec<f32>,
     /// `[R, 1 + W]`.
@@ -72,42 +74,52 @@ pub(crate) struct Neural<'a> {
 }
 
 impl<'a> Neural<'a> {
-    /// `n` futures with nothing in them yet; `rows` has at least as many rows.
-    pub(crate) fn new(
-        decoder: &'a Decoder,
-        prefix: &'a Arc<Prefix>,
-        rows: &'a mut Rows,
-        n: u32,
-    ) -> Result<Self> {
-        for row in 0..n {
-            rows.begin(row as usize, prefix)?;
-        }
-        Ok(Self {
+    /// No futures yet; as many are taken as there are `rows`.
+    pub(crate) fn new(decoder: &'a Decoder, rows: &'a mut Rows) -> Self {
+        Self {
             decoder,
-            prefix,
+            free: (0..).take(rows.rows()).collect(),
             rows,
-            active: (0..n).collect(),
-            hidden: prefix.hidden().repeat(n as usize),
+            active: Vec::new(),
+            prefixes: Vec::new(),
+            hidden: Vec::new(),
             laws: Vec::new(),
-            seen: vec![Vec::new(); n as usize],
-            recalls: vec![prefix.recall().clone(); n as usize],
-        })
+            seen: Vec::new(),
+            recalls: Vec::new(),
+        }
     }
-}
 
-impl Neural<'_> {
     fn damps(&self) -> bool {
         !self.decoder.model().config().choices.once_only.is_empty()
     }
 }
 
 impl Process for Neural<'_> {
-    fn waits(&mut self, after: Option<f64>, draws: &[f64], waits: &mut Vec<f64>) -> Result<()> {
+    type Past = Arc<Prefix>;
+
+    fn admit(&mut self, prefix: &Arc<Prefix>) -> Result<()> {
+        let full = longitude_model::Error::Rows {
+            row: self.active.len(),
+        };
+        let row = self.free.pop().ok_or(full)?;
+        self.rows.begin(row as usize, prefix)?;
+        self.active.push(row);
+        self.prefixes.push(Arc::clone(prefix));
+        self.hidden.extend_from_slice(prefix.hidden());
+        self.seen.push(Vec::new());
+        self.recalls.push(prefix.recall().clone());
+        Ok(())
+    }
+
+    fn waits(&mut self, after: &[Option<f64>], draws: &[f64], waits: &mut Vec<f64>) -> Result<()> {
         self.decoder.wait(&self.hidden, &mut self.laws);
         let width = self.laws.len() / draws.len().max(1);
         waits.clear();
-        let rows = self.laws.chunks_exact(width.max(1)).zip(draws);
-        waits.extend(rows.map(|(law, draw)| self.decoder.wait_law(law).sample(*draw, after)));
+        let rows = self.laws.chunks_exact(width.max(1)).zip(draws).zip(after);
+        let wait = |((law, draw), after): ((&[f32], &f64), &Option<f64>)| {
+            self.decoder.wait_law(law).sample(*draw, *after)
+        };
+        waits.extend(rows.map(wait));
         Ok(())
     }
 
@@ -115,8 +127,8 @@ impl Process for Neural<'_> {
         self.decoder.codes(&self.hidden, waits, codes);
         if self.damps() {
             let rows = codes.chunks_exact_mut(self.decoder.model().config().vocab);
-            for (row, seen) in rows.zip(&self.seen) {
-                self.decoder.damp(&[self.prefix.seen(), seen], row);
+            for ((row, seen), prefix) in rows.zip(&self.seen).zip(&self.prefixes) {
+                self.decoder.damp(&[prefix.seen(), seen], row);
             }
         }
         Ok(())
@@ -128,27 +140,35 @@ impl Process for Neural<'_> {
     }
 
     fn advance(&mut self, keep: &[usize], events: &[Input]) -> Result<()> {
-        self.active = keep.iter().map(|row| self.active[*row]).collect();
-        if self.damps() {
-            self.seen = keep
-                .iter()
-                .map(|row| std::mem::take(&mut self.seen[*row]))
-                .collect();
-            for (seen, event) in self.seen.iter_mut().zip(events) {
+        let mut kept = vec![false; self.active.len()];
+        for row in keep {
+            kept[*row] = true;
+        }
+        for (row, _) in self.active.iter().zip(&kept).filter(|(_, kept)| !**kept) {
+            self.rows.end(*row as usize);
+            self.free.push(*row);
+        }
+        let damps = self.damps();
+        retain(&mut self.active, &kept);
+        retain(&mut self.prefixes, &kept);
+        retain(&mut self.seen, &kept);
+        retain(&mut self.recalls, &kept);
+        for ((seen, recall), event) in self.seen.iter_mut().zip(&mut self.recalls).zip(events) {
+            if damps {
                 seen.push(event.code);
             }
+            self.decoder.note(recall, event);
         }
-        let kept = keep.iter().zip(events).map(|(row, event)| {
-            let mut recall = std::mem::take(&mut self.recalls[*row]);
-            self.decoder.note(&mut recall, event);
-            recall
-        });
-        self.recalls = kept.collect();
         let hidden = self.decoder.step(self.rows, &self.active, events)?;
         self.hidden.clear();
         self.hidden.extend_from_slice(hidden);
         Ok(())
     }
+}
+
+fn retain<T>(rows: &mut Vec<T>, kept: &[bool]) {
+    let mut kept = kept.iter();
+    rows.retain(|_| kept.next().is_some_and(|kept| *kept));
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
-//! Futures sampled from one past: wait, then code, then value, step after step until the horizon,
+//! Futures sampled from pasts: wait, then code, then value, step after step until the horizon,
 //! death or the limit of events. Not here: what is read from them (`risk`, `fan`) and the law of
 //! the next event (`process`).
+//!
+//! One batch of rows holds futures of several pasts: where one ends, the next one that waits takes
+//! its place at the same step (continuous batching: Yu et al. 2022, "Orca", section 3).
 //!
 //! Times are integer microseconds. The first wait is given that nothing happened between the last
 //! event and the prediction time; a later wait of zero is a tie, in the order that the model
@@ -16,6 +19,9 @@ use longitude_core::{Code, Days, Instant, SampledEvent, StopReason, SubjectId, T
 use longitude_model::Input;
 use longitude_tokens::{Bins, PAD, Vocabulary, age_days};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// How to sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,12 +119,11 @@ pub(crate) struct Start {
     pub(crate) birth: Option<Instant>,
 }
 
-/// Everything but the process that a run of futures needs.
-#[derive(Clone, Copy)]
+/// Everything but the process that the futures of one past need.
 pub(crate) struct Run<'a> {
     pub(crate) start: Start,
     pub(crate) vocabulary: &'a Vocabulary,
-    pub(crate) outcomes: &'a Outcomes,
+    pub(crate) outcomes: Outcomes,
     pub(crate) seed: u64,
     pub(crate) events_max: u32,
     /// No event after it counts.
@@ -134,7 +139,26 @@ pub(crate) struct Sampled {
     pub(crate) tallies: Vec<Tally>,
 }
 
-struct Row {
+/// Futures of one past that are to be sampled: those of a stretch of numbers.
+pub(crate) struct Part<'a, P> {
+    pub(crate) run: Arc<Run<'a>>,
+    pub(crate) past: P,
+    pub(crate) samples: Range<u32>,
+}
+
+/// A part of which some futures are begun and some are done.
+struct Open<'a, P> {
+    part: Part<'a, P>,
+    /// The number of the next future to begin.
+    next: u32,
+    left: usize,
+    done: Vec<Option<Sampled>>,
+}
+
+struct Row<'a> {
+    /// The number of its part.
+    part: usize,
+    run: Arc<Run<'a>>,
     sample: u32,
     stream: Stream,
     last_us: i64,
@@ -142,11 +166,12 @@ struct Row {
     tallies: Vec<Tally>,
 }
 
-/// The buffers of one run, reused at every step.
+/// The buffers of a batch, reused at every step.
 #[derive(Default)]
 struct Buffers {
     draws: Vec<Draws>,
     uniform: Vec<f64>,
+    after: Vec<Option<f64>>,
     waits: Vec<f64>,
     codes: Vec<f32>,
     marks: Vec<(f64, u32)>,
@@ -156,91 +181,162 @@ struct Buffers {
     events: Vec<Input>,
 }
 
-/// Samples the futures of these numbers, in their order. `process` has one row for each.
-pub(crate) fn sample(
-    run: &Run<'_>,
-    process: &mut dyn Process,
-    samples: std::ops::Range<u32>,
-) -> Result<Vec<Sampled>> {
-    let first = samples.start;
-    let mut done: Vec<Option<Sampled>> = samples.clone().map(|_| None).collect();
-    let mut rows: Vec<Row> = samples
-        .map(|sample| Row {
+/// Samples the futures of parts, at most `rows_max` side by side. `next` gives the parts, asked for
+/// when there is room and nothing else waits; `finish` takes a part's number, counted from 0 in
+/// their order, and its futures in theirs, as soon as all are done.
+pub(crate) fn sample<'a, P: Process>(
+    process: &mut P,
+    rows_max: usize,
+    next: &mut dyn FnMut() -> Result<Option<Part<'a, P::Past>>>,
+    finish: &mut dyn FnMut(usize, Vec<Sampled>) -> Result<()>,
+) -> Result<()> {
+    let mut parts: BTreeMap<usize, Open<'a, P::Past>> = BTreeMap::new();
+    let (mut begun, mut dry) = (0, false);
+    let mut rows: Vec<Row<'a>> = Vec::new();
+    let mut buffers = Buffers::default();
+    loop {
+        while rows.len() < rows_max.max(1) {
+            let newest = begun - usize::from(begun > 0);
+            let waiting = parts.get_mut(&newest).filter(|open| open.waits());
+            if let Some(open) = waiting {
+                process.admit(&open.part.past)?;
+                rows.push(open.begin(newest));
+            } else if dry {
+                break;
+            } else if let Some(part) = next()? {
+                if part.samples.is_empty() {
+                    finish(begun, Vec::new())?;
+                } else {
+                    parts.insert(begun, Open::new(part));
+                }
+                begun += 1;
+            } else {
+                dry = true;
+            }
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        draw(process, &mut rows, &mut buffers)?;
+        for (row, sampled) in take_steps(&mut rows, &mut buffers) {
+            let part = row.part;
+            if parts
+                .get_mut(&part)
+                .is_some_and(|open| open.end(&row, sampled))
+            {
+                let done = parts.remove(&part).map(|open| open.done);
+                finish(part, done.into_iter().flatten().flatten().collect())?;
+            }
+        }
+        process.advance(&buffers.keep, &buffers.events)?;
+    }
+}
+
+impl<'a, P> Open<'a, P> {
+    fn new(part: Part<'a, P>) -> Self {
+        let left = part.samples.len();
+        Self {
+            next: part.samples.start,
+            left,
+            done: (0..left).map(|_| None).collect(),
+            part,
+        }
+    }
+
+    /// Whether a future is not begun.
+    fn waits(&self) -> bool {
+        self.next < self.part.samples.end
+    }
+
+    /// The next future, with nothing in it.
+    fn begin(&mut self, part: usize) -> Row<'a> {
+        let (run, sample) = (Arc::clone(&self.part.run), self.next);
+        self.next += 1;
+        Row {
+            part,
             sample,
             stream: Stream::new(run.seed, run.start.subject, sample),
             last_us: run.start.last_us,
             steps: Vec::new(),
             tallies: run.outcomes.tallies(),
-        })
-        .collect();
-    let mut buffers = Buffers::default();
-    let mut step = 0;
-    while !rows.is_empty() {
-        draw(run, process, (&mut rows, step), &mut buffers)?;
-        let mut kept = Vec::with_capacity(rows.len());
-        buffers.keep.clear();
-        buffers.events.clear();
-        for (index, mut row) in rows.into_iter().enumerate() {
-            match run.take_step(&mut row, index, &mut buffers) {
-                None => {
-                    buffers.keep.push(index);
-                    kept.push(row);
-                }
-                Some(stop) => {
-                    done[(row.sample - first) as usize] = Some(Sampled {
-                        future: Future {
-                            steps: row.steps,
-                            stop,
-                        },
-                        tallies: row.tallies,
-                    });
-                }
-            }
-        }
-        rows = kept;
-        step += 1;
-        if !rows.is_empty() {
-            process.advance(&buffers.keep, &buffers.events)?;
+            run,
         }
     }
-    Ok(done.into_iter().flatten().collect())
+
+    /// Takes a future that is done, and says whether it is the last.
+    fn end(&mut self, row: &Row<'_>, sampled: Sampled) -> bool {
+        let place = (row.sample - self.part.samples.start) as usize;
+        self.done[place] = Some(sampled);
+        self.left -= 1;
+        self.left == 0
+    }
+}
+
+/// Appends what was drawn to every row, and takes out those that end with it.
+fn take_steps<'a>(rows: &mut Vec<Row<'a>>, buffers: &mut Buffers) -> Vec<(Row<'a>, Sampled)> {
+    let mut ended = Vec::new();
+    let mut kept = Vec::with_capacity(rows.len());
+    buffers.keep.clear();
+    buffers.events.clear();
+    for (index, mut row) in rows.drain(..).enumerate() {
+        let run = Arc::clone(&row.run);
+        let Some(stop) = run.take_step(&mut row, index, buffers) else {
+            buffers.keep.push(index);
+            kept.push(row);
+            continue;
+        };
+        let sampled = Sampled {
+            future: Future {
+                steps: std::mem::take(&mut row.steps),
+                stop,
+            },
+            tallies: std::mem::take(&mut row.tallies),
+        };
+        ended.push((row, sampled));
+    }
+    *rows = kept;
+    ended
 }
 
 /// Draws the wait and the code of every row; the waits become whole microseconds first, so that
 /// the code is drawn given the wait that is recorded.
-fn draw(
-    run: &Run<'_>,
-    process: &mut dyn Process,
-    (rows, step): (&mut [Row], u32),
-    buffers: &mut Buffers,
-) -> Result<()> {
+fn draw<P: Process>(process: &mut P, rows: &mut [Row<'_>], buffers: &mut Buffers) -> Result<()> {
     buffers.draws.clear();
-    buffers
-        .draws
-        .extend(rows.iter().map(|row| row.stream.draws(step)));
     buffers.uniform.clear();
-    buffers.uniform.extend(buffers.draws.iter().map(|d| d.wait));
-    let after = (step == 0).then(|| run.elapsed_days());
-    process.waits(after, &buffers.uniform, &mut buffers.waits)?;
+    buffers.after.clear();
+    for row in rows.iter() {
+        let draws = row.stream.draws(row.step());
+        buffers.draws.push(draws);
+        buffers.uniform.push(draws.wait);
+        let first = row.steps.is_empty();
+        buffers.after.push(first.then(|| row.run.elapsed_days()));
+    }
+    process.waits(&buffers.after, &buffers.uniform, &mut buffers.waits)?;
     for (wait, row) in buffers.waits.iter_mut().zip(rows.iter()) {
-        let time = run.time_after(row.last_us, *wait, step == 0);
+        let first = row.steps.is_empty();
+        let time = row.run.time_after(row.last_us, *wait, first);
         *wait = Days::from_micros(time.saturating_sub(row.last_us)).0;
     }
     process.codes(&buffers.waits, &mut buffers.codes)?;
-    let width = run.vocabulary.len();
+    let width = buffers.codes.len() / rows.len().max(1);
     buffers.marks.clear();
-    for (row, draws) in buffers.draws.iter().enumerate() {
-        let codes = &mut buffers.codes[row * width..(row + 1) * width];
+    let codes = buffers.codes.chunks_exact_mut(width.max(1));
+    for (index, (row, codes)) in rows.iter_mut().zip(codes).enumerate() {
         codes[PAD as usize] = 0.0;
-        let time = rows[row]
-            .last_us
-            .saturating_add(Days(buffers.waits[row]).to_micros());
-        run.outcomes
-            .avoid_codes(&mut rows[row].tallies, time, codes);
-        let code = u32::try_from(choose(codes, draws.code)).unwrap_or(PAD);
-        buffers.marks.push((buffers.waits[row], code));
+        let wait = buffers.waits[index];
+        let time = row.last_us.saturating_add(Days(wait).to_micros());
+        row.run.outcomes.avoid_codes(&mut row.tallies, time, codes);
+        let code = u32::try_from(choose(codes, buffers.draws[index].code)).unwrap_or(PAD);
+        buffers.marks.push((wait, code));
     }
     process.bins(&buffers.marks, &mut buffers.bins)
+}
+
+impl Row<'_> {
+    /// How many steps it has taken.
+    fn step(&self) -> u32 {
+        u32::try_from(self.steps.len()).unwrap_or(u32::MAX)
+    }
 }
 
 impl Run<'_> {
@@ -262,7 +358,12 @@ impl Run<'_> {
     }
 
     /// Appends the drawn event to a row, or says why the row ends.
-    fn take_step(&self, row: &mut Row, index: usize, buffers: &mut Buffers) -> Option<StopReason> {
+    fn take_step(
+        &self,
+        row: &mut Row<'_>,
+        index: usize,
+        buffers: &mut Buffers,
+    ) -> Option<StopReason> {
         let (wait, code) = buffers.marks[index];
         let time = row.last_us.saturating_add(Days(wait).to_micros());
         if time > self.end.0 {
@@ -336,21 +437,45 @@ impl Run<'_> {
     }
 }
 
+/// Weights of a stretch whose sum is kept: long enough that most of a row is passed by the sums.
+const STRETCH: usize = 64;
+
 /// The index that a uniform draw meets on the running sum of weights; the last index with a weight
-/// where rounding would pass the end.
+/// where rounding would pass the end. Sums are f64 in one order on every machine: eight lanes a
+/// stretch, then the stretches.
 fn choose(weights: &[f32], draw: f64) -> usize {
-    let total: f64 = weights.iter().map(|w| f64::from(*w)).sum();
-    let target = draw * total;
-    let mut sum = 0.0;
-    let mut last = 0;
-    for (index, weight) in weights.iter().enumerate() {
-        if *weight > 0.0 {
-            sum += f64::from(*weight);
-            last = index;
-            if target < sum {
-                return index;
+    let sum = |stretch: &[f32]| {
+        let mut lanes = [0.0f64; 8];
+        let (eights, rest) = stretch.as_chunks::<8>();
+        for eight in eights {
+            for (lane, weight) in lanes.iter_mut().zip(eight) {
+                *lane += f64::from(*weight);
             }
         }
+        for (lane, weight) in lanes.iter_mut().zip(rest) {
+            *lane += f64::from(*weight);
+        }
+        lanes.iter().sum::<f64>()
+    };
+    let total: f64 = weights.chunks(STRETCH).map(sum).sum();
+    let target = draw * total;
+    let (mut before, mut last) = (0.0, 0);
+    for (stretch, weights) in weights.chunks(STRETCH).enumerate() {
+        let own = sum(weights);
+        let place = stretch * STRETCH;
+        let heavy = weights.iter().rposition(|weight| *weight > 0.0);
+        last = heavy.map_or(last, |heavy| place + heavy);
+        if target < before + own {
+            let mut running = before;
+            for (index, weight) in weights.iter().enumerate() {
+                running += f64::from(*weight);
+                if *weight > 0.0 && target < running {
+                    return place + index;
+                }
+            }
+            return last;
+        }
+        before += own;
     }
     last
 }

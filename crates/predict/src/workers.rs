@@ -3,15 +3,11 @@
 //! the speed and nothing else.
 
 use crate::neural::{History, Neural};
-use crate::risk::Outcomes;
-use crate::sample::{Run, SampleOptions, Sampled, sample};
+use crate::sample::{Part, SampleOptions, Sampled, sample};
 use crate::{Error, Result};
-use longitude_core::Instant;
 use longitude_model::{Decoder, Device, Model, Prefix, Rows};
-use longitude_tokens::Vocabulary;
-use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One decoder a thread, each of one thread: whole subjects run side by side with no barrier
 /// between the small matrices of one step.
@@ -27,17 +23,8 @@ pub(crate) struct Worker<'a> {
     rows: Option<Rows>,
 }
 
-/// The futures to be sampled of one past.
-#[derive(Clone, Copy)]
-pub(crate) struct Job<'a> {
-    pub(crate) vocabulary: &'a Vocabulary,
-    pub(crate) history: &'a History,
-    pub(crate) prefix: &'a Arc<Prefix>,
-    pub(crate) outcomes: &'a Outcomes,
-    pub(crate) options: &'a SampleOptions,
-    pub(crate) end: Instant,
-    pub(crate) to_the_end: bool,
-}
+/// Futures to be sampled of one prefix.
+pub(crate) type Futures<'a> = Part<'a, Arc<Prefix>>;
 
 impl Workers {
     pub(crate) fn new(model: &Arc<Model>, device: Device) -> Result<Self> {
@@ -57,10 +44,6 @@ impl Workers {
         &self.model
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.decoders.len()
-    }
-
     /// Does jobs 0 to `n` and returns their results in that order, or the error of the first job
     /// that failed. Plain threads and not a work-stealing pool: while a decoder's own thread
     /// computes, the thread that waits for it must not begin another job on top of its stack.
@@ -70,7 +53,7 @@ impl Workers {
         job: impl Fn(&mut Worker<'_>, usize) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
         let next = AtomicUsize::new(0);
-        let work = |decoder| {
+        let work = |decoder: &Decoder| {
             let mut worker = Worker {
                 decoder,
                 rows: None,
@@ -84,55 +67,125 @@ impl Workers {
                 done.push((index, job(&mut worker, index)));
             }
         };
-        let threads = self.decoders.len().min(n).max(1);
-        let mut done = if threads == 1 {
-            self.decoders.first().map(work).unwrap_or_default()
-        } else {
-            std::thread::scope(|scope| {
-                let work = &work;
-                let spawn = |decoder| scope.spawn(move || work(decoder));
-                let running: Vec<_> = self.decoders[..threads].iter().map(spawn).collect();
-                let joined = running.into_iter().map(|thread| {
-                    thread
-                        .join()
-                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                });
-                joined.flatten().collect::<Vec<_>>()
-            })
-        };
+        let mut done = self.on_threads(n, work);
         done.sort_by_key(|(index, _)| *index);
         done.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Samples `n` parts that `begin` makes, each on one thread and all of a thread in one batch of
+    /// rows, and gives what `finish` makes of their futures, in order. A part that `begin` has none
+    /// of is finished without futures. `samples` are those of a part at most.
+    pub(crate) fn flow<'a, E: Send, T: Send>(
+        &self,
+        (n, samples): (usize, u32),
+        options: &SampleOptions,
+        begin: impl Fn(&Worker<'_>, usize) -> Result<(Option<Futures<'a>>, E)> + Sync,
+        finish: impl Fn(E, &[Sampled]) -> T + Sync,
+    ) -> Result<Vec<T>> {
+        // No thread takes more rows than its share, so that none stands idle.
+        let all = n.saturating_mul(samples as usize);
+        let share = all.div_ceil(self.decoders.len().max(1));
+        let rows = options.rows.min(u32::try_from(share).unwrap_or(u32::MAX));
+        let taken = AtomicUsize::new(0);
+        let mut done = self.on_threads(n, |decoder| {
+            let (open, done) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+            let mut worker = Worker {
+                decoder,
+                rows: None,
+            };
+            let mut next = |worker: &Worker<'_>| loop {
+                let index = taken.fetch_add(1, Ordering::Relaxed);
+                if index >= n {
+                    return Ok(None);
+                }
+                match begin(worker, index) {
+                    Ok((Some(part), extra)) => {
+                        locked(&open).push(Some((index, extra)));
+                        return Ok(Some(part));
+                    }
+                    Ok((None, extra)) => locked(&done).push((index, Ok(finish(extra, &[])))),
+                    Err(error) => locked(&done).push((index, Err(error))),
+                }
+            };
+            let mut end = |part: usize, sampled: Vec<Sampled>| {
+                let begun = locked(&open).get_mut(part).and_then(Option::take);
+                if let Some((index, extra)) = begun {
+                    locked(&done).push((index, Ok(finish(extra, &sampled))));
+                }
+                Ok(())
+            };
+            let flown = worker.flow(options, rows, &mut next, &mut end);
+            let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = flown {
+                let first = locked(&open)
+                    .iter()
+                    .flatten()
+                    .map(|(index, _)| *index)
+                    .min();
+                done.push((first.unwrap_or(n), Err(error)));
+            }
+            done
+        });
+        done.sort_by_key(|(index, _)| *index);
+        done.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Runs work on a thread for each decoder, at most `n` of them, and gathers what they give.
+    fn on_threads<T: Send>(&self, n: usize, work: impl Fn(&Decoder) -> Vec<T> + Sync) -> Vec<T> {
+        let threads = self.decoders.len().min(n).max(1);
+        if threads == 1 {
+            return self.decoders.first().map(work).unwrap_or_default();
+        }
+        std::thread::scope(|scope| {
+            let work = &work;
+            let spawn = |decoder| scope.spawn(move || work(decoder));
+            let running: Vec<_> = self.decoders[..threads].iter().map(spawn).collect();
+            let joined = running.into_iter().map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            joined.flatten().collect()
+        })
     }
 }
 
 impl Worker<'_> {
-    /// The futures of these numbers, in their order.
-    pub(crate) fn sample(&mut self, job: &Job<'_>, samples: Range<u32>) -> Result<Vec<Sampled>> {
-        let run = Run {
-            start: job.history.start,
-            vocabulary: job.vocabulary,
-            outcomes: job.outcomes,
-            seed: job.options.seed,
-            events_max: job.options.events_max,
-            end: job.end,
-            to_the_end: job.to_the_end,
-        };
-        let (rows, steps) = (job.options.rows as usize, job.options.events_max as usize);
-        let fits = |held: &Rows| held.rows() == rows && held.steps_max() == steps;
-        let mut held = self
-            .rows
-            .take()
-            .filter(fits)
-            .unwrap_or_else(|| self.decoder.rows(rows, steps));
-        let mut all = Vec::with_capacity(samples.len());
-        for from in samples.clone().step_by(rows.max(1)) {
-            let part = from..samples.end.min(from.saturating_add(job.options.rows));
-            let width = part.end - part.start;
-            let mut process = Neural::new(self.decoder, job.prefix, &mut held, width)?;
-            all.append(&mut sample(&run, &mut process, part)?);
-        }
-        self.rows = Some(held);
+    /// The futures of one part, in their order.
+    pub(crate) fn sample(
+        &mut self,
+        part: Futures<'_>,
+        options: &SampleOptions,
+    ) -> Result<Vec<Sampled>> {
+        let (mut part, mut all) = (Some(part), Vec::new());
+        self.flow(options, options.rows, &mut |_| Ok(part.take()), &mut {
+            |_, sampled| {
+                all = sampled;
+                Ok(())
+            }
+        })?;
         Ok(all)
+    }
+
+    /// The futures of parts as they come, at most `rows` side by side, as [`sample`] does them.
+    fn flow<'a>(
+        &mut self,
+        options: &SampleOptions,
+        rows: u32,
+        next: &mut (dyn FnMut(&Self) -> Result<Option<Futures<'a>>> + Send),
+        finish: &mut (dyn FnMut(usize, Vec<Sampled>) -> Result<()> + Send),
+    ) -> Result<()> {
+        let (rows, steps) = (rows.max(1) as usize, options.events_max as usize);
+        let fits = |held: &Rows| held.rows() >= rows && held.steps_max() == steps;
+        let held = self.rows.take().filter(fits);
+        let mut held = held.unwrap_or_else(|| self.decoder.rows(rows, steps));
+        let this = &*self;
+        let sampled = this.decoder.install(|| {
+            let mut process = Neural::new(this.decoder, &mut held);
+            sample(&mut process, rows, &mut || next(this), finish)
+        });
+        self.rows = Some(held);
+        sampled
     }
 
     /// The state after a history.
@@ -145,4 +198,8 @@ impl Worker<'_> {
                 source,
             })
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

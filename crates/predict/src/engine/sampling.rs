@@ -4,8 +4,8 @@
 use super::{Asked, Engine, Question};
 use crate::neural::History;
 use crate::risk::{Outcome, Outcomes, Raw, Reached, Scores};
-use crate::sample::{Future, SampleOptions, Sampled};
-use crate::workers::{Job, Worker, Workers};
+use crate::sample::{Future, Part, Run, SampleOptions, Sampled};
+use crate::workers::{Futures, Worker, Workers};
 use crate::{Error, Result};
 use longitude_core::{Days, Instant, StopReason};
 use longitude_model::Prefix;
@@ -30,6 +30,9 @@ impl Pool {
     }
 }
 
+/// Futures of one past that a thread takes at a time: few, so that threads end together.
+const PART: u32 = 8;
+
 impl Engine {
     /// Futures of one subject to the end of a horizon, for what is read from whole futures.
     ///
@@ -51,14 +54,13 @@ impl Engine {
         options.check()?;
         let history = self.history(asked, options)?;
         let prefix = self.prefix(&history)?;
-        let tallied = Outcomes::new(outcomes, asked.at);
         let end = asked.at.plus(horizon);
-        let job = Job {
+        let run = Run {
             end,
             to_the_end: true,
-            ..self.job((&history, &prefix), &tallied, options)
+            ..self.run(&history, Outcomes::new(outcomes, asked.at), options)
         };
-        let sampled = self.sample_in_parts(&job)?;
+        let sampled = self.sample_in_parts((run, prefix), options)?;
         let scores = scores(&sampled, outcomes.len());
         let raws = scores.iter().map(Scores::raw).collect();
         let futures = sampled.into_iter().map(|one| one.future).collect();
@@ -74,12 +76,38 @@ impl Engine {
         questions: &[&Question],
         options: &SampleOptions,
     ) -> Result<Vec<Scores>> {
-        let history = self.history(asked, options)?;
-        let prefix = worker.prefill(&history)?;
         let outcomes = outcomes(questions, asked.at);
-        let job = self.tasks_job((&history, &prefix), &outcomes, questions, options);
-        let sampled = worker.sample(&job, 0..options.samples)?;
+        let part = self.part(worker, asked, (outcomes, questions), options)?;
+        let sampled = worker.sample(part, options)?;
         Ok(scores(&sampled, questions.len()))
+    }
+
+    /// The tallies of questions for every subject, what `finish` makes of them, in order: subjects
+    /// are shared out among the threads, and futures of several fill the rows of one. `begin` says
+    /// which questions are put to a subject; none are where it names none.
+    pub(super) fn scores_many<'q, E: Send, T: Send>(
+        &self,
+        asked: &[Asked<'_>],
+        options: &SampleOptions,
+        begin: impl Fn(&Asked<'_>) -> (Vec<&'q Question>, E) + Sync,
+        finish: impl Fn(&Asked<'_>, E, &[Scores]) -> T + Sync,
+    ) -> Result<Vec<T>> {
+        let begin = |worker: &Worker<'_>, index: usize| {
+            let one = &asked[index];
+            let (questions, extra) = begin(one);
+            let part = if questions.is_empty() {
+                None
+            } else {
+                let outcomes = outcomes(&questions, one.at);
+                Some(self.part(worker, one, (outcomes, &questions), options)?)
+            };
+            Ok((part, (one, questions.len(), extra)))
+        };
+        let finish = |(one, n, extra): (&Asked<'_>, usize, E), sampled: &[Sampled]| {
+            finish(one, extra, &scores(sampled, n))
+        };
+        let parts = (asked.len(), options.samples);
+        self.workers.flow(parts, options, begin, finish)
     }
 
     /// REACH: the risk of one question for every subject, in the order given, from futures that
@@ -94,16 +122,17 @@ impl Engine {
         options: &SampleOptions,
     ) -> Result<Vec<Reached>> {
         options.check()?;
-        self.workers.each(asked.len(), |worker, index| {
-            let asked = &asked[index];
-            let history = self.history(asked, options)?;
-            let prefix = worker.prefill(&history)?;
-            let outcomes = Outcomes::avoiding(&question.outcome, asked.at);
-            let job = self.tasks_job((&history, &prefix), &outcomes, &[question], options);
-            let sampled = worker.sample(&job, 0..options.samples)?;
+        let begin = |worker: &Worker<'_>, index: usize| {
+            let outcomes = Outcomes::avoiding(&question.outcome, asked[index].at);
+            let part = self.part(worker, &asked[index], (outcomes, &[question]), options)?;
+            Ok((Some(part), ()))
+        };
+        let finish = |(), sampled: &[Sampled]| {
             let tallies = sampled.iter().map(|one| one.tallies[0]).collect();
-            Ok(Scores::new(tallies).reach())
-        })
+            Scores::new(tallies).reach()
+        };
+        let parts = (asked.len(), options.samples);
+        self.workers.flow(parts, options, begin, finish)
     }
 
     /// As [`Engine::scores`], on all workers.
@@ -115,22 +144,36 @@ impl Engine {
     ) -> Result<Vec<Scores>> {
         let history = self.history(asked, options)?;
         let prefix = self.prefix(&history)?;
-        let outcomes = outcomes(questions, asked.at);
-        let job = self.tasks_job((&history, &prefix), &outcomes, questions, options);
-        Ok(scores(&self.sample_in_parts(&job)?, questions.len()))
+        let run = self.tasks_run(
+            &history,
+            (outcomes(questions, asked.at), questions),
+            options,
+        );
+        let sampled = self.sample_in_parts((run, prefix), options)?;
+        Ok(scores(&sampled, questions.len()))
     }
 
-    fn sample_in_parts(&self, job: &Job<'_>) -> Result<Vec<Sampled>> {
-        let samples = job.options.samples;
-        let threads = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
-        let part = job.options.rows.min(samples.div_ceil(threads)).max(1);
-        let parts = samples.div_ceil(part) as usize;
-        let done = self.workers.each(parts, |worker, index| {
-            let from = u32::try_from(index)
-                .unwrap_or(u32::MAX)
-                .saturating_mul(part);
-            worker.sample(job, from..samples.min(from.saturating_add(part)))
-        })?;
+    /// One past's futures on all workers.
+    fn sample_in_parts(
+        &self,
+        (run, past): (Run<'_>, Arc<Prefix>),
+        options: &SampleOptions,
+    ) -> Result<Vec<Sampled>> {
+        let run = Arc::new(run);
+        let parts = options.samples.div_ceil(PART);
+        let begin = |_: &Worker<'_>, index: usize| {
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            let from = index.saturating_mul(PART).min(options.samples);
+            let part = Part {
+                run: Arc::clone(&run),
+                past: Arc::clone(&past),
+                samples: from..options.samples.min(from.saturating_add(PART)),
+            };
+            Ok((Some(part), ()))
+        };
+        let finish = |(), sampled: &[Sampled]| sampled.to_vec();
+        let parts = (parts as usize, PART.min(options.samples));
+        let done = self.workers.flow(parts, options, begin, finish)?;
         Ok(done.into_iter().flatten().collect())
     }
 
@@ -159,36 +202,53 @@ impl Engine {
         &self.workers
     }
 
-    fn job<'a>(
+    fn run<'a>(
         &'a self,
-        (history, prefix): (&'a History, &'a Arc<Prefix>),
-        outcomes: &'a Outcomes,
-        options: &'a SampleOptions,
-    ) -> Job<'a> {
-        Job {
+        history: &History,
+        outcomes: Outcomes,
+        options: &SampleOptions,
+    ) -> Run<'a> {
+        Run {
+            start: history.start,
             vocabulary: &self.vocabulary,
-            history,
-            prefix,
             outcomes,
-            options,
+            seed: options.seed,
+            events_max: options.events_max,
             end: history.start.at,
             to_the_end: false,
         }
     }
 
-    fn tasks_job<'a>(
+    fn tasks_run<'a>(
         &'a self,
-        past: (&'a History, &'a Arc<Prefix>),
-        outcomes: &'a Outcomes,
-        questions: &[&Question],
-        options: &'a SampleOptions,
-    ) -> Job<'a> {
-        let end = |question: &&Question| past.0.start.at.plus(question.outcome.horizon);
-        let ends = questions.iter().map(end);
-        Job {
-            end: ends.max().unwrap_or(past.0.start.at),
-            ..self.job(past, outcomes, options)
+        history: &History,
+        (outcomes, questions): (Outcomes, &[&Question]),
+        options: &SampleOptions,
+    ) -> Run<'a> {
+        let at = history.start.at;
+        let ends = questions
+            .iter()
+            .map(|question| at.plus(question.outcome.horizon));
+        Run {
+            end: ends.max().unwrap_or(at),
+            ..self.run(history, outcomes, options)
         }
+    }
+
+    /// All futures of one subject for tasks, its past run.
+    fn part<'a>(
+        &'a self,
+        worker: &Worker<'_>,
+        asked: &Asked<'_>,
+        questions: (Outcomes, &[&Question]),
+        options: &SampleOptions,
+    ) -> Result<Futures<'a>> {
+        let history = self.history(asked, options)?;
+        Ok(Part {
+            past: worker.prefill(&history)?,
+            run: Arc::new(self.tasks_run(&history, questions, options)),
+            samples: 0..options.samples,
+        })
     }
 }
 

@@ -99,6 +99,22 @@ fn threads_and_batches_change_no_byte() {
             "{threads} threads, {rows} rows, one by one"
         );
     }
+    // The futures themselves, whatever rows they had and whoever sat beside them.
+    let fates: Vec<Vec<Raw>> = one.raw_many(&asked, &tasks(), &sampling(24, 24)).unwrap();
+    for round in 0..12_u32 {
+        let draw = |what: u32, n: usize| crate::rng::below(crate::rng::unit(5, round, what), n);
+        let mut order: Vec<usize> = (0..asked.len()).collect();
+        (1..order.len()).for_each(|i| order.swap(i, draw(10 + u32::try_from(i).unwrap(), i + 1)));
+        let some = order[..=draw(0, asked.len())].to_vec();
+        let shuffled: Vec<Asked<'_>> = some.iter().map(|i| asked[*i]).collect();
+        let rows = 1 + u32::try_from(draw(1, 40)).unwrap();
+        let other = engine(1 + draw(2, 3));
+        let got = other
+            .raw_many(&shuffled, &tasks(), &sampling(24, rows))
+            .unwrap();
+        let expected: Vec<Vec<Raw>> = some.iter().map(|i| fates[*i].clone()).collect();
+        assert!(got == expected, "round {round}: {rows} rows, {some:?}");
+    }
     // Another seed is another answer.
     let mut seeded = answer(24, 24);
     seeded.sample.seed = 5;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::fixture::{self, chain};
 use crate::risk::Outcomes;
-use crate::sample::{Run, sample};
+use crate::sample::Run;
 use longitude_core::{Event, Origin};
 
 /// A chain that remembers what it was fed.
@@ -13,10 +13,16 @@ struct Recorder {
 }
 
 impl Process for Recorder {
-    fn waits(&mut self, after: Option<f64>, draws: &[f64], waits: &mut Vec<f64>) -> Result<()> {
+    type Past = ();
+
+    fn admit(&mut self, past: &()) -> Result<()> {
+        self.chain.admit(past)
+    }
+
+    fn waits(&mut self, after: &[Option<f64>], draws: &[f64], waits: &mut Vec<f64>) -> Result<()> {
         self.chain.waits(after, draws, waits)?;
         // Some ties.
-        if after.is_none() && draws[0] < 0.2 {
+        if after[0].is_none() && draws[0] < 0.2 {
             waits[0] = 0.0;
         }
         Ok(())
@@ -43,21 +49,21 @@ fn a_future_is_fed_as_the_past_it_becomes() {
     let at = Instant(0).plus(Days(45.0));
     let history = History::new(&vocabulary, &timeline, at, 1000).unwrap();
     let rates = [("A", 0.3), ("LAB//1", 0.5), ("X", 0.2)];
-    let outcomes = Outcomes::new(&[], at);
     let run = Run {
         start: history.start,
         vocabulary: &vocabulary,
-        outcomes: &outcomes,
+        outcomes: Outcomes::new(&[], at),
         seed: 3,
         events_max: 31,
         end: at.plus(Days(1000.0)),
         to_the_end: true,
     };
     let mut process = Recorder {
-        chain: chain::Chain::new(&vocabulary, &rates, 1),
+        chain: chain::Chain::new(&vocabulary, &rates),
         fed: Vec::new(),
     };
-    let future = sample(&run, &mut process, 0..1).unwrap().remove(0).future;
+    let mut sampled = chain::sampled(run, (&mut process, ()), 1, 0..1);
+    let future = sampled.remove(0).future;
     let mut events = timeline.history(at).to_vec();
     events.extend(future.steps.iter().map(|step| {
         let code = vocabulary.code(step.code).unwrap().clone();

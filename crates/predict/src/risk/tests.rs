@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fixture::{self, chain};
-use crate::sample::{Run, Start, sample};
+use crate::sample::{Run, Start};
 use longitude_core::SubjectId;
 use longitude_tokens::Vocabulary;
 
@@ -22,13 +22,13 @@ fn raws(chain: &chain::Chain, vocabulary: &Vocabulary, (n, events_max): (u32, u3
             birth: None,
         },
         vocabulary,
-        outcomes: &outcomes,
+        outcomes,
         seed: 5,
         events_max,
         end: at.plus(Days(30.0)),
         to_the_end: false,
     };
-    let futures = sample(&run, &mut chain.clone(), 0..n).unwrap();
+    let futures = chain::sampled(run, (&mut chain.clone(), ()), 512, 0..n);
     (0..3)
         .map(|k| Scores::new(futures.iter().map(|f| f.tallies[k]).collect()).raw())
         .collect()
@@ -51,7 +51,7 @@ fn constant_hazards_give_the_textbook_incidence() {
     let vocabulary = fixture::vocabulary();
     for (x, death) in [(0.002, 0.004), (0.03, 0.02), (0.2, 0.01)] {
         let rates = [("A", 0.4), ("X", x), ("MEDS_DEATH", death)];
-        let chain = chain::Chain::new(&vocabulary, &rates, 4000);
+        let chain = chain::Chain::new(&vocabulary, &rates);
         let found = raws(&chain, &vocabulary, (4000, 200));
         let truths = [
             competing(x, death, 30.0),
@@ -74,7 +74,7 @@ fn constant_hazards_give_the_textbook_incidence() {
 fn the_estimators_agree_where_the_past_matters() {
     let vocabulary = fixture::vocabulary();
     let rates = [("A", 0.2), ("B", 0.1), ("X", 0.02), ("MEDS_DEATH", 0.005)];
-    let mut chain = chain::Chain::new(&vocabulary, &rates, 8_000);
+    let mut chain = chain::Chain::new(&vocabulary, &rates);
     chain.worse = chain::id(&vocabulary, "B");
     chain.grows = vec![
         chain::id(&vocabulary, "X"),
@@ -97,7 +97,7 @@ fn the_estimators_agree_where_the_past_matters() {
 fn the_stated_error_is_the_spread_over_seeds() {
     let vocabulary = fixture::vocabulary();
     let rates = [("A", 0.2), ("X", 0.05), ("MEDS_DEATH", 0.01)];
-    let chain = chain::Chain::new(&vocabulary, &rates, 6400);
+    let chain = chain::Chain::new(&vocabulary, &rates);
     let at = Instant(0);
     let outcome = Outcome::within(&[chain::id(&vocabulary, "X")], None, Days(30.0));
     let outcomes = Outcomes::new(&[outcome], at);
@@ -110,13 +110,13 @@ fn the_stated_error_is_the_spread_over_seeds() {
             birth: None,
         },
         vocabulary: &vocabulary,
-        outcomes: &outcomes,
+        outcomes,
         seed: 8,
         events_max: 100,
         end: at.plus(Days(30.0)),
         to_the_end: false,
     };
-    let all = sample(&run, &mut chain.clone(), 0..6400).unwrap();
+    let all = chain::sampled(run, (&mut chain.clone(), ()), 512, 0..6400);
     let pools: Vec<Raw> = all
         .chunks(64)
         .map(|pool| Scores::new(pool.iter().map(|f| f.tallies[0]).collect()).raw())
@@ -139,7 +139,7 @@ fn the_stated_error_is_the_spread_over_seeds() {
 fn futures_cut_short_are_counted() {
     let vocabulary = fixture::vocabulary();
     let rates = [("A", 3.0), ("X", 0.01), ("MEDS_DEATH", 0.001)];
-    let chain = chain::Chain::new(&vocabulary, &rates, 200);
+    let chain = chain::Chain::new(&vocabulary, &rates);
     let found = raws(&chain, &vocabulary, (200, 30));
     assert!(found[0].censored_share > 0.8, "{:?}", found[0]);
     assert!(found[2].censored_share < 0.01, "{:?}", found[2]);
@@ -148,7 +148,7 @@ fn futures_cut_short_are_counted() {
 #[test]
 fn a_certain_outcome_has_no_error() {
     let vocabulary = fixture::vocabulary();
-    let chain = chain::Chain::new(&vocabulary, &[("X", 50.0)], 64);
+    let chain = chain::Chain::new(&vocabulary, &[("X", 50.0)]);
     let raw = raws(&chain, &vocabulary, (64, 10))[0];
     assert!((raw.estimate - 1.0).abs() < 1e-6, "{raw:?}");
     assert!(raw.standard_error < 1e-6);
