@@ -100,6 +100,8 @@ enum Command {
     Evidence(commands::evidence::Arguments),
     /// The model's answer to another history of a patient: an association, not an effect
     WhatIf(commands::what_if::Arguments),
+    /// Sweep a population for one outcome: whom a look is worth most, and whom the looks go to
+    Screen(commands::screen::Arguments),
     /// Serve a run's console and API on this machine
     Serve(commands::serve::Arguments),
     /// Re-check a run's ledger, signature and digests offline
@@ -139,6 +141,7 @@ pub fn program() -> ExitCode {
         Command::Forecast(arguments) => commands::forecast::run(&arguments),
         Command::Evidence(arguments) => commands::evidence::run(&arguments),
         Command::WhatIf(arguments) => commands::what_if::run(&arguments),
+        Command::Screen(arguments) => commands::screen::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Ledger(arguments) => commands::ledger::run(&arguments),

@@ -33,6 +33,7 @@ mod reference;
 mod risk;
 mod rng;
 mod sample;
+mod screen;
 mod similar;
 mod stack;
 mod targets;
@@ -63,6 +64,7 @@ pub use query::{NoQuery, Queried};
 pub use reference::{Expected, Reference, ReferenceBuilder, Who};
 pub use risk::{Mark, Outcome, Raw, Reached, Values};
 pub use sample::{Future, SampleOptions, Step};
+pub use screen::{Benefit, BenefitError, Candidate, GroupShare, ScreenTally, Shortlist, Worth};
 pub use similar::{
     HeldBack, Like, Measured, Neighbour, OutcomeOfSimilar, SimilarError, SimilarIndex, State,
     measured_of, outcomes_of,

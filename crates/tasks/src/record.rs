@@ -243,7 +243,7 @@ impl Record {
                 .hold(&change.of)
             };
             let number = |row: &[Hit]| self.number(&row[0], change.unit);
-            let found = changes(change, &groups, &self.times, (&number, &of));
+            let found = changes(change, &groups, &self.times, (number, of));
             changed.push(found);
         }
         let mut sums = std::mem::take(&mut self.sums);
@@ -376,7 +376,7 @@ fn changes(
     change: &Change,
     groups: &[&[Hit]],
     times: &[i64],
-    (number, of): (&dyn Fn(&[Hit]) -> f64, &dyn Fn(&[Hit], usize) -> bool),
+    (number, of): (impl Fn(&[Hit]) -> f64, impl Fn(&[Hit], usize) -> bool),
 ) -> Vec<bool> {
     let mut found = vec![false; groups.len()];
     let mut series: Vec<(i64, f64)> = Vec::new();

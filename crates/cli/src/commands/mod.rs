@@ -19,6 +19,7 @@ pub(crate) mod mapping;
 pub(crate) mod quality;
 pub(crate) mod reidentify;
 pub(crate) mod run;
+pub(crate) mod screen;
 pub(crate) mod scrub;
 pub(crate) mod serve;
 pub(crate) mod terminology;

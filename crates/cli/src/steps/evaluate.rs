@@ -10,7 +10,7 @@ use crate::progress::Step;
 use crate::training;
 use anyhow::Result;
 use longitude_baseline::{Example, Kind};
-use longitude_core::{Event, Split, Task, Timeline};
+use longitude_core::{Event, Instant, Split, Task, Timeline};
 use longitude_eval::{Options, Report, TaskInput, TaskReport, task_report};
 use longitude_predict::{AnswerOptions, Asked};
 use serde_json::{Value, json};
@@ -195,7 +195,7 @@ fn groups(labelled: &Labelled<'_>, truth: Option<&KnownTruth>) -> Vec<(String, V
     };
     let mut groups = vec![
         of("sex", &|row| sex(&row.timeline)),
-        of("age_band", &age_band),
+        of("age_band", &|row| age_band(&row.timeline, row.at)),
     ];
     if let Some(truth) = truth {
         let site = |row: &Row| {
@@ -211,7 +211,7 @@ fn groups(labelled: &Labelled<'_>, truth: Option<&KnownTruth>) -> Vec<(String, V
 }
 
 /// Sex as recorded.
-fn sex(timeline: &Timeline) -> String {
+pub(crate) fn sex(timeline: &Timeline) -> String {
     let is_sex = |event: &&Event| matches!(&*event.code.system, "GENDER" | "SEX");
     let found = timeline.events().iter().find(is_sex);
     found.map_or_else(
@@ -221,8 +221,8 @@ fn sex(timeline: &Timeline) -> String {
 }
 
 /// Bands of 20 years; the oldest starts at 80.
-fn age_band(row: &Row) -> String {
-    let years = row.timeline.birth().map(|birth| (row.at - birth).years());
+pub(crate) fn age_band(timeline: &Timeline, at: Instant) -> String {
+    let years = timeline.birth().map(|birth| (at - birth).years());
     match years {
         None => "unknown",
         Some(years) if years < 20.0 => "under 20",
