@@ -51,7 +51,7 @@ fn with_index(timeline: &Timeline, at: Instant) -> Timeline {
     let index = Event::new(Code::from_meds(INDEX), Some(at), Origin::derived("index"));
     let mut events = timeline.events().to_vec();
     events.push(index);
-    Timeline::new(timeline.subject(), events, timeline.observation().clone())
+    Timeline::new(timeline.subject(), events, timeline.observation())
 }
 
 fn labels(folder: &Path, task: &Task) -> BTreeMap<SubjectId, bool> {

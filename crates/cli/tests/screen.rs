@@ -79,7 +79,7 @@ fn screen(to: &Path, more: &[&str]) -> Command {
     if !has("--at") {
         command.args(["--at", &made.at]);
     }
-    if !has("--target") {
+    if !has("--target") && !has("--task") {
         command.args(["--target", "heart_failure_3y"]);
     }
     if !has("--looks") && !has("--minutes") {
@@ -200,7 +200,35 @@ fn what_cannot_be_screened_is_refused_with_a_mend() {
     let harm = fs::read_to_string(made().path("look.toml")).unwrap();
     let beyond = made().path("beyond.toml");
     fs::write(&beyond, harm.replace("= 0.8", "= 8.0")).unwrap();
+    let task = |name: &str, code: &str, end: &str| {
+        let path = made().path(name);
+        let yaml = format!(
+            "predicates:\n  adm: {{ code: ENCOUNTER//IMP//START }}\n  hit: {{ code: {code} }}\n\
+             trigger: adm\nwindows:\n  input: {{ start: null, end: trigger, start_inclusive: true,\n    \
+             end_inclusive: true, index_timestamp: end }}\n  target: {{ start: trigger, end: {end},\n    \
+             start_inclusive: false, end_inclusive: true, label: hit }}\n"
+        );
+        fs::write(&path, yaml).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let endless = task("endless.yaml", "MEDS_DEATH", "start -> adm");
+    let unknown = task("unknown.yaml", "NOBODY//HAS", "start + 365d");
+    let plain = task(
+        "plain.yaml",
+        "{ regex: \"^ICD10CM//I50\" }",
+        "start + 1095d",
+    );
+    let to = made().path("of_a_file");
+    let output = screen(&to, &["--task", &plain]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(
+        text(&output).contains("screen for plain"),
+        "{}",
+        text(&output)
+    );
     for (wrong, said) in [
+        (vec!["--task", &endless], "endless.yaml"),
+        (vec!["--task", &unknown], "the model knows no code"),
         (vec!["--target", "no such disease"], "no task or target"),
         (vec!["--at", "yesterday"], "is no date or time"),
         (vec!["--looks", "0"], "not one look"),

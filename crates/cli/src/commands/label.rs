@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     ];
     let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
     not_over(&arguments.to, &inputs)?;
-    let program = program(arguments, mode)?;
+    let program = program((&arguments.task, arguments.predicates.as_deref()), mode)?;
     let shards = pass::shards(&arguments.data)?;
     let context = context(arguments, &program)?;
     let columns = columns(&program, &shards)?;
@@ -100,7 +100,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn program(arguments: &Arguments, mode: Mode) -> Result<Program> {
+/// A compiled task file, with a file of predicates put over its own.
+pub(crate) fn program((task, predicates): (&Path, Option<&Path>), mode: Mode) -> Result<Program> {
     let read = |path: &Path| {
         std::fs::read_to_string(path).map_err(|error| {
             let message = format!("cannot read {}: {error}", path.display());
@@ -111,8 +112,8 @@ fn program(arguments: &Arguments, mode: Mode) -> Result<Program> {
             )
         })
     };
-    let task = (arguments.task.display().to_string(), read(&arguments.task)?);
-    let predicates = match &arguments.predicates {
+    let task = (task.display().to_string(), read(task)?);
+    let predicates = match predicates {
         None => None,
         Some(path) => Some((path.display().to_string(), read(path)?)),
     };

@@ -32,8 +32,14 @@ pub(crate) struct Arguments {
     #[arg(long, required_unless_present = "example")]
     run: Option<PathBuf>,
     /// What is looked for: a task of the run, or a diagnosis, drug or event of a forecast, by name
-    #[arg(long, value_name = "NAME", required_unless_present = "example")]
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["example", "task"])]
     target: Option<String>,
+    /// A task file whose outcome is looked for; everybody is asked at the time of the screen
+    #[arg(long, value_name = "TASK.yaml", conflicts_with = "target")]
+    task: Option<PathBuf>,
+    /// A file of predicates that are put over the task file's own
+    #[arg(long, value_name = "FILE", requires = "task")]
+    predicates: Option<PathBuf>,
     /// The horizon in days of a target that is no task of the run [default: the findable days]
     #[arg(long, value_name = "DAYS")]
     horizon: Option<f64>,
@@ -124,11 +130,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .manifest
         .root;
     let own = layout.meds();
-    let data = Dataset::open(arguments.data.as_deref().unwrap_or(&own))?;
+    let meds = arguments.data.as_deref().unwrap_or(&own);
+    let data = Dataset::open(meds)?;
     let threads = machine::threads(arguments.threads);
     let (engine, questions) = crate::commands::forecast::engine(&layout, (root, threads))?;
     let benefit = declaration::read(arguments.benefit.as_deref())?;
-    let task = outcome::task(arguments, (&engine, &questions), &benefit)?;
+    let task = outcome::task(arguments, (&engine, &questions), (&benefit, (&data, meds)))?;
     let settings = Settings {
         task,
         at: time(arguments.at.as_deref())?,

@@ -144,8 +144,8 @@ impl Work<'_> {
         };
         let facts = HistoryFacts::of(self.engine.vocabulary(), timeline, at);
         let task = &self.settings.task;
-        let before = history.iter().any(|event| task.outcome.holds(event));
-        let refused = facts.refuse(task, before, &fitted.population, &fitted.abstain);
+        let before = task.incident && history.iter().any(|event| task.outcome.holds(event));
+        let refused = facts.refuse(&task.id, before, &fitted.population, &fitted.abstain);
         if let Some(reason) = refused {
             return Some(named(&reason));
         }
