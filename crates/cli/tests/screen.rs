@@ -72,7 +72,7 @@ fn screen(to: &Path, more: &[&str]) -> Command {
     command.arg("screen").arg("--run").arg(made.path("run"));
     command.arg("--institution").arg(made.path("institution"));
     command.arg("--to").arg(to);
-    let has = |flag: &str| more.iter().any(|one| *one == flag);
+    let has = |flag: &str| more.contains(&flag);
     if !has("--benefit") {
         command.arg("--benefit").arg(made.path("look.toml"));
     }
@@ -85,9 +85,7 @@ fn screen(to: &Path, more: &[&str]) -> Command {
     if !has("--looks") && !has("--minutes") {
         command.args(["--looks", "12"]);
     }
-    command
-        .args(["--samples", "16", "--threads", "2"])
-        .args(more);
+    command.args(["--samples", "16"]).args(more);
     command
 }
 

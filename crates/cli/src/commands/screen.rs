@@ -8,17 +8,14 @@ mod outcome;
 mod summary;
 mod sweep;
 
+use crate::answering::{Answering, instant};
 use crate::failure::{Failure, Kind};
-use crate::institution;
 use crate::journal::Journal;
 use crate::lock::Lock;
-use crate::machine;
-use crate::pipeline::{code_version, options_of, write_private};
+use crate::pipeline::{code_version, write_private};
 use crate::progress::print;
-use crate::steps::adapt::signed;
 use anyhow::{Context, Result};
 use longitude_core::{Digest, Instant, NamedDigest, Receipt};
-use longitude_govern::{Layout, TrustedKey};
 use longitude_store::Dataset;
 use serde::Serialize;
 use std::fs;
@@ -73,9 +70,6 @@ pub(crate) struct Arguments {
     /// The folder to write; an interrupted sweep goes on where it stopped
     #[arg(long, value_name = "DIR", required_unless_present = "example")]
     to: Option<PathBuf>,
-    /// Threads [default: all cores]
-    #[arg(long)]
-    threads: Option<usize>,
     /// The institution's folder of keys [default: ~/.longitude/institution]
     #[arg(long)]
     institution: Option<PathBuf>,
@@ -121,21 +115,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let (Some(run), Some(to), false) = (&arguments.run, &arguments.to, arguments.example) else {
         return print(declaration::EXAMPLE);
     };
-    let institution = institution::open(arguments.institution.as_deref())?;
-    let institution = institution.unlocked(arguments.passphrase_file.as_deref())?;
-    let options = options_of(run)?;
-    let layout = Layout::new(run);
-    let trusted = TrustedKey::parse(&institution.keys.fingerprint().to_string())?;
-    let root = signed(&layout.model(), "model", Some(&trusted))?
-        .manifest
-        .root;
-    let own = layout.meds();
+    let opened = Answering::open(
+        run,
+        arguments.institution.as_deref(),
+        arguments.passphrase_file.as_deref(),
+    )?;
+    let (engine, questions, root) = (&opened.engine, &opened.questions, opened.root);
+    let own = opened.layout.meds();
     let meds = arguments.data.as_deref().unwrap_or(&own);
     let data = Dataset::open(meds)?;
-    let threads = machine::threads(arguments.threads);
-    let (engine, questions) = crate::commands::forecast::engine(&layout, (root, threads))?;
     let benefit = declaration::read(arguments.benefit.as_deref())?;
-    let task = outcome::task(arguments, (&engine, &questions), (&benefit, (&data, meds)))?;
+    let task = outcome::task(arguments, (engine, questions), (&benefit, (&data, meds)))?;
     let settings = Settings {
         task,
         at: time(arguments.at.as_deref())?,
@@ -150,11 +140,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         kernels: longitude_model::Level::best().name().to_owned(),
     };
     let _lock = folder(to)?;
-    let fitted = members::fitted(&(&layout, options.seed), &engine, &settings, to)?;
+    let fitted = members::fitted(&opened, &settings, to)?;
     let work = sweep::Work {
         data: &data,
-        engine: &engine,
-        questions: &questions,
+        engine,
+        questions,
         settings: &settings,
         fitted: &fitted,
         to,
@@ -168,10 +158,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         options: Digest::of_json(&settings)?,
         inputs: vec![named("model", root), named("meds", settings.data)],
         outputs: vec![named(LIST, digest(&list)), named(SUMMARY, digest(&summary))],
-        seed: Some(options.seed),
+        seed: Some(questions.sampling.seed),
     };
     // What is not in the journal is not written.
-    Journal::open(&institution)?.receipt(&receipt)?;
+    Journal::open(&opened.institution)?.receipt(&receipt)?;
     write_private(&to.join(LIST), &list)?;
     write_private(&to.join(SUMMARY), &summary)?;
     sweep::forget(to)?;
@@ -187,7 +177,7 @@ fn named(name: &str, digest: Digest) -> NamedDigest {
 }
 
 fn time(text: Option<&str>) -> Result<Instant> {
-    crate::commands::forecast::instant(text.unwrap_or_default())
+    instant(text.unwrap_or_default())
 }
 
 fn days(days: f64) -> Result<f64> {

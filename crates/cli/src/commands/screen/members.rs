@@ -4,7 +4,7 @@
 //! interrupted screen goes on with the same.
 
 use super::Settings;
-use crate::commands::forecast::patient_data;
+use crate::answering::Answering;
 use crate::failure::{Failure, Kind};
 use crate::interrupt;
 use crate::pipeline::write_private;
@@ -13,7 +13,6 @@ use anyhow::{Context, Result};
 use longitude_baseline::{Example, Kind as Baseline};
 use longitude_core::{Digest, Split, Task};
 use longitude_deid::Reopened;
-use longitude_govern::Layout;
 use longitude_predict::{Asked, Engine, IndexFit, IndexOptions, SampleOptions, Stack, index_time};
 use longitude_store::Dataset;
 use longitude_train::Part;
@@ -70,13 +69,8 @@ pub(super) fn named(asked: &[String], has_queries: bool) -> Result<Vec<String>> 
 }
 
 /// Fits the members, or reads those of the screen that was interrupted.
-pub(super) fn fitted(
-    (layout, seed): &(&Layout, u64),
-    engine: &Engine,
-    settings: &Settings,
-    to: &Path,
-) -> Result<Members> {
-    let of = Digest::of_json(&(settings, seed))?;
+pub(super) fn fitted(opened: &Answering, settings: &Settings, to: &Path) -> Result<Members> {
+    let of = Digest::of_json(&(settings, opened.questions.sampling.seed))?;
     let path = to.join(FILE);
     if let Ok(bytes) = std::fs::read(&path) {
         let kept: Members = serde_json::from_slice(&bytes).context("members.json")?;
@@ -87,10 +81,10 @@ pub(super) fn fitted(
         let mend = "repeat its settings to go on with it, or name another folder with --to";
         return Err(Failure::new(Kind::Busy, message, mend).into());
     }
-    let (data, reopened) = patient_data(layout)?;
+    let seed = opened.questions.sampling.seed;
     let subjects = Subjects {
-        data: &data,
-        reopened: &reopened,
+        data: &opened.data,
+        reopened: &opened.reopened,
         task: &settings.task,
     };
     let mut members = Members {
@@ -103,9 +97,13 @@ pub(super) fn fitted(
         positives: 0,
         notes: Vec::new(),
     };
-    let draws = subjects.draws(*seed)?;
-    members.learn(&subjects, &draws, *seed)?;
-    members.weigh(engine, &subjects, (&draws, &futures(settings, *seed)))?;
+    let draws = subjects.draws(seed)?;
+    members.learn(&subjects, &draws, seed)?;
+    members.weigh(
+        &opened.engine,
+        &subjects,
+        (&draws, &futures(settings, seed)),
+    )?;
     write_private(&path, &serde_json::to_vec(&members)?)?;
     Ok(members)
 }
