@@ -202,9 +202,10 @@ fn what_cannot_be_screened_is_refused_with_a_mend() {
         let path = made().path(name);
         let yaml = format!(
             "predicates:\n  adm: {{ code: ENCOUNTER//IMP//START }}\n  hit: {{ code: {code} }}\n\
-             trigger: adm\nwindows:\n  input: {{ start: null, end: trigger, start_inclusive: true,\n    \
-             end_inclusive: true, index_timestamp: end }}\n  target: {{ start: trigger, end: {end},\n    \
-             start_inclusive: false, end_inclusive: true, label: hit }}\n"
+             trigger: adm\nwindows:\n  input: {{ start: null, end: trigger,\n    \
+             start_inclusive: true, end_inclusive: true, index_timestamp: end }}\n  \
+             target: {{ start: trigger, end: {end}, start_inclusive: false,\n    \
+             end_inclusive: true, label: hit }}\n"
         );
         fs::write(&path, yaml).unwrap();
         path.to_str().unwrap().to_owned()

@@ -2,8 +2,8 @@
 //! counts; who is asked about, the risks and the files are the caller's.
 //!
 //! A look at somebody whose outcome would be recorded after `t` days, and is found now with the
-//! look's sensitivity `s`, gains `min(t, L)` days; every look that finds nothing does harm. With the
-//! cumulative incidence `F` of the outcome (death competing) and `D` the days within which an
+//! look's sensitivity `s`, gains `min(t, L)` days; every look that finds nothing does harm. With
+//! the cumulative incidence `F` of the outcome (death competing) and `D` the days within which an
 //! outcome can be found at all,
 //!
 //! ```text
