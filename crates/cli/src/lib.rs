@@ -94,6 +94,8 @@ enum Command {
     Evaluate(commands::evaluate::Arguments),
     /// Who is measured how often, by group
     Fairness(commands::fairness::Arguments),
+    /// Watch a model after its release: evidence of change with false alarms held, states, approvals
+    Monitor(commands::monitor::Arguments),
     /// Everything that may lie ahead of one patient, ranked, beside people of the same age and sex
     Forecast(commands::forecast::Arguments),
     /// What an answer rests on, what is missing, and what became of people like the patient
@@ -138,6 +140,7 @@ pub fn program() -> ExitCode {
         Command::Train(arguments) => commands::train::run(&arguments),
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments),
         Command::Fairness(arguments) => commands::fairness::run(&arguments),
+        Command::Monitor(arguments) => commands::monitor::run(&arguments),
         Command::Forecast(arguments) => commands::forecast::run(&arguments),
         Command::Evidence(arguments) => commands::evidence::run(&arguments),
         Command::WhatIf(arguments) => commands::what_if::run(&arguments),

@@ -89,8 +89,12 @@ pub struct MonitorOptions {
     pub watch: f64,
     /// What counts as no change.
     pub tolerance: Tolerance,
-    /// Months of a rolling window.
+    /// Months of a rolling window; 0 for none.
     pub window_months: usize,
+    /// Parts (dimension and value, `all` twice for all rows) that people have released, and when,
+    /// in days since 1970: their evidence begins anew with the predictions made from then on, and
+    /// so does their share of the levels.
+    pub released: Vec<((String, String), f64)>,
     /// Intervals of the rolling metrics.
     pub intervals: Options,
 }

@@ -10,7 +10,7 @@
 mod simulated;
 
 use longitude_eval::monitor::{
-    MonitorError, Monitoring, Served, Signal, StreamReport, Watched, assess,
+    MonitorError, MonitorOptions, Monitoring, Served, Signal, StreamReport, Watched, assess,
 };
 use proptest::prelude::*;
 use simulated::{CHANGE_MONTH, Change, Columns, Draws, MONTHS, Simulation, naive_alarm, options};
@@ -113,7 +113,11 @@ fn early_outcomes_do_not_deceive() {
         labels: &labels,
         ..all
     };
-    let found = assess(&served, &whole.reference(), clock, &options()).unwrap();
+    let windows = MonitorOptions {
+        window_months: 3,
+        ..options()
+    };
+    let found = assess(&served, &whole.reference(), clock, &windows).unwrap();
     assert_eq!((found.closed, found.closed_outcomes), (12, 11));
     let shown = |window: &longitude_eval::monitor::Window| {
         window.metrics.as_ref()?.observed_expected.value()
@@ -223,6 +227,7 @@ proptest! {
         let simulation = Simulation::new(seed, 40, Change::Unit);
         let reference = simulation.reference();
         let clock = months as f64 * 30.0 + 11.0;
+        let options = || MonitorOptions { window_months: 2, ..options() };
         let whole = assess(&simulation.served(), &reference, clock, &options()).unwrap();
         let arrived = shuffled(&simulation, seed, clock);
         let mut some = assess(&arrived.served(), &reference, clock, &options()).unwrap();
@@ -233,6 +238,40 @@ proptest! {
             prop_assert_eq!(&now.log_e[..then.log_e.len()], &then.log_e[..]);
         }
     }
+}
+
+/// After a release only later predictions are evidence: what was mended is quiet, what was not
+/// alarms again.
+#[test]
+fn a_release_begins_anew() {
+    let simulation = Simulation::new(4, 120, Change::Unit);
+    let (served, reference) = (simulation.served(), simulation.reference());
+    let site = ("site".to_owned(), "B".to_owned());
+    let signal = |released: f64| {
+        let plan = MonitorOptions {
+            released: vec![(site.clone(), released)],
+            ..options()
+        };
+        let found = assess(&served, &reference, Simulation::clock(), &plan).unwrap();
+        let part = found
+            .parts
+            .into_iter()
+            .find(|part| part.value == "B")
+            .unwrap();
+        let input = Watched::Input("creatinine".to_owned());
+        let stream = part
+            .streams
+            .into_iter()
+            .find(|stream| stream.watched == input)
+            .unwrap();
+        (stream.signal, stream.reached[1])
+    };
+    let (first, month) = signal(f64::NEG_INFINITY);
+    assert_eq!(first, Signal::Alarm);
+    let (again, later) = signal(10.0 * 30.0);
+    assert_eq!(again, Signal::Alarm);
+    assert!(later > month && later >= Some(10), "{month:?} {later:?}");
+    assert_eq!(signal(24.0 * 30.0).0, Signal::Quiet);
 }
 
 #[test]

@@ -15,7 +15,9 @@ mod serve;
 
 pub use answer::{Answer, Audited};
 pub use app::{App, AppOptions, Keys, Questions};
-pub use console::{SmallCells, evaluation_html, quality_html, report_html, representation_html};
+pub use console::{
+    SmallCells, evaluation_html, monitoring_html, quality_html, report_html, representation_html,
+};
 pub use openapi::document as openapi_document;
 pub use serve::{Serving, start};
 

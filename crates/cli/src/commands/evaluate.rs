@@ -1,6 +1,6 @@
 //! `longitude evaluate`: any table of predictions in the MEDS prediction schema, judged.
 
-mod checks;
+pub(crate) mod checks;
 mod compat;
 mod table;
 mod text;

@@ -16,6 +16,7 @@ pub(crate) mod keys;
 pub(crate) mod label;
 pub(crate) mod ledger;
 pub(crate) mod mapping;
+pub(crate) mod monitor;
 pub(crate) mod quality;
 pub(crate) mod reidentify;
 pub(crate) mod run;

@@ -88,10 +88,7 @@ fn check(options: &MonitorOptions) -> Result<(), MonitorError> {
     if !shares.iter().all(|share| (0.0..0.5).contains(share)) {
         return refuse("a tolerance lies outside 0 to 0.5");
     }
-    match options.window_months {
-        0 => refuse("a window has one month or more"),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// How many months have all their predictions, and how many all their outcomes.
@@ -222,7 +219,7 @@ impl Assessing<'_> {
                 .map(|s| s.signal)
                 .max()
                 .unwrap_or(Signal::Quiet),
-            windows: if small {
+            windows: if small || self.options.window_months == 0 {
                 Vec::new()
             } else {
                 windows.of(&rows, &before.rows)
@@ -243,7 +240,9 @@ impl Assessing<'_> {
     /// The streams of a part. Which of them are tested follows from the reference alone, so that
     /// the shares of the levels are known before the plan begins.
     fn streams(&self, part: &Part) -> Vec<Untold> {
-        let (rows, before) = self.rows(part);
+        let (mut rows, before) = self.rows(part);
+        let since = self.released(part);
+        rows.retain(|row| row.time >= since);
         let mut streams = vec![
             (Watched::Calibration, self.calibration(&rows, &before)),
             (Watched::Discrimination, self.discrimination(&rows, &before)),
@@ -275,6 +274,14 @@ impl Assessing<'_> {
             streams.extend(column(watched, missing, values, self.reference.input(name)));
         }
         streams
+    }
+
+    /// From when on rows are evidence.
+    fn released(&self, part: &Part) -> f64 {
+        let (name, value) = part.as_ref().map_or(("all", "all"), |(n, v)| (n, v));
+        let of = |known: &&((String, String), f64)| known.0.0 == name && known.0.1 == value;
+        let found = self.options.released.iter().find(of);
+        found.map_or(f64::NEG_INFINITY, |(_, since)| *since)
     }
 
     /// The months of a stream: those that are closed, and those of the whole plan.

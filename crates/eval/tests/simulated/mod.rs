@@ -272,7 +272,8 @@ pub(crate) fn options() -> MonitorOptions {
             rank: 0.05,
             share: 0.05,
         },
-        window_months: 3,
+        window_months: 0,
+        released: Vec::new(),
         intervals: Options {
             seed: 0,
             resamples: 0,

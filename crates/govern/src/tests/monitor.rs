@@ -56,7 +56,7 @@ fn every_state_with_every_occurrence() {
             table.push_str(&format!("{state}, {what} {name}: {after}\n"));
         }
     }
-    expect![[r#"
+    expect![[r"
         healthy, evidence quiet: healthy
         healthy, evidence watch: watch
         healthy, evidence alarm: watch
@@ -93,7 +93,7 @@ fn every_state_with_every_occurrence() {
         suspended, release by one: the step is refused: a suspension is ended by two people or more
         suspended, suspend by two: the step is refused: it is suspended already
         suspended, release by two: watch
-    "#]]
+    "]]
     .assert_eq(&table);
 }
 

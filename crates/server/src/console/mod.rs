@@ -5,6 +5,7 @@ pub(crate) mod chart;
 pub(crate) mod contests;
 mod evaluation;
 pub(crate) mod ledger;
+mod monitor;
 pub(crate) mod page;
 pub(crate) mod patient;
 mod quality;
@@ -13,6 +14,7 @@ mod representation;
 pub(crate) mod worklist;
 
 pub use evaluation::evaluation_html;
+pub use monitor::monitoring_html;
 pub use quality::{SmallCells, quality_html};
 pub use report::report_html;
 pub use representation::representation_html;
