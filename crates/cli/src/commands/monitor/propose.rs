@@ -273,12 +273,11 @@ fn complete(
     Ok(judged)
 }
 
+/// Metrics as served, metrics with the map, and the interval of the change of the log loss.
+type Beside = (Metrics, Metrics, Told<(f64, f64)>);
+
 /// The metrics as served and with the map, on the same rows and resamples.
-fn beside(
-    rows: &Judged,
-    map: &Map,
-    resamples: u32,
-) -> Result<(Metrics, Metrics, Told<(f64, f64)>)> {
+fn beside(rows: &Judged, map: &Map, resamples: u32) -> Result<Beside> {
     let mapped: Vec<f64> = rows.risks.iter().map(|&risk| map.apply(risk)).collect();
     let some = |risks: &[f64]| risks.iter().map(|&risk| Some(risk)).collect();
     let models = [

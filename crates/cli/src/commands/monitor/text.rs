@@ -95,7 +95,7 @@ fn line(found: &Monitoring, stream: &StreamReport) -> String {
 /// An e-value from its natural logarithm.
 fn e_value(log: f64) -> String {
     let value = log.exp();
-    if value < 0.01 || value >= 1e5 {
+    if !(0.01..1e5).contains(&value) {
         format!("1e{:.1}", log / std::f64::consts::LN_10)
     } else if value < 10.0 {
         format!("{value:.2}")
