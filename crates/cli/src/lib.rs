@@ -94,7 +94,7 @@ enum Command {
     Evaluate(commands::evaluate::Arguments),
     /// Who is measured how often, by group
     Fairness(commands::fairness::Arguments),
-    /// Watch a model after its release: evidence of change with false alarms held, states, approvals
+    /// Watch a released model: evidence of change, false alarms held, states, approvals
     Monitor(commands::monitor::Arguments),
     /// Everything that may lie ahead of one patient, ranked, beside people of the same age and sex
     Forecast(commands::forecast::Arguments),
