@@ -28,7 +28,16 @@ struct Signature {
 impl Envelope {
     /// Signs a payload.
     pub(crate) fn sign(payload_type: &str, payload: &[u8], institution: &Institution) -> Self {
-        let signature = institution.sign(&pre_authentication(payload_type, payload));
+        Self::sign_by(payload_type, payload, |bytes| institution.sign(bytes))
+    }
+
+    /// Signs a payload by a key that gives the DER signature over some bytes.
+    pub(crate) fn sign_by(
+        payload_type: &str,
+        payload: &[u8],
+        sign: impl FnOnce(&[u8]) -> Vec<u8>,
+    ) -> Self {
+        let signature = sign(&pre_authentication(payload_type, payload));
         Self {
             payload: STANDARD.encode(payload),
             payload_type: payload_type.to_owned(),

@@ -101,6 +101,12 @@ pub enum Error {
     /// A step of the monitoring that its state does not allow, or that lacks what it needs.
     #[error("the step is refused: {0}")]
     Monitor(String),
+    /// A person who cannot be enrolled so, or whose key does not count.
+    #[error("{0}")]
+    Person(String),
+    /// A step of a release that its stage, its gate or its people do not allow.
+    #[error("the release is refused: {0}")]
+    Release(String),
     /// A contest cannot be filed so, or cannot make this step.
     #[error("the contest is refused: {0}")]
     Contest(String),

@@ -191,7 +191,7 @@ pub(crate) fn log_name(fingerprint: Digest) -> String {
 
 /// A P-256 private key from a seed. A hash that is no scalar of the curve (once in 2^32) is
 /// hashed on.
-fn scalar(seed: &[u8; 32]) -> Result<SecretKey> {
+pub(crate) fn scalar(seed: &[u8; 32]) -> Result<SecretKey> {
     for counter in 0..=u8::MAX {
         let digest = Digest::of_parts(&[b"longitude p256 key", &[counter], seed]);
         if let Ok(key) = SecretKey::from_slice(&digest.0) {

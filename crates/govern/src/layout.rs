@@ -49,6 +49,8 @@ paths! {
     contests = "contests";
     /// States, decisions and recalibrations of the monitoring.
     monitor = "monitor";
+    /// Dossiers, approvals and drills of the release.
+    release = "release";
     /// The institution's public key: a convenience, not a proof.
     institution_public_key = PUBLIC_KEY;
     /// The statement, signed by the institution, that names the log's key.

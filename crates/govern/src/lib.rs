@@ -7,6 +7,7 @@
 //! Receipt --append--> RunLedger --checkpoint--> ledger/   --verify_run--> Verdict
 //! Contest --file, transition--> contests/<id>.json, a commitment in the ledger
 //! Occurrence --Health::after--> monitor/<id>.json, a commitment in the ledger
+//! People --sign--> ReleaseBook --Stage::after--> release/<id>.json, a commitment in the ledger
 //! ```
 //!
 //! What it is not: it does not decide who may sign in, talks to no network, and reads no clock; a
@@ -26,6 +27,8 @@ mod keyring;
 mod layout;
 mod model;
 mod monitor;
+mod person;
+mod release;
 mod run;
 mod tree;
 mod verify;
@@ -46,6 +49,11 @@ pub use model::{
 pub use monitor::{
     Approved, Decision, Evidence, Health, MonitorBook, MonitorRecord, Occurrence, Part, RecordId,
     Recorded, Seen, Standing, standing,
+};
+pub use person::{Certificate, Entry, People, Person, PersonKey, Revoked, Role};
+pub use release::{
+    Act, Approval, Boundary, Criterion, Dossier, Drill, Given, Judged, Limit, Owner, Position,
+    Release, ReleaseBook, ReleaseRecord, ReleaseRecordId, Scope, Signed, Stage, releases,
 };
 pub use run::{EntryId, Leaf, RunLedger, commitment};
 pub use tree::{Tree, tree_digest};

@@ -5,6 +5,7 @@ mod institution;
 mod keyring;
 mod model;
 mod monitor;
+mod release;
 mod run;
 mod verdict;
 

@@ -16,6 +16,7 @@ use crate::key::{PublicKey, TrustedKey};
 use crate::layout::{Layout, MODEL, RECEIPTED};
 use crate::model::{MODEL_SIGNATURE, Manifest, is_plain, model_root};
 use crate::monitor;
+use crate::release;
 use crate::run::{Keys, Leaf, parse_leaf};
 use crate::tree::{Tree, tree_digest};
 use longitude_core::{Digest, Receipt};
@@ -141,6 +142,7 @@ pub fn verify_run(run: &Path, trusted: Option<&TrustedKey>) -> Verdict {
     check_contests(&layout, &leaves, &mut verdict);
     check_answers(&layout, &leaves, &mut verdict);
     check_monitor(&layout, &leaves, &mut verdict);
+    check_release(&layout, &key, &leaves, &mut verdict);
     verdict
 }
 
@@ -417,27 +419,74 @@ fn check_contests(layout: &Layout, leaves: &[Leaf], verdict: &mut Verdict) {
 
 /// Every record of the monitoring is as its leaf says.
 fn check_monitor(layout: &Layout, leaves: &[Leaf], verdict: &mut Verdict) {
-    let committed: Vec<monitor::Committed> = leaves.iter().filter_map(monitor::leaf_of).collect();
+    let committed = leaves.iter().filter_map(monitor::leaf_of);
+    let committed: Vec<_> = committed
+        .map(|one| (one.record.to_string(), one.case))
+        .collect();
+    check_records(("monitor", &layout.monitor()), &committed, verdict);
+}
+
+/// Every record of the release is as its leaf says, signed by who the institution vouches for, and
+/// a lawful step after those before it.
+fn check_release(layout: &Layout, key: &PublicKey, leaves: &[Leaf], verdict: &mut Verdict) {
+    let committed = leaves.iter().filter_map(release::leaf_of);
+    let committed: Vec<_> = committed
+        .map(|one| (one.record.to_string(), one.case))
+        .collect();
+    if !check_records(("release", &layout.release()), &committed, verdict) {
+        return;
+    }
+    let path = layout.institution_keys();
+    let replayed = model_root(&layout.model()).and_then(|model| {
+        let log = Keys::read(&path)?.log_key(&path)?;
+        release::releases(
+            &release::read(&layout.release())?,
+            (key, log.name(), model),
+            None,
+        )
+    });
+    match replayed {
+        Ok(releases) => {
+            let detail = format!(
+                "every step of {} tasks and sites was lawful",
+                releases.len()
+            );
+            verdict.pass("release", detail);
+        }
+        Err(error) => verdict.fail("release", told(&error)),
+    }
+}
+
+/// The records of a folder against what the ledger committed to, by number. Whether there are any
+/// and all are right.
+fn check_records(
+    (folder, dir): (&str, &Path),
+    committed: &[(String, Digest)],
+    verdict: &mut Verdict,
+) -> bool {
     let before = verdict.failures().count();
-    for one in &committed {
-        let name = format!("monitor/{}.json", one.record);
-        let place = layout.monitor().join(format!("{}.json", one.record));
-        match committed::is_committed(&place, one.case) {
+    for (record, case) in committed {
+        let name = format!("{folder}/{record}.json");
+        match committed::is_committed(&dir.join(format!("{record}.json")), *case) {
             Ok(true) => {}
             Ok(false) => verdict.fail(name, "it was altered since it was entered in the ledger"),
             Err(error) => verdict.fail(name, told(&error)),
         }
     }
-    for name in committed::files_in(&layout.monitor()) {
-        let known = |one: &monitor::Committed| name == format!("{}.json", one.record);
-        if !committed.iter().any(known) {
-            verdict.fail(format!("monitor/{name}"), "the ledger knows nothing of it");
+    for name in committed::files_in(dir) {
+        if !committed
+            .iter()
+            .any(|(record, _)| name == format!("{record}.json"))
+        {
+            verdict.fail(format!("{folder}/{name}"), "the ledger knows nothing of it");
         }
     }
-    if !committed.is_empty() && verdict.failures().count() == before {
+    let right = !committed.is_empty() && verdict.failures().count() == before;
+    if right {
         let detail = format!("{} records as in the ledger", committed.len());
-        verdict.pass("monitor", detail);
+        verdict.pass(folder, detail);
     }
+    right
 }
 
 /// Every answer that is kept is the one that its ledger entry commits to.

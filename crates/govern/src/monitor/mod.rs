@@ -16,8 +16,8 @@
 mod book;
 mod state;
 
+pub(crate) use book::leaf_of;
 pub use book::{
     Approved, MonitorBook, MonitorRecord, Part, RecordId, Recorded, Seen, Standing, standing,
 };
-pub(crate) use book::{Committed, leaf_of};
 pub use state::{Decision, Evidence, Health, Occurrence};
