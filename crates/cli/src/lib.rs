@@ -110,6 +110,8 @@ enum Command {
     Verify(commands::verify::Arguments),
     /// What is in a run's ledger, and proofs of it for a stranger
     Ledger(commands::ledger::Arguments),
+    /// What a model may be used for, who decided it, and how it is stopped
+    Trust(commands::trust::Arguments),
     /// Make the institution's keys, once
     Init(commands::init::Arguments),
     /// Write the synthetic hospital's export and its truth
@@ -148,6 +150,7 @@ pub fn program() -> ExitCode {
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Ledger(arguments) => commands::ledger::run(&arguments),
+        Command::Trust(arguments) => commands::trust::run(&arguments),
         Command::Init(arguments) => commands::init::run(&arguments),
         Command::Hospital(arguments) => commands::hospital::run(&arguments),
     };

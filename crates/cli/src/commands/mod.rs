@@ -26,6 +26,7 @@ pub(crate) mod serve;
 pub(crate) mod terminology;
 pub(crate) mod trace;
 pub(crate) mod train;
+pub(crate) mod trust;
 pub(crate) mod validate;
 pub(crate) mod verify;
 pub(crate) mod what_if;
