@@ -171,6 +171,10 @@ fn two_people_lead_up_one_stops_and_every_day_can_be_asked_about() {
     let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
     assert_eq!(status[0]["stage"], "silent_trial");
     assert_eq!(status[0]["by"], serde_json::json!(["Ann", "Ben"]));
+    one_stops_it(&house);
+}
+
+fn one_stops_it(house: &House) {
     let stopped = house.step("suspend", "Ben", &["--reason", "wrong units"]);
     assert!(said(&stopped).contains("suspended"), "{}", said(&stopped));
     let live = said(&house.trust(&["live", "--on", DAY, "--site", "north", "--run", "run"]));

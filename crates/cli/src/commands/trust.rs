@@ -1,5 +1,5 @@
-//! `longitude trust`: what a run's model may be used for, task by task and site by site, who decided
-//! it, and how it is stopped. Every change is signed by a person and an entry of the run's ledger.
+//! `longitude trust`: what a run's model may be used for, task by task and site by site, who
+//! decided it, and how it is stopped. Every change is signed by a person and an entry of the run's ledger.
 
 mod people;
 mod show;
@@ -22,7 +22,7 @@ How a task comes to be used at a site:
   longitude trust person add \"Dr Ann Lee\" --role safety_officer --to ann.key
   longitude trust template > dossier.toml          what it is for, who answers, which limits
   longitude trust dossier dossier.toml --key ann.key --run RUN
-  longitude trust drill --task T --site S --what \"called, answered, stopped\" --key ben.key --run RUN
+  longitude trust drill --task T --site S --what \"called, stopped\" --key ben.key --run RUN
   longitude trust approve --task T --site S --to silent_trial --report report.json \\
       --expires 2027-06-30 --reason \"...\" --key ann.key --run RUN      and again with ben.key
   longitude trust status --run RUN

@@ -42,8 +42,8 @@ pub struct Owner {
 }
 
 /// Whether the task is a medical device in the institution's judgement. The four criteria are those
-/// of section 520(o)(1)(E) of the US Federal Food, Drug, and Cosmetic Act, in its order: no image or
-/// signal is analysed; medical information is shown or analysed; a professional is supported; he
+/// of section 520(o)(1)(E) of the US Federal Food, Drug, and Cosmetic Act, in its order: no image
+/// or signal is analysed; medical information is shown or analysed; a professional is supported; he
 /// can review the basis himself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -158,8 +158,8 @@ fn drill() -> Given {
     })
 }
 
-/// Every stage with every act by everybody: a safety officer (s), the same twice (ss), a doctor (d),
-/// safety officer and doctor (sd), safety officer and who makes models (sm), an auditor (a).
+/// Every stage with every act by everybody: a safety officer (s), the same twice (ss), a doctor
+/// (d), safety officer and doctor (sd), safety officer and who makes models (sm), an auditor (a).
 #[test]
 fn every_stage_with_every_act_and_everybody() {
     let mut house = House::new();
