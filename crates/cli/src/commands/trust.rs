@@ -1,5 +1,6 @@
 //! `longitude trust`: what a run's model may be used for, task by task and site by site, who
-//! decided it, and how it is stopped. Every change is signed by a person and an entry of the run's ledger.
+//! decided it, and how it is stopped. Every change is signed by a person and an entry of the run's
+//! ledger.
 
 mod people;
 mod show;
