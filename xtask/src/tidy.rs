@@ -26,7 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("govern", &["core", "ledger"]),
     ("hospital", &["core"]),
     ("model", &[]),
-    ("baseline", &["core"]),
+    ("baseline", &["core", "terminology", "units"]),
     ("train", &["core", "deid", "tokens", "model"]),
     ("predict", &["core", "eval", "tokens", "model", "baseline"]),
     (

@@ -58,9 +58,9 @@ struct Tally {
 }
 
 /// A subject's place among the cells.
-struct Place {
-    sex: String,
-    age_days: Option<f64>,
+pub(crate) struct Place {
+    pub(crate) sex: String,
+    pub(crate) age_days: Option<f64>,
 }
 
 impl AgeSex {
@@ -197,7 +197,7 @@ fn follow_up(example: &Example<'_>, task: &Task) -> (f64, End) {
 }
 
 impl Place {
-    fn of(example: &Example<'_>) -> Self {
+    pub(crate) fn of(example: &Example<'_>) -> Self {
         let age = age_years(example.timeline, example);
         Self {
             sex: sex(example.timeline, example),
@@ -220,7 +220,7 @@ fn sex(timeline: &Timeline, example: &Example<'_>) -> String {
     clippy::cast_sign_loss,
     reason = "the number of bands is small and positive"
 )]
-fn bands() -> usize {
+pub(crate) fn bands() -> usize {
     (BAND_LAST_YEARS / BAND_YEARS) as usize + 1
 }
 
@@ -229,7 +229,7 @@ fn bands() -> usize {
     clippy::cast_sign_loss,
     reason = "a float-to-int cast saturates, and the last band has no end"
 )]
-fn band(age_days: f64) -> usize {
+pub(crate) fn band(age_days: f64) -> usize {
     ((age_days / (BAND_YEARS * Days::PER_YEAR)) as usize).min(bands() - 1)
 }
 

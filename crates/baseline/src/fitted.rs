@@ -5,6 +5,7 @@ use crate::boosted::Boosted;
 use crate::error::{Error, NotFitted};
 use crate::logistic::Logistic;
 use crate::select::FeatureSet;
+use crate::shares::AgeSexShares;
 use longitude_core::{Instant, Split, Task, Timeline};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ pub struct Example<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// The hazard by age and sex.
+    /// The hazard by age and sex, or the share with the outcome where there are labels alone.
     AgeSex,
     /// Penalised logistic regression on counts.
     Logistic,
@@ -73,6 +74,11 @@ pub enum Model {
         /// The hazards.
         hazards: AgeSex,
     },
+    /// Shares with the outcome by age and sex.
+    AgeSexShares {
+        /// The shares.
+        shares: AgeSexShares,
+    },
     /// A regression on counts.
     Logistic {
         /// The columns.
@@ -106,11 +112,33 @@ pub fn fit(
     task: &Task,
     seed: u64,
 ) -> Result<Fitted, Error> {
+    if kind != Kind::AgeSex {
+        return fit_on_labels(kind, train, tuning, &task.id, seed);
+    }
+    check(train).map_err(|reason| Error::NotFitted { kind, reason })?;
+    let hazards = AgeSex::fit(train, task).map_err(|reason| Error::NotFitted { kind, reason })?;
+    Ok(Fitted {
+        task: task.id.clone(),
+        model: Model::AgeSex { hazards },
+    })
+}
+
+/// [`fit`] for a task that is known by its labels alone (its stable name is `task`): by age and sex
+/// it counts shares with the outcome, not hazards.
+///
+/// # Errors
+/// [`Error::NotFitted`] when the examples are too few or of one class.
+pub fn fit_on_labels(
+    kind: Kind,
+    train: &[Labelled<'_>],
+    tuning: &[Labelled<'_>],
+    task: &str,
+    seed: u64,
+) -> Result<Fitted, Error> {
     check(train).map_err(|reason| Error::NotFitted { kind, reason })?;
     let model = if kind == Kind::AgeSex {
-        Model::AgeSex {
-            hazards: AgeSex::fit(train, task)
-                .map_err(|reason| Error::NotFitted { kind, reason })?,
+        Model::AgeSexShares {
+            shares: AgeSexShares::fit(train),
         }
     } else if check(tuning).is_ok() {
         fit_on_counts(kind, train, tuning, seed)?
@@ -125,7 +153,7 @@ pub fn fit(
         fit_on_counts(kind, &train, &tuning, seed)?
     };
     Ok(Fitted {
-        task: task.id.clone(),
+        task: task.to_owned(),
         model,
     })
 }
@@ -178,7 +206,7 @@ impl Fitted {
     /// Which baseline it is.
     pub fn kind(&self) -> Kind {
         match self.model {
-            Model::AgeSex { .. } => Kind::AgeSex,
+            Model::AgeSex { .. } | Model::AgeSexShares { .. } => Kind::AgeSex,
             Model::Logistic { .. } => Kind::Logistic,
             Model::Boosted { .. } => Kind::Boosted,
         }
@@ -200,6 +228,9 @@ impl Fitted {
             Model::AgeSex { .. } => Model::AgeSex {
                 hazards: AgeSex::fit(examples, task)
                     .map_err(|reason| Error::NotFitted { kind, reason })?,
+            },
+            Model::AgeSexShares { .. } => Model::AgeSexShares {
+                shares: AgeSexShares::fit(examples),
             },
             Model::Logistic { regression, .. } => {
                 let features = features();
@@ -226,6 +257,7 @@ impl Fitted {
         let examples = examples.iter().copied();
         match &self.model {
             Model::AgeSex { hazards } => examples.map(|e| hazards.predict(&e)).collect(),
+            Model::AgeSexShares { shares } => examples.map(|e| shares.predict(&e)).collect(),
             Model::Logistic {
                 features,
                 regression,
@@ -237,7 +269,7 @@ impl Fitted {
     /// What was chosen, for a report: columns, penalty, trees.
     pub fn describe(&self) -> BTreeMap<String, Value> {
         let pairs = match &self.model {
-            Model::AgeSex { .. } => vec![],
+            Model::AgeSex { .. } | Model::AgeSexShares { .. } => vec![],
             Model::Logistic {
                 features,
                 regression,

@@ -99,7 +99,7 @@ pub(crate) fn report(who: &str, error: &anyhow::Error) -> u8 {
     }
     eprintln!("{who}: {error:#}");
     if declared(error).is_none() {
-        if let Some((_, mend)) = trained(error) {
+        if let Some((_, mend)) = trained(error).or_else(|| stored(error)) {
             eprintln!("  mend: {mend}");
         }
         if kind(error) == Some(Kind::Machine) {
@@ -145,29 +145,41 @@ fn trained(error: &anyhow::Error) -> Option<(Kind, &'static str)> {
     training(chain.find_map(|e| e.downcast_ref::<longitude_train::Error>())?)
 }
 
-fn kind(error: &anyhow::Error) -> Option<Kind> {
+/// The kind and the mend of what a data set's folder or a table of it holds.
+fn stored(error: &anyhow::Error) -> Option<(Kind, &'static str)> {
     let mut chain = error.chain();
-    let stored = chain.find_map(|e| e.downcast_ref::<longitude_store::Error>());
+    store(chain.find_map(|e| e.downcast_ref::<longitude_store::Error>())?)
+}
+
+fn kind(error: &anyhow::Error) -> Option<Kind> {
     declared(error)
-        .or_else(|| store(stored?))
+        .or_else(|| stored(error).map(|(kind, _)| kind))
         .or_else(|| trained(error).map(|(kind, _)| kind))
         .or_else(|| machine(io_kind(error)?))
 }
 
-/// Failures of what a data set's folder holds, or of where a new one should stand.
-fn store(error: &longitude_store::Error) -> Option<Kind> {
+/// Failures of what a data set's folder holds, or of where a new one should stand, and their mend.
+fn store(error: &longitude_store::Error) -> Option<(Kind, &'static str)> {
     use longitude_store::Error;
-    match error {
-        Error::Exists(_) => Some(Kind::Busy),
-        Error::NotADataset(_)
-        | Error::Decode { .. }
-        | Error::Column { .. }
-        | Error::Null { .. }
-        | Error::Json { .. } => Some(Kind::Input),
-        Error::Read { .. } | Error::Write { .. } | Error::Encode { .. } | Error::Damaged { .. } => {
-            None
+    let mend = match error {
+        Error::Exists(_) => {
+            return Some((Kind::Busy, "name another place, or remove what is there"));
         }
-    }
+        Error::NotADataset(_) => "name the folder that `data` lies in, or one Parquet file",
+        Error::Decode { .. } => {
+            "name a Parquet file that is whole; one that was cut short has to be written anew"
+        }
+        Error::Column { .. } => "give the column this type, as MEDS's schema has it",
+        Error::Null { .. } => "correct the row named above",
+        Error::Json { .. } => "correct or remove the file named above",
+        Error::Read { source, .. } if machine(source.kind()).is_none() => {
+            "name a file that is there and can be read"
+        }
+        Error::Read { .. } | Error::Write { .. } | Error::Encode { .. } | Error::Damaged { .. } => {
+            return None;
+        }
+    };
+    Some((Kind::Input, mend))
 }
 
 /// Failures of a training, and their mend.

@@ -90,6 +90,8 @@ enum Command {
     Scrub(commands::scrub::Arguments),
     /// Train a model on a de-identified MEDS data set, or plan it
     Train(commands::train::Arguments),
+    /// What simpler models make of a task, judged beside anybody's predictions of it
+    Baseline(commands::baseline::Arguments),
     /// Judge a table of predictions, ours or anybody's, by the MEDS prediction schema
     Evaluate(commands::evaluate::Arguments),
     /// Who is measured how often, by group
@@ -140,6 +142,7 @@ pub fn program() -> ExitCode {
         Command::Keys(arguments) => commands::keys::run(&arguments),
         Command::Scrub(arguments) => commands::scrub::run(&arguments),
         Command::Train(arguments) => commands::train::run(&arguments),
+        Command::Baseline(arguments) => commands::baseline::run(&arguments),
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments),
         Command::Fairness(arguments) => commands::fairness::run(&arguments),
         Command::Monitor(arguments) => commands::monitor::run(&arguments),

@@ -122,7 +122,7 @@ fn a_table_is_judged_by_group_and_beside_another() {
     ];
     let judged = json(&ours, &against);
     assert_eq!(judged["task"]["n"], 389);
-    assert_eq!(judged["task"]["left_out"]["only in the first file"], 10);
+    assert_eq!(judged["task"]["left_out"]["not in theirs"], 10);
     assert_eq!(judged["task"]["left_out"]["abstained"], 1);
     assert_eq!(judged["task"]["models"].as_array().unwrap().len(), 2);
     assert!(judged["compared"][0]["p_holm"].as_f64().unwrap() < 0.05);
@@ -227,7 +227,7 @@ fn one_class_is_null_with_a_reason() {
     let judged = json(&table.write(place.path(), "p.parquet"), &[]);
     let auroc = &judged["task"]["models"][0]["metrics"]["auroc"];
     assert!(auroc["estimate"].is_null() && auroc["reason"] == "no row has the outcome");
-    assert!(judged["beyond"]["smooth"]["value"].is_null());
+    assert!(judged["curves"][0]["smooth"]["value"].is_null());
     assert!(judged["task"]["models"][0]["metrics"]["brier"]["estimate"].is_object());
 }
 

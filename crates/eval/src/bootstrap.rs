@@ -35,20 +35,90 @@ impl Clusters {
     }
 }
 
-/// Calls `each` with the weights of every resample: how often each subject was drawn.
-pub(crate) fn resample(clusters: u32, resamples: u32, seed: u64, mut each: impl FnMut(&[u32])) {
-    if clusters == 0 {
-        return;
-    }
-    let mut weights = vec![0_u32; clusters as usize];
-    for number in 0..resamples {
-        weights.fill(0);
-        let mut stream = Stream::new(seed, u64::from(number));
-        for _ in 0..clusters {
-            weights[stream.below(clusters) as usize] += 1;
+/// How resamples are drawn: the options, and the threads that share the work. Every resample has a
+/// stream of its own, so that the threads change no result.
+#[derive(Clone, Copy)]
+pub(crate) struct Draws<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) threads: usize,
+}
+
+impl Draws<'_> {
+    /// What `each` makes of the weights of every resample (how often each subject was drawn), in
+    /// the order of the resamples.
+    pub(crate) fn each<T: Send>(&self, clusters: u32, each: impl Fn(&[u32]) -> T + Sync) -> Vec<T> {
+        let resamples = if clusters == 0 {
+            0
+        } else {
+            self.options.resamples
+        };
+        let share = resamples.div_ceil(u32::try_from(self.threads.max(1)).unwrap_or(u32::MAX));
+        let run = |numbers: std::ops::Range<u32>| -> Vec<T> {
+            let mut weights = vec![0_u32; clusters as usize];
+            let one = |number: u32| {
+                weights.fill(0);
+                let mut stream = Stream::new(self.options.seed, u64::from(number));
+                for _ in 0..clusters {
+                    weights[stream.below(clusters) as usize] += 1;
+                }
+                each(&weights)
+            };
+            numbers.map(one).collect()
+        };
+        if share >= resamples {
+            return run(0..resamples);
         }
-        each(&weights);
+        let run = &run;
+        std::thread::scope(|scope| {
+            let starts = (0..resamples).step_by(share as usize);
+            let parts = starts.map(|start| {
+                let end = (start + share).min(resamples);
+                scope.spawn(move || run(start..end))
+            });
+            let parts: Vec<_> = parts.collect();
+            let joined = parts.into_iter().flat_map(|part| match part.join() {
+                Ok(values) => values,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            joined.collect()
+        })
     }
+
+    /// Any statistics with intervals, as [`bootstrap`].
+    pub(crate) fn bootstrap<const N: usize>(
+        &self,
+        subjects: &[u64],
+        statistics: impl Fn(&[usize]) -> [Result<f64, Undefined>; N] + Sync,
+    ) -> [Metric; N] {
+        let clusters = Clusters::new(subjects);
+        let mut rows_of = vec![Vec::new(); clusters.count as usize];
+        for (row, cluster) in clusters.of_row.iter().enumerate() {
+            rows_of[*cluster as usize].push(row);
+        }
+        let all: Vec<usize> = (0..subjects.len()).collect();
+        let on_all = statistics(&all);
+        let drawn = self.each(clusters.count, |weights| {
+            let mut rows = Vec::with_capacity(subjects.len());
+            for (of_subject, &weight) in rows_of.iter().zip(weights) {
+                for _ in 0..weight {
+                    rows.extend_from_slice(of_subject);
+                }
+            }
+            statistics(&rows)
+        });
+        metrics(on_all, &drawn)
+    }
+}
+
+/// Metrics from their values on all rows and on each resample.
+pub(crate) fn metrics<const N: usize>(
+    on_all: [Result<f64, Undefined>; N],
+    drawn: &[[Result<f64, Undefined>; N]],
+) -> [Metric; N] {
+    std::array::from_fn(|place| {
+        let drawn: Vec<Option<f64>> = drawn.iter().map(|values| values[place].ok()).collect();
+        metric(on_all[place], &drawn)
+    })
 }
 
 /// Any statistics with intervals: `statistics` gets row numbers, all of them once and then those of
@@ -57,29 +127,10 @@ pub(crate) fn resample(clusters: u32, resamples: u32, seed: u64, mut each: impl 
 pub fn bootstrap<const N: usize>(
     subjects: &[u64],
     options: &Options,
-    statistics: impl Fn(&[usize]) -> [Result<f64, Undefined>; N],
+    statistics: impl Fn(&[usize]) -> [Result<f64, Undefined>; N] + Sync,
 ) -> [Metric; N] {
-    let clusters = Clusters::new(subjects);
-    let mut rows_of = vec![Vec::new(); clusters.count as usize];
-    for (row, cluster) in clusters.of_row.iter().enumerate() {
-        rows_of[*cluster as usize].push(row);
-    }
-    let all: Vec<usize> = (0..subjects.len()).collect();
-    let on_all = statistics(&all);
-    let mut drawn: [Vec<Option<f64>>; N] = std::array::from_fn(|_| Vec::new());
-    let mut rows = Vec::with_capacity(subjects.len());
-    resample(clusters.count, options.resamples, options.seed, |weights| {
-        rows.clear();
-        for (of_subject, &weight) in rows_of.iter().zip(weights) {
-            for _ in 0..weight {
-                rows.extend_from_slice(of_subject);
-            }
-        }
-        for (values, value) in drawn.iter_mut().zip(statistics(&rows)) {
-            values.push(value.ok());
-        }
-    });
-    std::array::from_fn(|place| metric(on_all[place], &drawn[place]))
+    let threads = 1;
+    Draws { options, threads }.bootstrap(subjects, statistics)
 }
 
 /// A metric from its value on all rows and its values on the resamples.

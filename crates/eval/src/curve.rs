@@ -1,4 +1,5 @@
-//! Curves: reliability over bins of equal count, and ROC thinned to what a page can draw.
+//! Curves: reliability over bins of equal count, and ROC and precision-recall thinned to what a page
+//! can draw.
 //!
 //! No bin and no step of the ROC curve stands for fewer than [`CELL_MIN`] rows, so that no point
 //! shows a single row.
@@ -78,23 +79,52 @@ pub(crate) fn reliability_of_truth(truth: &[f64], risks: &[f64]) -> Vec<CurvePoi
 /// # Panics
 /// When the two slices differ in length.
 pub fn roc(labels: &[bool], scores: &[f64]) -> Vec<CurvePoint> {
-    assert_eq!(labels.len(), scores.len(), "one score for each label");
-    let mut order = ascending(scores);
-    order.reverse();
-    let positives = labels.iter().filter(|&&l| l).count();
-    let negatives = labels.len() - positives;
-    if positives == 0 || negatives == 0 {
+    let Some((positives, negatives, steps)) = steps(labels, scores) else {
         return Vec::new();
-    }
-    let stride = (labels.len().div_ceil(ROC_POINTS_MAX)).max(CELL_MIN);
-    let point = |hits: usize, rows: usize| CurvePoint {
+    };
+    let point = |(hits, rows): (usize, usize)| CurvePoint {
         x: (rows - hits) as f64 / negatives as f64,
         y: hits as f64 / positives as f64,
         low: None,
         high: None,
         n: rows as u64,
     };
-    let mut points = vec![point(0, 0)];
+    std::iter::once((0, 0)).chain(steps).map(point).collect()
+}
+
+/// The precision-recall curve: precision (`y`) over recall (`x`), at the same thinned thresholds as
+/// [`roc`]. It has no point where nothing is above the threshold, for precision is undefined there.
+/// Empty where a class is absent.
+///
+/// # Panics
+/// When the two slices differ in length.
+pub fn precision_recall(labels: &[bool], scores: &[f64]) -> Vec<CurvePoint> {
+    let Some((positives, _, steps)) = steps(labels, scores) else {
+        return Vec::new();
+    };
+    let point = |(hits, rows): (usize, usize)| CurvePoint {
+        x: hits as f64 / positives as f64,
+        y: hits as f64 / rows as f64,
+        low: None,
+        high: None,
+        n: rows as u64,
+    };
+    steps.into_iter().map(point).collect()
+}
+
+/// Rows with and without the outcome, and at thinned thresholds from the highest score down the
+/// rows with the outcome and all rows at or above it. None where a class is absent.
+fn steps(labels: &[bool], scores: &[f64]) -> Option<(usize, usize, Vec<(usize, usize)>)> {
+    assert_eq!(labels.len(), scores.len(), "one score for each label");
+    let mut order = ascending(scores);
+    order.reverse();
+    let positives = labels.iter().filter(|&&l| l).count();
+    let negatives = labels.len() - positives;
+    if positives == 0 || negatives == 0 {
+        return None;
+    }
+    let stride = (labels.len().div_ceil(ROC_POINTS_MAX)).max(CELL_MIN);
+    let mut steps = Vec::new();
     let (mut hits, mut last) = (0, 0);
     for (index, &row) in order.iter().enumerate() {
         hits += usize::from(labels[row as usize]);
@@ -105,11 +135,11 @@ pub fn roc(labels: &[bool], scores: &[f64]) -> Vec<CurvePoint> {
             .is_none_or(|&next| scores[next as usize] < score);
         let fits = rows == labels.len() || rows - last >= stride && labels.len() - rows >= stride;
         if tie_ends && fits {
-            points.push(point(hits, rows));
+            steps.push((hits, rows));
             last = rows;
         }
     }
-    points
+    Some((positives, negatives, steps))
 }
 
 /// Rows by ascending score; equal scores keep the order of the rows.
@@ -201,5 +231,18 @@ mod tests {
         );
         assert!(curve.windows(2).all(|p| p[1].n - p[0].n >= CELL_MIN as u64));
         assert!(roc(&[true; 3], &[0.1, 0.2, 0.3]).is_empty());
+    }
+
+    #[test]
+    fn the_precision_recall_curve_ends_at_the_share_with_the_outcome() {
+        let scores: Vec<f64> = (0..5_000).map(|i| f64::from((i * 7919) % 997)).collect();
+        let labels: Vec<bool> = scores.iter().map(|score| *score > 900.0).collect();
+        let curve = precision_recall(&labels, &scores);
+        let share = labels.iter().filter(|&&l| l).count() as f64 / 5_000.0;
+        let last = curve[curve.len() - 1];
+        assert!((last.x - 1.0).abs() < 1e-12 && (last.y - share).abs() < 1e-12);
+        assert!(curve[0].y >= 1.0 && curve[0].n >= CELL_MIN as u64);
+        assert!(curve.windows(2).all(|p| p[0].x <= p[1].x));
+        assert!(precision_recall(&[false; 2], &[0.1, 0.2]).is_empty());
     }
 }

@@ -1,32 +1,33 @@
-//! A whole evaluation of one table of predictions, alone or beside another's: what
+//! A whole evaluation of one table of predictions, alone or beside others: what
 //! `longitude evaluate` prints and draws.
 //!
 //! [`task_report`] gives discrimination, calibration, groups and differences; this adds what a
 //! threshold brings, smooth calibration, follow-up, gaps, tests, shift and signs of leakage.
 
-use crate::bootstrap::bootstrap;
-use crate::compare::{compare_auroc, compare_losses, holm};
+mod compared;
+mod curves;
+mod followed;
+mod gapped;
+mod shifts;
+mod uses;
+
+use crate::bootstrap::Draws;
 use crate::error::Error;
-use crate::fairness::{Gaps, crossings, gaps};
-use crate::group::{CELL_MIN, is_small};
+use crate::fairness::{Gaps, crossings};
+use crate::group::CELL_MIN;
 use crate::leakage::{LeakageCheck, LeakageInput, leakage};
-use crate::report::{Metric, TaskReport, Told};
-use crate::shift::{Change, Rows, auroc_change, population_stability};
-use crate::smooth::{SmoothCalibration, smooth_calibration};
-use crate::survival::{
-    FollowUp, brier_censored, censoring, concordance, concordance_ipcw, dynamic_auc, observed_by,
-    observed_expected_censored,
-};
-use crate::task::{Options, TaskInput, select, task_report};
+use crate::report::{CurvePoint, Metric, TaskReport, Told};
+use crate::shift::Change;
+use crate::smooth::SmoothCalibration;
+use crate::survival::FollowUp;
+use crate::task::{Options, TaskInput, select, task_report_by};
 use crate::uncertainty::{RiskCoverage, risk_coverage};
 use crate::undefined::Undefined;
-use crate::utility::{
-    Alerts, LeadTime, OperatingPoint, at_sensitivity, at_threshold, decision_curve, lead_time,
-};
+use crate::utility::{LeadTime, at_sensitivity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// One or two models on the same rows.
+/// One or several models on the same rows.
 #[derive(Clone, Copy)]
 pub struct EvaluationInput<'a> {
     /// What is asked, in words.
@@ -37,7 +38,7 @@ pub struct EvaluationInput<'a> {
     pub times: &'a [f64],
     /// Whether the outcome happened.
     pub labels: &'a [bool],
-    /// Each model's name and risks; the first is the one judged, a second the one compared with.
+    /// Each model's name and risks; the first is the one judged, the others are compared with it.
     pub models: &'a [(String, Vec<Option<f64>>)],
     /// Each dimension with the group of each row.
     pub groups: &'a [(String, Vec<String>)],
@@ -65,6 +66,9 @@ pub struct EvaluationOptions {
     pub sensitivity: f64,
     /// Patient-days that the rows cover, for alerts a patient-day.
     pub patient_days: Option<f64>,
+    /// Threads that share the resamples. They change no result and are not told.
+    #[serde(skip)]
+    pub threads: usize,
 }
 
 /// A threshold, what it brings, and how sure that is.
@@ -109,29 +113,52 @@ pub struct Followed {
 /// What is told of the first model beyond its [`TaskReport`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Beyond {
-    /// Smooth calibration, or why there is none.
-    pub smooth: Told<SmoothCalibration>,
-    /// The integrated calibration index with its interval.
-    pub ici: Metric,
     /// Thresholds and what they bring.
     pub uses: Vec<Use>,
-    /// The decision curve, points on small cells left out.
-    pub decision_curve: Vec<DecisionPoint>,
     /// Squared error against the share answered, surest first (by distance of the risk from one
     /// half), or why there is none.
     pub risk_coverage: Told<RiskCoverage>,
     /// Follow-up, where there is any.
     pub followed: Option<Followed>,
     /// Gaps between groups by dimension, crossings among them, or why there are none.
-    pub gaps: BTreeMap<String, Told<Gaps>>,
+    pub gaps: BTreeMap<String, Told<GapsTold>>,
 }
 
-/// One paired test, corrected for all tests of this evaluation's comparison.
+/// Gaps between groups, and how sure they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GapsTold {
+    /// The gaps.
+    #[serde(flatten)]
+    pub gaps: Gaps,
+    /// By name (equalised_odds, equal_opportunity, alert_rate, calibration) the gap with its
+    /// interval over resampled subjects. A gap is never below 0 and grows with noise, so that the
+    /// interval lies high where groups are small.
+    pub intervals: BTreeMap<String, Metric>,
+}
+
+/// What each model is drawn as.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelCurves {
+    /// The model.
+    pub name: String,
+    /// Smooth calibration, or why there is none.
+    pub smooth: Told<SmoothCalibration>,
+    /// The integrated calibration index with its interval.
+    pub ici: Metric,
+    /// The decision curve, points on small cells left out.
+    pub decision_curve: Vec<DecisionPoint>,
+    /// Precision (`y`) over recall (`x`), thinned.
+    pub precision_recall: Vec<CurvePoint>,
+}
+
+/// One paired test, corrected for all tests of this evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
+    /// The model that the first one is compared with.
+    pub against: String,
     /// What is compared: `auroc`, `brier`, `log_loss`.
     pub metric: String,
-    /// The first model less the second.
+    /// The first model less the other one.
     pub difference: Option<f64>,
     /// Its standard error.
     pub standard_error: Option<f64>,
@@ -165,7 +192,9 @@ pub struct Evaluation {
     pub options: EvaluationOptions,
     /// More about the first model, on the rows that every model answered.
     pub beyond: Beyond,
-    /// Paired tests against the second model.
+    /// Curves of every model, on the same rows.
+    pub curves: Vec<ModelCurves>,
+    /// Paired tests of the first model against each other one.
     pub compared: Vec<Compared>,
     /// Later against earlier, and each site against the others.
     pub shift: Vec<Shift>,
@@ -183,7 +212,7 @@ struct Common {
     followed: Option<(Vec<f64>, Vec<u8>, f64)>,
 }
 
-/// Judges one table of predictions, alone or beside another's.
+/// Judges one table of predictions, alone or beside others.
 ///
 /// # Errors
 /// As [`task_report`].
@@ -196,7 +225,11 @@ pub fn evaluate(
 ) -> Result<Evaluation, Error> {
     let mut dimensions = input.groups.to_vec();
     dimensions.extend(crossings(input.groups));
-    let task = task_report(
+    let draws = Draws {
+        options: &options.intervals,
+        threads: options.threads,
+    };
+    let task = task_report_by(
         &TaskInput {
             id: "predictions",
             title: input.title,
@@ -208,7 +241,7 @@ pub fn evaluate(
             truth: None,
             left_out: input.left_out.clone(),
         },
-        &options.intervals,
+        &draws,
     )?;
     let common = common(input, dimensions);
     let outcome_times: Option<Vec<(f64, Option<f64>)>> = input.followed.map(|(followed, _)| {
@@ -224,11 +257,13 @@ pub fn evaluate(
         newest_used: None,
         outcome_times: outcome_times.as_deref(),
     });
+    let names: Vec<&str> = input.models.iter().map(|(name, _)| &**name).collect();
     Ok(Evaluation {
         task,
-        beyond: beyond(&common, options),
-        compared: compared(&common),
-        shift: shifts(&common),
+        beyond: beyond(&common, options, &draws),
+        curves: curves::curves(&names, &common, &draws),
+        compared: compared::compared(&names, &common),
+        shift: shifts::shifts(&common, &draws),
         leakage: checks,
         options: options.clone(),
     })
@@ -254,34 +289,28 @@ fn common(input: &EvaluationInput<'_>, dimensions: Vec<(String, Vec<String>)>) -
     }
 }
 
-fn beyond(common: &Common, options: &EvaluationOptions) -> Beyond {
+fn beyond(common: &Common, options: &EvaluationOptions, draws: &Draws<'_>) -> Beyond {
     let (labels, risks) = (&common.labels, &common.risks[0]);
-    let smooth = smooth_calibration(labels, risks).into();
-    let [ici] = bootstrap(&common.subjects, &options.intervals, |rows| {
-        let (labels, risks) = (select(labels, rows), select(risks, rows));
-        [smooth_calibration(&labels, &risks).map(|smooth| smooth.ici)]
-    });
+    let used = |threshold, from| uses::used(common, options, draws, (threshold, from));
     let mut uses: Vec<Use> = options
         .thresholds
         .iter()
-        .map(|&threshold| used(common, options, Ok(threshold), "asked for".to_owned()))
+        .map(|&threshold| used(Ok(threshold), "asked for".to_owned()))
         .collect();
     let sought = at_sensitivity(labels, risks, options.sensitivity).map(|point| point.threshold);
     let from = format!("sensitivity of at least {}", options.sensitivity);
-    uses.push(used(common, options, sought, from));
+    uses.push(used(sought, from));
     let losses: Vec<f64> = losses(labels, risks, |label, risk| (label - risk).powi(2));
     let sure: Vec<f64> = risks.iter().map(|risk| (risk - 0.5).abs()).collect();
     let first = options.thresholds.first().copied().unwrap_or(0.5);
     let gaps_of = |(name, values): &(String, Vec<String>)| {
-        (name.clone(), gaps(labels, risks, values, first).into())
+        let told = gapped::gapped(common, values, first, draws);
+        (name.clone(), told.into())
     };
     Beyond {
-        smooth,
-        ici,
         uses,
-        decision_curve: curve(labels, risks),
         risk_coverage: covered(&losses, &sure).into(),
-        followed: followed(common, options),
+        followed: followed::followed(common, draws),
         gaps: common.groups.iter().map(gaps_of).collect(),
     }
 }
@@ -304,270 +333,4 @@ fn covered(losses: &[f64], sure: &[f64]) -> Result<RiskCoverage, Undefined> {
     let rows = losses.len() as f64;
     told.curve.retain(|point| point.coverage * rows > least);
     Ok(told)
-}
-
-/// The net benefit over thresholds from 1 to 99 per cent, up to where fewer than 11 rows alert.
-fn curve(labels: &[bool], risks: &[f64]) -> Vec<DecisionPoint> {
-    let thresholds: Vec<f64> = (1..100).map(|percent| f64::from(percent) / 100.0).collect();
-    let shown =
-        |point: &OperatingPoint| !is_small(point.alerts) && !is_small(point.rows - point.alerts);
-    let curve = decision_curve(labels, risks, &thresholds);
-    let points = curve
-        .iter()
-        .filter(|point| shown(point))
-        .filter_map(|point| {
-            Some(DecisionPoint {
-                threshold: point.threshold,
-                model: point.net_benefit().ok()?,
-                all: point.net_benefit_of_all().ok()?,
-            })
-        });
-    points.collect()
-}
-
-/// The names of the numbers at a threshold, in the order in which they are computed.
-const USES: [&str; 6] = [
-    "sensitivity",
-    "specificity",
-    "ppv",
-    "number_needed_to_evaluate",
-    "net_benefit",
-    "alerts_per_patient_day",
-];
-
-fn used(
-    common: &Common,
-    options: &EvaluationOptions,
-    threshold: Result<f64, Undefined>,
-    from: String,
-) -> Use {
-    let numbers = match threshold {
-        Ok(threshold) => bootstrap(&common.subjects, &options.intervals, |rows| {
-            let labels = select(&common.labels, rows);
-            let point = at_threshold(&labels, &select(&common.risks[0], rows), threshold);
-            let days = options.patient_days.ok_or(Undefined::TooFew);
-            [
-                point.sensitivity(),
-                point.specificity(),
-                point.ppv(),
-                point.number_needed_to_evaluate(),
-                point.net_benefit(),
-                days.and_then(|days| point.alerts_per_patient_day(days)),
-            ]
-        }),
-        Err(reason) => std::array::from_fn(|_| Metric::undefined(text(reason))),
-    };
-    let mut numbers: BTreeMap<String, Metric> =
-        USES.map(str::to_owned).into_iter().zip(numbers).collect();
-    if options.patient_days.is_none() {
-        let absent = Metric::undefined("the patient-days covered were not given");
-        numbers.insert("alerts_per_patient_day".to_owned(), absent);
-    }
-    Use {
-        threshold: threshold.ok(),
-        from,
-        numbers,
-        lead_time: leads(common, threshold),
-    }
-}
-
-/// Lead times in days at a threshold; those of 1 to 10 subjects are not told.
-fn leads(common: &Common, threshold: Result<f64, Undefined>) -> Option<Told<LeadTime>> {
-    let (days, causes, _) = common.followed.as_ref()?;
-    let mut outcomes: BTreeMap<u64, f64> = BTreeMap::new();
-    for row in (0..days.len()).filter(|&row| causes[row] == 1) {
-        let at = common.times[row] + days[row];
-        let first = outcomes.entry(common.subjects[row]).or_insert(at);
-        *first = first.min(at);
-    }
-    let alerts = Alerts {
-        subjects: &common.subjects,
-        times: &common.times,
-        risks: &common.risks[0],
-        outcomes: &outcomes,
-    };
-    let told = threshold.and_then(|threshold| lead_time(&alerts, threshold));
-    Some(match told {
-        Ok(lead) if is_small(lead.alerted) || is_small(lead.subjects - lead.alerted) => {
-            Err(format!("it would tell of fewer than {CELL_MIN} subjects")).into()
-        }
-        told => told.into(),
-    })
-}
-
-/// The names of the numbers from follow-up, in the order in which they are computed.
-const FOLLOWED: [&str; 6] = [
-    "observed_by_horizon",
-    "observed_expected",
-    "concordance",
-    "concordance_ipcw",
-    "auc",
-    "brier",
-];
-
-fn followed(common: &Common, options: &EvaluationOptions) -> Option<Followed> {
-    let (times, causes, horizon) = common.followed.as_ref()?;
-    let horizon = *horizon;
-    let numbers = bootstrap(&common.subjects, &options.intervals, |rows| {
-        let (times, causes) = (select(times, rows), select(causes, rows));
-        let risks = select(&common.risks[0], rows);
-        let followed = FollowUp {
-            times: &times,
-            causes: &causes,
-        };
-        let Ok(weights) = censoring(&followed) else {
-            return [Err(Undefined::NoRows); 6];
-        };
-        [
-            observed_by(&followed, horizon),
-            observed_expected_censored(&followed, &risks, horizon),
-            concordance(&followed, &risks),
-            concordance_ipcw(&followed, &risks, &weights, Some(horizon)),
-            dynamic_auc(&followed, &risks, &weights, horizon),
-            brier_censored(&followed, &risks, &weights, horizon),
-        ]
-    });
-    let before = |wanted: &dyn Fn(u8) -> bool| {
-        let rows = times.iter().zip(causes);
-        rows.filter(|(time, cause)| **time <= horizon && wanted(**cause))
-            .count() as u64
-    };
-    Some(Followed {
-        horizon_days: horizon,
-        censored: before(&|cause| cause == 0),
-        competing: before(&|cause| cause > 1),
-        numbers: FOLLOWED
-            .map(str::to_owned)
-            .into_iter()
-            .zip(numbers)
-            .collect(),
-    })
-}
-
-fn compared(common: &Common) -> Vec<Compared> {
-    let [first, second] = &common.risks[..] else {
-        return Vec::new();
-    };
-    let subjects = &common.subjects;
-    let brier = |risks: &[f64]| losses(&common.labels, risks, |y, p| (y - p).powi(2));
-    let nats = |risks: &[f64]| {
-        losses(&common.labels, risks, |y, p| {
-            let right = if y > 0.5 { p } else { 1.0 - p };
-            -right.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
-        })
-    };
-    let tests = [
-        (
-            "auroc",
-            compare_auroc(&common.labels, first, second, subjects),
-        ),
-        (
-            "brier",
-            compare_losses(&brier(first), &brier(second), subjects),
-        ),
-        (
-            "log_loss",
-            compare_losses(&nats(first), &nats(second), subjects),
-        ),
-    ];
-    let p: Vec<f64> = tests
-        .iter()
-        .filter_map(|(_, test)| test.ok().map(|t| t.p))
-        .collect();
-    let mut corrected = holm(&p).into_iter();
-    tests
-        .into_iter()
-        .map(|(metric, test)| Compared {
-            metric: metric.to_owned(),
-            difference: test.ok().map(|test| test.difference),
-            standard_error: test.ok().map(|test| test.standard_error),
-            p: test.ok().map(|test| test.p),
-            p_holm: test.ok().and_then(|_| corrected.next()),
-            reason: test.err().map(text),
-        })
-        .collect()
-}
-
-/// The later half of the subjects (by their first prediction) against the earlier, and each site
-/// against the others, so that no subject stands on both sides of time; sites may share subjects.
-fn shifts(common: &Common) -> Vec<Shift> {
-    let mut first: BTreeMap<u64, f64> = BTreeMap::new();
-    for (subject, time) in common.subjects.iter().zip(&common.times) {
-        let earliest = first.entry(*subject).or_insert(*time);
-        *earliest = earliest.min(*time);
-    }
-    let mut starts: Vec<f64> = first.values().copied().collect();
-    starts.sort_by(f64::total_cmp);
-    let Some(&middle) = starts.get(starts.len() / 2) else {
-        return Vec::new();
-    };
-    let later: Vec<bool> = common.subjects.iter().map(|s| first[s] >= middle).collect();
-    let mut parts = vec![("later half against earlier half".to_owned(), later)];
-    for (_, values) in common.groups.iter().filter(|(name, _)| name == "site") {
-        let mut sites: Vec<&String> = values.iter().collect();
-        sites.sort();
-        sites.dedup();
-        for site in sites.into_iter().filter(|_| values.len() > 1) {
-            let inside: Vec<bool> = values.iter().map(|value| value == site).collect();
-            parts.push((format!("site {site} against the others"), inside));
-        }
-    }
-    let mut shifts: Vec<Shift> = parts
-        .into_iter()
-        .map(|(part, inside)| shift(common, part, &inside))
-        .collect();
-    let p: Vec<f64> = shifts
-        .iter()
-        .filter_map(|s| s.auroc.value)
-        .map(|change| change.p)
-        .collect();
-    let mut corrected = holm(&p).into_iter();
-    for shift in shifts
-        .iter_mut()
-        .filter(|shift| shift.auroc.value.is_some())
-    {
-        shift.p_holm = corrected.next();
-    }
-    shifts
-}
-
-fn rows((labels, risks, subjects): &(Vec<bool>, Vec<f64>, Vec<u64>)) -> Rows<'_> {
-    Rows {
-        labels,
-        risks,
-        subjects,
-    }
-}
-
-fn shift(common: &Common, part: String, inside: &[bool]) -> Shift {
-    let side = |wanted: bool| {
-        let rows: Vec<usize> = (0..inside.len())
-            .filter(|&row| inside[row] == wanted)
-            .collect();
-        (
-            select(&common.labels, &rows),
-            select(&common.risks[0], &rows),
-            select(&common.subjects, &rows),
-        )
-    };
-    let (before, now) = (side(false), side(true));
-    if before.0.len() < CELL_MIN || now.0.len() < CELL_MIN {
-        let reason = format!("fewer than {CELL_MIN} rows on a side");
-        return Shift {
-            part,
-            auroc: Err(reason.clone()).into(),
-            p_holm: None,
-            stability: Metric::undefined(reason),
-        };
-    }
-    let stability = match population_stability(&before.1, &now.1) {
-        Ok(index) => Metric::of(index),
-        Err(reason) => Metric::undefined(text(reason)),
-    };
-    Shift {
-        part,
-        auroc: auroc_change(&rows(&before), &rows(&now)).into(),
-        p_holm: None,
-        stability,
-    }
 }

@@ -31,9 +31,9 @@ pub struct Gaps {
     pub threshold: f64,
     /// Groups compared.
     pub groups: Vec<GroupRates>,
-    /// Groups with fewer than 11 rows (but some) with or without the outcome: not compared, not
-    /// shown.
-    pub left_out: Vec<String>,
+    /// How many groups have fewer than 11 rows with or without the outcome: they are not compared,
+    /// nor named, for the name of a small group may be a person's.
+    pub left_out: u64,
     /// Equalised odds: the larger of the gaps of true and of false positive rates (Hardt, Price and
     /// Srebro 2016, "Equality of opportunity in supervised learning", definition 2.1).
     pub equalised_odds: f64,
@@ -69,13 +69,13 @@ pub fn gaps(
     for (row, group) in groups.iter().enumerate() {
         rows_of.entry(group).or_default().push(row);
     }
-    let (mut rates, mut left_out) = (Vec::new(), Vec::new());
+    let (mut rates, mut left_out) = (Vec::new(), 0);
     for (group, rows) in rows_of {
         let own_labels: Vec<bool> = rows.iter().map(|&row| labels[row]).collect();
         let own_risks: Vec<f64> = rows.iter().map(|&row| risks[row]).collect();
         match rates_of(group, &own_labels, &own_risks, threshold) {
             Some(of_group) => rates.push(of_group),
-            None => left_out.push(group.to_owned()),
+            None => left_out += 1,
         }
     }
     if rates.len() < 2 {

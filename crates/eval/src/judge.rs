@@ -1,9 +1,8 @@
 //! Several models on one set of rows, on the same resamples, so that differences are paired.
 
-use crate::bootstrap::{Clusters, metric, resample};
+use crate::bootstrap::{Clusters, Draws, metric};
 use crate::prepared::{AUROC, BRIER, METRICS, Prepared, Values};
 use crate::report::{Differences, Metric, Metrics};
-use crate::task::Options;
 
 /// One model's values on all rows and on every resample.
 pub(crate) struct Judged {
@@ -51,26 +50,26 @@ pub(crate) fn judge(
     labels: &[bool],
     risks: &[&[f64]],
     clusters: &Clusters,
-    options: &Options,
+    draws: &Draws<'_>,
 ) -> Vec<Judged> {
     let mut prepared: Vec<Prepared> = risks
         .iter()
         .map(|risks| Prepared::new(labels, risks, &clusters.of_row))
         .collect();
-    let mut judged: Vec<Judged> = prepared
+    let on_all: Vec<Values> = prepared
         .iter_mut()
-        .map(|prepared| Judged {
-            on_all: prepared.values_on_all(clusters.count as usize),
-            drawn: std::array::from_fn(|_| Vec::with_capacity(options.resamples as usize)),
-        })
+        .map(|prepared| prepared.values_on_all(clusters.count as usize))
         .collect();
-    resample(clusters.count, options.resamples, options.seed, |weights| {
-        for (prepared, judged) in prepared.iter().zip(&mut judged) {
-            let values = prepared.values(weights);
-            for (value, drawn) in values.into_iter().zip(&mut judged.drawn) {
-                drawn.push(value.ok());
-            }
-        }
+    let drawn: Vec<Vec<Values>> = draws.each(clusters.count, |weights| {
+        let values = prepared.iter().map(|prepared| prepared.values(weights));
+        values.collect()
     });
-    judged
+    let of_model = |(model, on_all): (usize, Values)| Judged {
+        on_all,
+        drawn: std::array::from_fn(|index| {
+            let values = drawn.iter().map(|of_models| of_models[model][index].ok());
+            values.collect()
+        }),
+    };
+    on_all.into_iter().enumerate().map(of_model).collect()
 }

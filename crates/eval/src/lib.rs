@@ -45,11 +45,13 @@ pub use compare::{
     compare_losses, holm, mcnemar,
 };
 pub use compat::{CompatBlock, CompatInput, MedsCompat, meds_compat};
-pub use curve::{RELIABILITY_BINS_MAX, ROC_POINTS_MAX, reliability, roc, wilson, wilson_share};
+pub use curve::{
+    RELIABILITY_BINS_MAX, ROC_POINTS_MAX, precision_recall, reliability, roc, wilson, wilson_share,
+};
 pub use error::Error;
 pub use evaluation::{
     Beyond, Compared, DecisionPoint, Evaluation, EvaluationInput, EvaluationOptions, Followed,
-    Shift, Use, evaluate,
+    GapsTold, ModelCurves, Shift, Use, evaluate,
 };
 pub use fairness::{Gaps, GroupRates, crossings, gaps};
 pub use group::CELL_MIN;

@@ -98,7 +98,7 @@ pub struct CurvePoint {
 pub struct GroupReport {
     /// What the rows are divided by: `sex`, `age_band`, `site`.
     pub dimension: String,
-    /// The group's value of it.
+    /// The group's value of it; `held back` where the group is not shown.
     pub value: String,
     /// Rows in the group. It is 0 where `suppressed` says why: the count itself is a small cell.
     pub n: u64,

@@ -17,26 +17,61 @@ const PSI_BINS: usize = 10;
 /// # Errors
 /// When either side has no rows.
 pub fn population_stability(before: &[f64], now: &[f64]) -> Result<f64, Undefined> {
-    if before.is_empty() || now.is_empty() {
-        return Err(Undefined::NoRows);
-    }
-    let mut sorted = before.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let mut edges: Vec<f64> = (1..PSI_BINS)
-        .map(|bin| quantile(&sorted, bin as f64 / PSI_BINS as f64))
-        .collect();
-    edges.dedup();
-    let shares = |values: &[f64]| {
-        let mut counts = vec![0_u64; edges.len() + 1];
+    let bins = StabilityBins::new(before)?;
+    let counts = |values: &[f64]| {
+        let mut counts = bins.none();
         for &value in values {
-            counts[edges.partition_point(|&edge| edge < value)] += 1;
+            counts[bins.of(value)] += 1;
         }
-        let share = |&count: &u64| (count as f64).max(0.5) / values.len() as f64;
-        counts.iter().map(share).collect::<Vec<f64>>()
+        counts
     };
-    let (before, now) = (shares(before), shares(now));
-    let pairs = before.iter().zip(&now);
-    Ok(pairs.map(|(b, n)| (n - b) * (n / b).ln()).sum())
+    bins.index(&counts(before), &counts(now))
+}
+
+/// The bins of the population stability index: deciles of the risks before.
+pub(crate) struct StabilityBins {
+    edges: Vec<f64>,
+}
+
+impl StabilityBins {
+    /// The deciles; equal ones are one.
+    pub(crate) fn new(before: &[f64]) -> Result<Self, Undefined> {
+        if before.is_empty() {
+            return Err(Undefined::NoRows);
+        }
+        let mut sorted = before.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let mut edges: Vec<f64> = (1..PSI_BINS)
+            .map(|bin| quantile(&sorted, bin as f64 / PSI_BINS as f64))
+            .collect();
+        edges.dedup();
+        Ok(Self { edges })
+    }
+
+    /// No row in any bin.
+    pub(crate) fn none(&self) -> Vec<u64> {
+        vec![0; self.edges.len() + 1]
+    }
+
+    /// The bin of a risk.
+    pub(crate) fn of(&self, risk: f64) -> usize {
+        self.edges.partition_point(|&edge| edge < risk)
+    }
+
+    /// The index from the rows of each bin before and now.
+    pub(crate) fn index(&self, before: &[u64], now: &[u64]) -> Result<f64, Undefined> {
+        let shares = |counts: &[u64]| {
+            let rows: u64 = counts.iter().sum();
+            let share = |&count: &u64| (count as f64).max(0.5) / rows as f64;
+            if rows == 0 {
+                return Err(Undefined::NoRows);
+            }
+            Ok(counts.iter().map(share).collect::<Vec<f64>>())
+        };
+        let (before, now) = (shares(before)?, shares(now)?);
+        let pairs = before.iter().zip(&now);
+        Ok(pairs.map(|(b, n)| (n - b) * (n / b).ln()).sum())
+    }
 }
 
 /// The Kolmogorov-Smirnov statistic: the largest distance between the two distributions (Smirnov

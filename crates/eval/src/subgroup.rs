@@ -1,18 +1,21 @@
 //! The metrics by subgroup, with small groups hidden.
 
-use crate::bootstrap::Clusters;
+use crate::bootstrap::{Clusters, Draws};
 use crate::fairness::crossing_of;
 use crate::group::{CELL_MIN, hidden, hidden_crossed, is_small, side_that_may_be_small};
 use crate::judge::judge;
 use crate::report::{GroupReport, Metrics};
-use crate::task::{Common, Options, TaskInput, count, select};
+use crate::task::{Common, TaskInput, count, select};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// What stands in place of the name of a group that is not shown.
+const HELD_BACK: &str = "held back";
 
 /// The subgroup tables, one list for each answering model.
 pub(crate) fn group_reports(
     input: &TaskInput<'_>,
     common: &Common<'_>,
-    options: &Options,
+    draws: &Draws<'_>,
 ) -> Vec<Vec<GroupReport>> {
     let mut reports = vec![Vec::new(); common.models.len()];
     for (dimension, values) in input.groups {
@@ -36,7 +39,12 @@ pub(crate) fn group_reports(
         for (index, cell) in cells.iter().enumerate() {
             let group = |metrics: Option<Metrics>| GroupReport {
                 dimension: dimension.clone(),
-                value: cell.value.to_owned(),
+                // The name of a small group may be a person's.
+                value: if too_small[index] {
+                    HELD_BACK.to_owned()
+                } else {
+                    cell.value.to_owned()
+                },
                 n: if too_small[index] {
                     0
                 } else {
@@ -59,7 +67,7 @@ pub(crate) fn group_reports(
                 .map(|(_, risks)| select(risks, cell.rows))
                 .collect();
             let risks: Vec<&[f64]> = risks.iter().map(|risks| &risks[..]).collect();
-            let judged = judge(&cell.labels, &risks, &cell.clusters, options);
+            let judged = judge(&cell.labels, &risks, &cell.clusters, draws);
             for (list, judged) in reports.iter_mut().zip(&judged) {
                 list.push(group(Some(judged.metrics())));
             }

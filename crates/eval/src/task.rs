@@ -4,7 +4,7 @@
 //! It judges and does not choose: which rows are asked about, and what their labels are, comes
 //! from the caller.
 
-use crate::bootstrap::Clusters;
+use crate::bootstrap::{Clusters, Draws};
 use crate::curve::{reliability, roc};
 use crate::error::Error;
 use crate::judge::{judge, metrics_from};
@@ -63,6 +63,15 @@ pub(crate) const TRUTH: &str = "truth";
 /// # Errors
 /// When a column has the wrong length, a risk lies outside 0 to 1, or a name stands twice.
 pub fn task_report(input: &TaskInput<'_>, options: &Options) -> Result<TaskReport, Error> {
+    let threads = 1;
+    task_report_by(input, &Draws { options, threads })
+}
+
+/// [`task_report`] with the threads that draw.
+pub(crate) fn task_report_by(
+    input: &TaskInput<'_>,
+    draws: &Draws<'_>,
+) -> Result<TaskReport, Error> {
     check(input)?;
     let mut models: Vec<(&str, &[Option<f64>])> = Vec::new();
     models.extend(
@@ -80,11 +89,11 @@ pub fn task_report(input: &TaskInput<'_>, options: &Options) -> Result<TaskRepor
     let mut left_out = input.left_out.clone();
     let abstained = (input.labels.len() - common.labels.len()) as u64;
     *left_out.entry("abstained".to_owned()).or_default() += abstained;
-    let reports = model_reports(input, &models, &common, options);
+    let reports = model_reports(input, &models, &common, draws);
     let truth = input
         .truth
         .filter(|_| !common.rows.is_empty())
-        .map(|truth| truth_report(&common, &select(truth, &common.rows), options));
+        .map(|truth| truth_report(&common, &select(truth, &common.rows), draws));
     Ok(TaskReport {
         id: input.id.to_owned(),
         title: input.title.to_owned(),
@@ -133,11 +142,11 @@ fn model_reports(
     input: &TaskInput<'_>,
     models: &[(&str, &[Option<f64>])],
     common: &Common<'_>,
-    options: &Options,
+    draws: &Draws<'_>,
 ) -> Vec<ModelReport> {
     let risks: Vec<&[f64]> = common.models.iter().map(|(_, risks)| &risks[..]).collect();
-    let judged = judge(&common.labels, &risks, &common.clusters, options);
-    let mut groups = group_reports(input, common, options);
+    let judged = judge(&common.labels, &risks, &common.clusters, draws);
+    let mut groups = group_reports(input, common, draws);
     let report = |(name, answers): &(&str, &[Option<f64>])| {
         let abstained = answers.iter().filter(|answer| answer.is_none()).count() as u64;
         let place = common.models.iter().position(|(known, _)| known == name);

@@ -2,10 +2,10 @@
 //!
 //! An outcome is one draw from the true risk; agreement with the risk itself is the sharper test.
 
-use crate::bootstrap::{metric, resample};
+use crate::bootstrap::{Draws, metrics};
 use crate::curve::reliability_of_truth;
 use crate::report::{TruthAgreement, TruthReport};
-use crate::task::{Common, Options, TRUTH};
+use crate::task::{Common, TRUTH};
 use crate::undefined::Undefined;
 
 /// Mean absolute error, Pearson correlation and mean difference of risk and true risk.
@@ -21,24 +21,20 @@ pub fn agreement(truth: &[f64], risks: &[f64]) -> [Result<f64, Undefined>; 3] {
 }
 
 /// `truth` holds the common rows, of which there is at least one.
-pub(crate) fn truth_report(common: &Common<'_>, truth: &[f64], options: &Options) -> TruthReport {
+pub(crate) fn truth_report(common: &Common<'_>, truth: &[f64], draws: &Draws<'_>) -> TruthReport {
     let models = common.models.iter().filter(|(name, _)| *name != TRUTH);
     let agreements = models.map(|(name, risks)| {
         let on_all = agreement(truth, risks);
-        let mut drawn: [Vec<Option<f64>>; 3] = Default::default();
         let of_row = &common.clusters.of_row;
-        let count = common.clusters.count;
-        resample(count, options.resamples, options.seed, |weights| {
+        let drawn = draws.each(common.clusters.count, |weights| {
             let weight = |row: usize| f64::from(weights[of_row[row] as usize]);
-            let values = weighted_agreement(truth, risks, weight);
-            for (drawn, value) in drawn.iter_mut().zip(values) {
-                drawn.push(value.ok());
-            }
+            weighted_agreement(truth, risks, weight)
         });
+        let [mean_absolute_error, correlation, mean_difference] = metrics(on_all, &drawn);
         let agreement = TruthAgreement {
-            mean_absolute_error: metric(on_all[0], &drawn[0]),
-            correlation: metric(on_all[1], &drawn[1]),
-            mean_difference: metric(on_all[2], &drawn[2]),
+            mean_absolute_error,
+            correlation,
+            mean_difference,
             calibration: reliability_of_truth(truth, risks),
         };
         ((*name).to_owned(), agreement)

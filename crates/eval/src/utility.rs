@@ -128,19 +128,30 @@ fn share(part: u64, of: u64, reason: Undefined) -> Result<f64, Undefined> {
 /// # Panics
 /// When the two slices differ in length.
 pub fn at_threshold(labels: &[bool], risks: &[f64], threshold: f64) -> OperatingPoint {
+    at_threshold_weighted(labels, risks, |_| 1, threshold)
+}
+
+/// The same with each row counted so many times.
+pub(crate) fn at_threshold_weighted(
+    labels: &[bool],
+    risks: &[f64],
+    weight: impl Fn(usize) -> u64,
+    threshold: f64,
+) -> OperatingPoint {
     assert_eq!(labels.len(), risks.len(), "one risk for each label");
     let mut point = OperatingPoint {
         threshold,
         alerts: 0,
         true_alerts: 0,
         positives: 0,
-        rows: labels.len() as u64,
+        rows: 0,
     };
-    for (&label, &risk) in labels.iter().zip(risks) {
-        let alert = risk >= threshold;
-        point.alerts += u64::from(alert);
-        point.true_alerts += u64::from(alert && label);
-        point.positives += u64::from(label);
+    for (row, (&label, &risk)) in labels.iter().zip(risks).enumerate() {
+        let (weight, alert) = (weight(row), risk >= threshold);
+        point.rows += weight;
+        point.alerts += weight * u64::from(alert);
+        point.true_alerts += weight * u64::from(alert && label);
+        point.positives += weight * u64::from(label);
     }
     point
 }

@@ -69,6 +69,7 @@ fn judged(seed: u64, later_blind: bool, groups: &[(String, Vec<String>)]) -> Eva
         thresholds: vec![0.3],
         sensitivity: 0.8,
         patient_days: Some(10_000.0),
+        threads: 2,
     };
     evaluate(&input, &options).unwrap()
 }
@@ -119,7 +120,7 @@ fn without_censoring_the_followed_numbers_are_the_plain_ones() {
     let coverage = whole.beyond.risk_coverage.value.clone().unwrap();
     assert!(coverage.curve[0].coverage * f64::from(ROWS) > 10.5);
     // A calibrated model is never worse than alerting everybody, chance aside.
-    let curve = &whole.beyond.decision_curve;
+    let curve = &whole.curves[0].decision_curve;
     assert!(curve.len() > 50 && curve.iter().all(|point| point.model > point.all - 0.02));
 }
 
@@ -198,6 +199,7 @@ fn the_general_bootstrap_agrees_with_the_one_by_weights() {
         thresholds: Vec::new(),
         sensitivity: 0.5,
         patient_days: None,
+        threads: 1,
     };
     let by_weights = evaluate(&input, &options).unwrap();
     let by_weights = by_weights.task.models[0].metrics.brier.estimate.unwrap();

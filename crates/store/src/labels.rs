@@ -77,9 +77,34 @@ pub struct LabelWriter {
 }
 
 /// A file that is removed unless it was put at its place.
-struct Unfinished {
-    path: PathBuf,
+pub(crate) struct Unfinished {
+    pub(crate) path: PathBuf,
     placed: bool,
+}
+
+impl Unfinished {
+    /// The unfinished file of a table.
+    pub(crate) fn beside(target: &Path) -> Self {
+        Self {
+            path: target.with_extension("parquet.partial"),
+            placed: false,
+        }
+    }
+
+    /// Puts the finished file at its place.
+    pub(crate) fn place(mut self, target: &Path) -> Result<()> {
+        fs::rename(&self.path, target).map_err(Error::write(target))?;
+        self.placed = true;
+        Ok(())
+    }
+}
+
+/// How tables of labels and predictions are packed.
+pub(crate) fn properties() -> std::result::Result<WriterProperties, ParquetError> {
+    Ok(WriterProperties::builder()
+        .set_created_by(concat!("longitude ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .build())
 }
 
 impl Drop for Unfinished {
@@ -103,23 +128,14 @@ impl LabelWriter {
     /// # Errors
     /// When the file cannot be made.
     pub fn create(target: &Path, columns: LabelColumns) -> Result<Self> {
-        let partial = target.with_extension("parquet.partial");
+        let partial = Unfinished::beside(target);
         let schema = schema(columns);
-        let file = files::create(&partial)?;
-        let open = || -> std::result::Result<_, ParquetError> {
-            let properties = WriterProperties::builder()
-                .set_created_by(concat!("longitude ", env!("CARGO_PKG_VERSION")).to_owned())
-                .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-                .build();
-            ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))
-        };
+        let file = files::create(&partial.path)?;
+        let open = || ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties()?));
         Ok(Self {
-            writer: open().map_err(Error::encode(&partial))?,
+            writer: open().map_err(Error::encode(&partial.path))?,
             target: target.to_owned(),
-            partial: Unfinished {
-                path: partial,
-                placed: false,
-            },
+            partial,
             columns,
             schema,
             rows: 0,
@@ -191,9 +207,7 @@ impl LabelWriter {
     pub fn finish(mut self) -> Result<()> {
         self.flush()?;
         close(self.writer, &self.partial.path)?;
-        fs::rename(&self.partial.path, &self.target).map_err(Error::write(&self.target))?;
-        self.partial.placed = true;
-        Ok(())
+        self.partial.place(&self.target)
     }
 }
 

@@ -1,25 +1,45 @@
 //! Tables of predictions: the MEDS prediction schema (labels of MEDS 0.4.1 with the columns of
 //! meds-evaluation 0.0.6) and whatever further columns of numbers and texts a table has.
 //!
-//! It reads and judges nothing: numbers outside 0 to 1 come through as they are. `validate_samples`
-//! checks a table against the schema.
+//! It reads, writes and judges nothing: numbers outside 0 to 1 come through as they are.
+//! `validate_samples` checks a table against the schema.
 
 use crate::arrays::{as_numbers, is_text, strings};
+use crate::columns::TIME as MICROSECONDS;
 use crate::decode::{DataFile, integers, times};
+use crate::encode::close;
 use crate::error::{Error, Result};
+use crate::files;
+use crate::labels::{Unfinished, properties};
 use crate::validate::tables_below;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float32Type;
-use arrow_array::{Array, ArrayRef};
-use arrow_schema::DataType;
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int64Array, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
+};
+use arrow_schema::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const SUBJECT: &str = "subject_id";
 const TIME: &str = "prediction_time";
 /// Columns of booleans.
 const BOOLEANS: [&str; 2] = ["boolean_value", "predicted_boolean_value"];
+/// The columns of the schema in its order.
+const SCHEMA: [&str; 8] = [
+    SUBJECT,
+    TIME,
+    "boolean_value",
+    "integer_value",
+    "float_value",
+    "categorical_value",
+    "predicted_boolean_value",
+    "predicted_boolean_probability",
+];
 /// What one must hold of.
 const EXPECTED: &str = "a column of booleans";
 
@@ -52,6 +72,15 @@ impl fmt::Debug for Predictions {
 }
 
 impl Predictions {
+    /// A table of these subjects and times (microseconds since 1970 UTC), without columns yet.
+    pub fn of(subjects: Vec<i64>, times: Vec<i64>) -> Self {
+        Self {
+            subjects,
+            times,
+            ..Self::default()
+        }
+    }
+
     /// The file of a row, and its number there, from 1.
     pub fn place(&self, row: usize) -> (&Path, usize) {
         let after = self.files.partition_point(|(_, first)| *first <= row);
@@ -90,6 +119,53 @@ pub fn read_predictions(path: &Path, all_columns: bool) -> Result<Predictions> {
 }
 
 impl Predictions {
+    /// Writes the table as one Parquet file, whole or not at all: the columns of the schema first, in
+    /// its types (32-bit floats, 64-bit integers), then the others by kind and name.
+    ///
+    /// # Errors
+    /// When a column has another length than `subjects`, or the file cannot be written.
+    pub fn write(&self, target: &Path) -> Result<()> {
+        let partial = Unfinished::beside(target);
+        let failed = |error| Error::encode(&partial.path)(error);
+        let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = self.arrays().into_iter().unzip();
+        let schema = Arc::new(Schema::new(fields));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), arrays);
+        let batch = batch.map_err(|error| failed(error.into()))?;
+        let file = files::create(&partial.path)?;
+        let open = || ArrowWriter::try_new(file, schema, Some(properties()?));
+        let mut writer = open().map_err(failed)?;
+        writer.write(&batch).map_err(failed)?;
+        close(writer, &partial.path)?;
+        partial.place(target)
+    }
+
+    fn arrays(&self) -> Vec<(Field, ArrayRef)> {
+        let times = TimestampMicrosecondArray::from(self.times.clone());
+        let mut columns: Vec<(&str, ArrayRef)> = vec![
+            (SUBJECT, Arc::new(Int64Array::from(self.subjects.clone()))),
+            (TIME, Arc::new(times)),
+        ];
+        for (name, values) in &self.booleans {
+            columns.push((name, Arc::new(BooleanArray::from(values.clone()))));
+        }
+        for (name, values) in &self.numbers {
+            columns.push((name, number_array(name, values)));
+        }
+        for (name, values) in &self.texts {
+            columns.push((name, Arc::new(StringArray::from(values.clone()))));
+        }
+        let place = |name: &str| SCHEMA.iter().position(|known| *known == name);
+        columns.sort_by_key(|(name, _)| place(name).unwrap_or(SCHEMA.len()));
+        let field = |(name, array): (&str, ArrayRef)| {
+            let kind = match array.data_type() {
+                DataType::Timestamp(..) => MICROSECONDS,
+                other => other.clone(),
+            };
+            (Field::new(name, kind, array.null_count() > 0), array)
+        };
+        columns.into_iter().map(field).collect()
+    }
+
     fn file(&mut self, file: &DataFile, all_columns: bool) -> Result<()> {
         let stated = file.stated.fields().iter();
         let names = stated.map(|field| field.name().as_str());
@@ -164,6 +240,23 @@ impl Predictions {
     }
 }
 
+/// Columns of numbers in the schema's widths, all others as they are held.
+fn number_array(name: &str, values: &[Option<f64>]) -> ArrayRef {
+    let values = values.iter().copied();
+    #[expect(clippy::cast_possible_truncation, reason = "the schema's widths")]
+    match name {
+        "predicted_boolean_probability" | "float_value" => {
+            let short = values.map(|value| value.map(|wide| wide as f32));
+            Arc::new(short.collect::<Float32Array>())
+        }
+        "integer_value" => {
+            let whole = values.map(|value| value.map(|wide| wide as i64));
+            Arc::new(whole.collect::<Int64Array>())
+        }
+        _ => Arc::new(values.collect::<Float64Array>()),
+    }
+}
+
 /// A column, with nothing in the rows before the file that first has it.
 fn entry<'a, T: Clone>(
     columns: &'a mut BTreeMap<String, Vec<Option<T>>>,
@@ -178,4 +271,47 @@ fn entry<'a, T: Clone>(
 fn is_of_the_schema(name: &str) -> bool {
     let rest = [SUBJECT, TIME, "predicted_boolean_probability"];
     BOOLEANS.contains(&name) || rest.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validate_samples;
+
+    #[test]
+    fn a_table_that_was_written_is_read_again_and_keeps_the_schema() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("p.parquet");
+        let mut table = Predictions {
+            subjects: vec![3, 5],
+            times: vec![10, 20],
+            ..Predictions::default()
+        };
+        table
+            .booleans
+            .insert("boolean_value".into(), vec![Some(true), Some(false)]);
+        let risks = vec![Some(0.25), None];
+        table
+            .numbers
+            .insert("predicted_boolean_probability".into(), risks.clone());
+        table
+            .numbers
+            .insert("low".into(), vec![Some(0.1), Some(0.2)]);
+        table
+            .texts
+            .insert("sex".into(), vec![Some("f".into()), None]);
+        table.write(&path).unwrap();
+        let read = read_predictions(&path, true).unwrap();
+        assert_eq!(
+            (&read.subjects, &read.times),
+            (&table.subjects, &table.times)
+        );
+        assert_eq!(read.numbers, table.numbers);
+        assert_eq!((read.booleans, read.texts), (table.booleans, table.texts));
+        assert!(!place.path().join("p.parquet.partial").exists());
+        let mut short = Predictions::default();
+        short.numbers.insert("low".into(), vec![Some(1.0)]);
+        assert!(short.write(&path).is_err());
+        assert!(validate_samples(&path).is_ok());
+    }
 }

@@ -5,7 +5,11 @@ mod compat;
 mod table;
 mod text;
 
+pub(crate) use table::{Asked, Table};
+pub(crate) use text::text;
+
 use crate::failure::{Failure, Kind, not_over};
+use crate::machine;
 use crate::pipeline::write_atomically;
 use crate::progress::print;
 use anyhow::Result;
@@ -19,9 +23,10 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Arguments {
     /// A Parquet file of predictions, or a folder of them
     predictions: PathBuf,
-    /// Another model's predictions of the same subjects and times: paired differences and tests
+    /// Another model's predictions of the same subjects and times: paired differences and tests;
+    /// may be given several times
     #[arg(long, value_name = "OTHER.parquet", conflicts_with = "meds_compat")]
-    against: Option<PathBuf>,
+    against: Vec<PathBuf>,
     /// Print the evaluation as JSON
     #[arg(long)]
     json: bool,
@@ -58,6 +63,9 @@ pub(crate) struct Arguments {
     /// The seed of the resampling
     #[arg(long, default_value_t = 0)]
     seed: u32,
+    /// Threads; they change no number [default: the machine's cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
 }
 
 const AFTER_HELP: &str = "\
@@ -67,7 +75,7 @@ Exit code 3: a table that cannot be judged; the message names file, row and mend
 
 Examples:
   longitude evaluate predictions.parquet --html report.html
-  longitude evaluate ours.parquet --against theirs.parquet --json
+  longitude evaluate ours.parquet --against theirs.parquet --against score.parquet --json
   longitude evaluate predictions.parquet --horizon 365
   longitude evaluate predictions.parquet --meds-compat";
 
@@ -78,12 +86,40 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let options = options(arguments)?;
     if let Some(page) = &arguments.html {
-        let inputs = [Some(&arguments.predictions), arguments.against.as_ref()];
-        let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
-        not_over(page, &inputs)?;
+        not_over(page, &files(arguments))?;
     }
-    let table = table::Table::read(arguments)?;
-    let followed = table.followed(arguments.horizon)?;
+    let table = Table::read(&Asked {
+        title: None,
+        files: files(arguments),
+        groups: &arguments.group,
+        horizon: arguments.horizon,
+    })?;
+    let evaluation = judged(&table, &options, arguments.horizon)?;
+    if let Some(path) = &arguments.html {
+        write_atomically(path, evaluation_html(&evaluation, &table.notes).as_bytes())?;
+    }
+    print(&if arguments.json {
+        json(&evaluation, &table.notes)?
+    } else {
+        text(&evaluation, &table.notes)
+    })
+}
+
+fn files(arguments: &Arguments) -> Vec<&Path> {
+    let others = arguments.against.iter();
+    std::iter::once(&arguments.predictions)
+        .chain(others)
+        .map(PathBuf::as_path)
+        .collect()
+}
+
+/// The models of a table, judged on the rows that all of them answered.
+pub(crate) fn judged(
+    table: &Table,
+    options: &EvaluationOptions,
+    horizon: Option<f64>,
+) -> Result<Evaluation> {
+    let followed = table.followed(horizon)?;
     let input = EvaluationInput {
         title: &table.title,
         subjects: &table.subjects,
@@ -94,20 +130,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         followed,
         left_out: &table.left_out,
     };
-    let evaluation = longitude_eval::evaluate(&input, &options)?;
-    if let Some(path) = &arguments.html {
-        write_atomically(path, evaluation_html(&evaluation).as_bytes())?;
-    }
-    print(&if arguments.json {
-        json(&evaluation, &table)?
-    } else {
-        text::text(&evaluation, &table.notes)
-    })
+    Ok(longitude_eval::evaluate(&input, options)?)
 }
 
-fn json(evaluation: &Evaluation, table: &table::Table) -> Result<String> {
+/// The evaluation as JSON, with what was done with the tables.
+pub(crate) fn json(evaluation: &Evaluation, notes: &[String]) -> Result<String> {
     let mut whole = serde_json::to_value(evaluation)?;
-    whole["notes"] = serde_json::json!(table.notes);
+    whole["notes"] = serde_json::json!(notes);
     Ok(format!("{whole:#}\n"))
 }
 
@@ -132,5 +161,6 @@ fn options(arguments: &Arguments) -> Result<EvaluationOptions, Failure> {
         thresholds: arguments.threshold.clone(),
         sensitivity: arguments.sensitivity,
         patient_days: arguments.patient_days,
+        threads: machine::threads(arguments.threads),
     })
 }

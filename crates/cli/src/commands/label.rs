@@ -52,6 +52,21 @@ Examples:
       --aces-compat
   longitude label readmission.yaml --data meds --to readmission.parquet --explain 10000032";
 
+impl Arguments {
+    /// The labels of a task in the strict meaning, without an explanation.
+    pub(crate) fn strict(task: &Path, predicates: Option<&Path>, data: &Path, to: &Path) -> Self {
+        Self {
+            task: task.to_owned(),
+            predicates: predicates.map(Path::to_owned),
+            data: data.to_owned(),
+            to: to.to_owned(),
+            aces_compat: false,
+            explain: None,
+            threads: machine::threads(None),
+        }
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let start = Clock::now();

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod adapt;
+pub(crate) mod baseline;
 pub(crate) mod deid;
 pub(crate) mod demo;
 pub(crate) mod evaluate;

@@ -9,7 +9,8 @@ const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 320.0;
 const LEFT: f64 = 48.0;
 const BOTTOM: f64 = 40.0;
-const TOP: f64 = 14.0;
+/// The title of the y axis stands above the frame, clear of the uppermost tick.
+const TOP: f64 = 30.0;
 const RIGHT: f64 = 14.0;
 
 /// A point (x, y) and, where known, an interval of y.
@@ -55,7 +56,7 @@ pub(crate) fn lines(title: &str, axes: &Axes, series: &[Series]) -> Markup {
                 (title) ": "
                 @for (index, one) in series.iter().enumerate() {
                     @if index > 0 { ", " }
-                    (legend_mark(index)) (one.name)
+                    (legend_mark(index, one.marked)) (one.name)
                 }
             }
         }
@@ -82,7 +83,7 @@ fn draw(body: &mut String, axes: &Axes, series: &Series, index: usize) {
             body.push_str(&marker(index, px, py, class));
         }
     }
-    let dash = ["", "6 3", "2 3", "8 3 2 3", "1 2"][index % 5];
+    let dash = DASHES[index % DASHES.len()];
     write_to(
         body,
         format_args!(
@@ -90,6 +91,18 @@ fn draw(body: &mut String, axes: &Axes, series: &Series, index: usize) {
         ),
     );
 }
+
+/// Dashes differ, so that lines can be told apart without colour.
+const DASHES: [&str; 8] = [
+    "",
+    "6 3",
+    "2 3",
+    "8 3 2 3",
+    "1 2",
+    "12 3",
+    "4 2 1 2",
+    "10 2 2 2 2 2",
+];
 
 /// Marks differ in shape, not in colour alone.
 fn marker(index: usize, x: f64, y: f64, class: &str) -> String {
@@ -149,7 +162,7 @@ fn frame(axes: &Axes) -> String {
             y0 + 34.0,
             escape(&axes.x),
             4.0,
-            y1 - 3.0,
+            y1 - 14.0,
             escape(&axes.y)
         ),
     );
@@ -194,12 +207,19 @@ fn tick(value: f64) -> String {
 }
 
 fn class(index: usize) -> &'static str {
-    ["s1", "s2", "s3", "s4", "s5"][index % 5]
+    ["s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8"][index % 8]
 }
 
-fn legend_mark(index: usize) -> Markup {
-    let mark = marker(index, 6.0, 6.0, class(index));
-    html! { svg style="display:inline" viewBox="0 0 12 12" width="12" height="12" aria-hidden="true" { (PreEscaped(mark)) } " " }
+/// The line as it is drawn, with its mark where the points have one.
+fn legend_mark(index: usize, marked: bool) -> Markup {
+    let (class, dash) = (class(index), DASHES[index % DASHES.len()]);
+    let mut mark = format!(
+        r#"<line class="{class}" style="stroke-width:2" stroke-dasharray="{dash}" x1="1" x2="31" y1="6" y2="6"/>"#
+    );
+    if marked {
+        mark.push_str(&marker(index, 16.0, 6.0, class));
+    }
+    html! { svg style="display:inline" viewBox="0 0 32 12" width="32" height="12" aria-hidden="true" { (PreEscaped(mark)) } " " }
 }
 
 fn escape(text: &str) -> String {

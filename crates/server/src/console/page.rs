@@ -50,14 +50,18 @@ pub(crate) fn console(title: &str, section: Section, content: &Markup) -> Markup
                     }
                 }
                 main #content tabindex="-1" { (content) }
-                (footer())
+                (footer(OWN))
             }
         }
     }
 }
 
-/// A page that stands alone in one file, with its style inside.
-pub(crate) fn standalone(title: &str, content: &Markup) -> Markup {
+/// What the footer says of answers of the institution's own model.
+pub(crate) const OWN: &str = "Probabilities come with an AI model trained by this institution; each \
+     answer has a receipt in the ledger and can be contested.";
+
+/// A page that stands alone in one file, with its style inside; `about` says whose numbers it has.
+pub(crate) fn standalone(title: &str, content: &Markup, about: &str) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -69,18 +73,14 @@ pub(crate) fn standalone(title: &str, content: &Markup) -> Markup {
             }
             body {
                 main #content { (content) }
-                (footer())
+                (footer(about))
             }
         }
     }
 }
 
-fn footer() -> Markup {
+fn footer(about: &str) -> Markup {
     html! {
-        footer {
-            "Longitude " (env!("CARGO_PKG_VERSION"))
-            ". Not a medical device. Probabilities come with an AI model trained by this institution; "
-            "each answer has a receipt in the ledger and can be contested."
-        }
+        footer { "Longitude " (env!("CARGO_PKG_VERSION")) ". Not a medical device. " (about) }
     }
 }

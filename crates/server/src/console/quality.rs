@@ -14,6 +14,7 @@ use maud::{Markup, html};
 const SMALL: u64 = 11;
 const FINDINGS_MAX: usize = 150;
 const CHANGES_MAX: usize = 120;
+const ABOUT: &str = "The numbers are counts of the records that came in.";
 
 /// How a page shows small counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub fn quality_html(
 ) -> String {
     let page = Page { cells };
     let content = page.content(report, against);
-    page::standalone("Quality of the records", &content).into_string()
+    page::standalone("Quality of the records", &content, ABOUT).into_string()
 }
 
 /// What every part of the page knows.

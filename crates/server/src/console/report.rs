@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// The report as one file that needs no network.
 pub fn report_html(report: &Report) -> String {
-    page::standalone(&report.title, &report_content(report)).into_string()
+    page::standalone(&report.title, &report_content(report), page::OWN).into_string()
 }
 
 /// The report's content, without the shell.
@@ -125,7 +125,7 @@ pub(crate) fn metric_table(task: &TaskReport) -> Markup {
             .collect::<Vec<_>>()
     };
     html! {
-        table {
+        table.dense {
             caption { "Discrimination, accuracy and calibration" }
             thead { tr {
                 th scope="col" { "Model" }
@@ -138,8 +138,10 @@ pub(crate) fn metric_table(task: &TaskReport) -> Markup {
                 @for model in &task.models {
                     tr.strong[model.name == "longitude"] {
                         th scope="row" { (model_name(&model.name)) }
-                        @for (_, metric) in shown(&model.metrics) { td.number { (number(&metric)) } }
-                        td.number { (model.abstained) }
+                        @for (name, metric) in shown(&model.metrics) {
+                            td.number data-label=(metric_name(name)) { (number(&metric)) }
+                        }
+                        td.number data-label="Abstained" { (model.abstained) }
                     }
                 }
             }
@@ -390,13 +392,18 @@ pub(crate) fn horizon(days: f64) -> String {
     }
 }
 
-fn model_name(name: &str) -> &str {
+pub(crate) fn model_name(name: &str) -> &str {
     match name {
         "longitude" => "Longitude",
-        "age_sex" => "Age-sex hazard",
+        "age_sex" => "Age and sex",
         "logistic" => "Logistic on counts",
         "boosted" => "Boosted trees on counts",
         "truth" => "Known truth",
+        "news2" => "NEWS2",
+        "qsofa" => "qSOFA",
+        "sirs" => "SIRS criteria",
+        "saps_ii_physiology" => "SAPS II, physiology",
+        "charlson" => "Charlson index",
         other => other,
     }
 }

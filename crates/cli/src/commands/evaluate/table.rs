@@ -1,7 +1,6 @@
 //! From the columns of a file to what is judged: labels, risks, groups, follow-up, and the rows of
 //! another model's file beside them.
 
-use super::Arguments;
 use super::checks::{
     LABEL, PROBABILITY, absent, every_label, not_empty, once, present, refuse, risks, rows_where,
 };
@@ -36,23 +35,38 @@ pub(crate) struct Table {
     pub(crate) left_out: BTreeMap<String, u64>,
     /// What was done with columns and rows, in sentences.
     pub(crate) notes: Vec<String>,
+    /// Subject and prediction time of each row as the file has them.
+    keys: Vec<(i64, i64)>,
     days: Vec<f64>,
     causes: Vec<u8>,
+}
+
+/// What is read and how.
+pub(crate) struct Asked<'a> {
+    /// The heading; as a rule the name of the first file.
+    pub(crate) title: Option<String>,
+    /// The files, the first of which has the labels.
+    pub(crate) files: Vec<&'a Path>,
+    /// Columns of texts to group by.
+    pub(crate) groups: &'a [String],
+    /// The horizon of the follow-up, in days.
+    pub(crate) horizon: Option<f64>,
 }
 
 /// A file's columns, checked.
 struct Checked {
     read: Predictions,
-    labels: Vec<bool>,
+    labels: Option<Vec<bool>>,
     risks: Vec<Option<f64>>,
 }
 
-fn checked(path: &Path) -> Result<Checked> {
+fn checked(path: &Path, labels_needed: bool) -> Result<Checked> {
     present(path)?;
     let read = read_predictions(path, true)?;
     not_empty(&read, path)?;
     once(&read)?;
-    let labels = every_label(&read)?;
+    let labelled = labels_needed || read.booleans.contains_key(LABEL);
+    let labels = labelled.then(|| every_label(&read)).transpose()?;
     let column = read.numbers.get(PROBABILITY);
     let column = column.filter(|column| column.iter().any(Option::is_some));
     let column = column.ok_or_else(|| absent(&read, PROBABILITY))?.clone();
@@ -64,47 +78,57 @@ fn checked(path: &Path) -> Result<Checked> {
     })
 }
 
+/// What a file is called.
+fn stem(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or(path.as_os_str());
+    stem.to_string_lossy().into_owned()
+}
+
 impl Table {
-    /// Reads the file, and the other model's.
-    pub(crate) fn read(arguments: &Arguments) -> Result<Self> {
-        let own = checked(&arguments.predictions)?;
-        let name = |path: &Path| {
-            let stem = path.file_stem().unwrap_or(path.as_os_str());
-            stem.to_string_lossy().into_owned()
+    /// Reads the first file, and the others beside it.
+    pub(crate) fn read(asked: &Asked<'_>) -> Result<Self> {
+        let [first, others @ ..] = &asked.files[..] else {
+            anyhow::bail!("no file of predictions was named");
         };
+        let own = checked(first, true)?;
+        let days = |&time: &i64| time as f64 / MICROSECONDS_A_DAY;
+        let subjects = own.read.subjects.iter();
         let mut table = Self {
-            title: format!("Evaluation of {}", name(&arguments.predictions)),
-            subjects: own
-                .read
-                .subjects
-                .iter()
-                .map(|s| s.cast_unsigned())
+            title: asked
+                .title
+                .clone()
+                .unwrap_or_else(|| format!("Evaluation of {}", stem(first))),
+            keys: subjects
+                .clone()
+                .copied()
+                .zip(own.read.times.iter().copied())
                 .collect(),
-            times: own
-                .read
-                .times
-                .iter()
-                .map(|&t| t as f64 / MICROSECONDS_A_DAY)
-                .collect(),
-            labels: own.labels.clone(),
-            models: vec![(name(&arguments.predictions), own.risks.clone())],
+            subjects: subjects.map(|s| s.cast_unsigned()).collect(),
+            times: own.read.times.iter().map(days).collect(),
+            labels: own.labels.clone().unwrap_or_default(),
+            models: vec![(stem(first), own.risks.clone())],
             groups: Vec::new(),
             left_out: BTreeMap::new(),
             notes: Vec::new(),
             days: Vec::new(),
             causes: Vec::new(),
         };
-        table.group(&own.read, &arguments.group)?;
-        table.follow(&own.read, arguments.horizon)?;
-        if let Some(path) = &arguments.against {
-            let other = checked(path)?;
-            let mut called = name(path);
-            if called == table.models[0].0 {
-                called.push_str(" (against)");
-            }
-            table.beside(&own, &other, called)?;
+        table.group(&own.read, asked.groups)?;
+        table.follow(&own.read, asked.horizon)?;
+        for path in others {
+            let other = checked(path, false)?;
+            let name = table.unused(&stem(path));
+            table.beside(&other, name)?;
         }
         Ok(table)
+    }
+
+    /// A name that no model has yet.
+    fn unused(&self, name: &str) -> String {
+        let taken = |name: &str| self.models.iter().any(|(known, _)| known == name);
+        let numbered = (2..).map(|number| format!("{name} ({number})"));
+        let mut names = std::iter::once(name.to_owned()).chain(numbered);
+        names.find(|name| !taken(name)).unwrap_or_default()
     }
 
     fn group(&mut self, read: &Predictions, asked: &[String]) -> Result<(), Failure> {
@@ -112,7 +136,11 @@ impl Table {
             if !read.texts.contains_key(name) {
                 let what = format!("{}: no column of texts `{name}`", read.place(0).0.display());
                 let has: Vec<&str> = read.texts.keys().map(String::as_str).collect();
-                let mend = format!("--group takes one of: {}", has.join(", "));
+                let mend = if has.is_empty() {
+                    "the table has no column of texts: leave --group out".to_owned()
+                } else {
+                    format!("--group takes one of: {}", has.join(", "))
+                };
                 return Err(Failure::new(Kind::Input, what, mend));
             }
         }
@@ -155,7 +183,14 @@ impl Table {
                 } else {
                     FOLLOWED_DAYS
                 };
-                return Err(absent(read, column));
+                let (path, _) = read.place(0);
+                let what = format!("{}: no column `{column}` of numbers", path.display());
+                let mend = format!(
+                    "--horizon needs `{FOLLOWED_DAYS}` (days to the first event or the end of \
+                     observation) and `{CAUSE}` (0 censored, 1 the outcome, 2 and more competing \
+                     events); leave it out where there is no follow-up"
+                );
+                return Err(Failure::new(Kind::Input, what, mend));
             }
             (None, None) => return Ok(()),
             (days, _) => {
@@ -219,40 +254,46 @@ impl Table {
         Ok(Some((followed, horizon)))
     }
 
-    /// Puts the other model's risks beside those of the same subject and time, and keeps only the
-    /// rows that both files have; the others are counted.
-    fn beside(&mut self, own: &Checked, other: &Checked, name: String) -> Result<(), Failure> {
-        let keys = |read: &Predictions| -> Vec<(i64, i64)> {
-            let pairs = read.subjects.iter().zip(&read.times);
-            pairs.map(|(&subject, &time)| (subject, time)).collect()
-        };
-        let theirs: BTreeMap<(i64, i64), usize> = keys(&other.read).into_iter().zip(0..).collect();
+    /// Puts another model's risks beside those of the same subject and time, and keeps only the
+    /// rows that it has too; the others are counted. A file without labels takes those of the first.
+    fn beside(&mut self, other: &Checked, name: String) -> Result<(), Failure> {
+        let theirs = other
+            .read
+            .subjects
+            .iter()
+            .copied()
+            .zip(other.read.times.iter().copied());
+        let theirs: BTreeMap<(i64, i64), usize> = theirs.zip(0..).collect();
         let (mut kept, mut beside, mut disagree) = (Vec::new(), Vec::new(), Vec::new());
-        for (row, key) in keys(&own.read).iter().enumerate() {
+        for (row, key) in self.keys.iter().enumerate() {
             if let Some(&there) = theirs.get(key) {
-                if own.labels[row] != other.labels[there] {
-                    disagree.push(row);
+                let label = other.labels.as_ref().map(|labels| labels[there]);
+                if label.is_some_and(|label| label != self.labels[row]) {
+                    disagree.push(there);
                 }
                 kept.push(row);
                 beside.push(other.risks[there]);
             }
         }
-        let what = format!("another `{LABEL}` than the same row of the other file");
+        disagree.sort_unstable();
+        let what = format!(
+            "another `{LABEL}` than the same row of {}",
+            self.models[0].0
+        );
         let mend = "compare predictions of the same labels";
-        refuse(&own.read, &disagree, &what, mend)?;
+        refuse(&other.read, &disagree, &what, mend)?;
         if kept.is_empty() {
-            return Err(Failure::new(
-                Kind::Input,
-                "the two files have no subject and prediction time in common",
-                "compare predictions about the same subjects at the same times",
-            ));
+            let message = format!(
+                "{name} has no subject and prediction time in common with {}",
+                self.models[0].0
+            );
+            let mend = "compare predictions about the same subjects at the same times";
+            return Err(Failure::new(Kind::Input, message, mend));
         }
-        let alone = (own.labels.len() - kept.len()) as u64;
-        let missed = (other.labels.len() - kept.len()) as u64;
-        self.left_out
-            .insert("only in the first file".to_owned(), alone);
-        self.left_out
-            .insert("only in the second file".to_owned(), missed);
+        let alone = (self.labels.len() - kept.len()) as u64;
+        let missed = (other.read.subjects.len() - kept.len()) as u64;
+        self.left_out.insert(format!("not in {name}"), alone);
+        self.left_out.insert(format!("only in {name}"), missed);
         self.keep(&kept);
         self.models.push((name, beside));
         Ok(())
@@ -264,6 +305,7 @@ impl Table {
                 *values = rows.iter().map(|&row| values[row].clone()).collect();
             }
         }
+        only(&mut self.keys, rows);
         only(&mut self.subjects, rows);
         only(&mut self.times, rows);
         only(&mut self.labels, rows);

@@ -41,13 +41,15 @@ pub(crate) fn text(evaluation: &Evaluation, notes: &[String]) -> String {
         text.push_str(&format!("note: {note}\n"));
     }
     let beyond = &evaluation.beyond;
-    for (place, model) in task.models.iter().enumerate() {
-        text.push_str(&format!("\n{}\n", model.name));
-        for (name, metric) in model.metrics.named() {
-            text.push_str(&format!("  {name:<28} {}\n", shown(metric)));
-        }
-        if place == 0 {
-            text.push_str(&format!("  {:<28} {}\n", "ici", shown(&beyond.ici)));
+    if task.models.len() > TOLD_WHOLE {
+        table(evaluation, &mut text);
+    } else {
+        for (model, curves) in task.models.iter().zip(&evaluation.curves) {
+            text.push_str(&format!("\n{}\n", model.name));
+            for (name, metric) in model.metrics.named() {
+                text.push_str(&format!("  {name:<28} {}\n", shown(metric)));
+            }
+            text.push_str(&format!("  {:<28} {}\n", "ici", shown(&curves.ici)));
         }
     }
     if let (Some(first), 2..) = (task.models.first(), task.models.len()) {
@@ -75,7 +77,11 @@ pub(crate) fn text(evaluation: &Evaluation, notes: &[String]) -> String {
             }
             _ => one.reason.clone().unwrap_or_default(),
         };
-        text.push_str(&format!("first less second, {}: {line}\n", one.metric));
+        let first = task.models.first().map_or("", |model| &model.name);
+        text.push_str(&format!(
+            "{first} less {}, {}: {line}\n",
+            one.against, one.metric
+        ));
     }
     for check in &evaluation.leakage {
         let verdict = match check.passed {
@@ -89,6 +95,47 @@ pub(crate) fn text(evaluation: &Evaluation, notes: &[String]) -> String {
         ));
     }
     text
+}
+
+/// So many models are told with every number; more are one line each.
+const TOLD_WHOLE: usize = 2;
+
+/// One line a model: the numbers that are looked at first.
+fn table(evaluation: &Evaluation, text: &mut String) {
+    let short = |metric: &Metric, digits: usize| match metric.estimate {
+        Some(found) => match found.low.zip(found.high) {
+            Some((low, high)) => {
+                format!("{:.digits$} ({low:.digits$}-{high:.digits$})", found.value)
+            }
+            None => format!("{:.digits$}", found.value),
+        },
+        None => "undefined".to_owned(),
+    };
+    let head = ["model", "AUROC", "AUPRC", "Brier", "O/E", "slope", "ICI"];
+    let mut rows = vec![head.map(str::to_owned)];
+    for (model, curves) in evaluation.task.models.iter().zip(&evaluation.curves) {
+        let metrics = &model.metrics;
+        rows.push([
+            model.name.clone(),
+            short(&metrics.auroc, 3),
+            short(&metrics.auprc, 3),
+            short(&metrics.brier, 4),
+            short(&metrics.observed_expected, 2),
+            short(&metrics.calibration_slope, 2),
+            short(&curves.ici, 3),
+        ]);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..head.len()).filter_map(width).collect();
+    text.push('\n');
+    for row in &rows {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        text.push_str(&format!("{}\n", line.trim_end()));
+    }
 }
 
 /// One threshold and what it brings.
@@ -138,10 +185,11 @@ fn groups(evaluation: &Evaluation, text: &mut String) {
     }
     for (dimension, told) in &evaluation.beyond.gaps {
         let line = match (&told.value, &told.reason) {
-            (Some(gaps), _) => format!(
-                "equalised odds {:.4}, calibration {:.4}",
-                gaps.equalised_odds, gaps.calibration
-            ),
+            (Some(found), _) => {
+                let gaps = found.intervals.iter();
+                let gaps = gaps.map(|(name, gap)| format!("{name} {}", shown(gap)));
+                gaps.collect::<Vec<_>>().join("; ")
+            }
             (None, reason) => reason.clone().unwrap_or_default(),
         };
         text.push_str(&format!("gap, {dimension}: {line}\n"));
