@@ -1,5 +1,5 @@
-//! Curves: reliability over bins of equal count, and ROC and precision-recall thinned to what a page
-//! can draw.
+//! Curves: reliability over bins of equal count, and ROC and precision-recall thinned to what a
+//! page can draw.
 //!
 //! No bin and no step of the ROC curve stands for fewer than [`CELL_MIN`] rows, so that no point
 //! shows a single row.

@@ -119,8 +119,8 @@ pub fn read_predictions(path: &Path, all_columns: bool) -> Result<Predictions> {
 }
 
 impl Predictions {
-    /// Writes the table as one Parquet file, whole or not at all: the columns of the schema first, in
-    /// its types (32-bit floats, 64-bit integers), then the others by kind and name.
+    /// Writes the table as one Parquet file, whole or not at all: the columns of the schema first,
+    /// in its types (32-bit floats, 64-bit integers), then the others by kind and name.
     ///
     /// # Errors
     /// When a column has another length than `subjects`, or the file cannot be written.

@@ -99,7 +99,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     })?;
     // Those that were brought stand first: they are what is put to the test.
     table.models.rotate_right(arguments.against.len());
-    table.notes.extend(members.iter().map(Member::told));
+    table.notes.extend(members.iter().filter_map(Member::told));
     let evaluation = judged(&table, &options, None)?;
     write(arguments, &evaluation, &table, &members)
 }

@@ -16,8 +16,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A score that has points for fewer of the held-out rows than this is not judged beside the others:
-/// all are judged on the rows that each answers, and it would take too many of them away.
+/// A score that has points for fewer of the held-out rows than this is not judged beside the
+/// others: all are judged on the rows that each answers, and it would take too many of them away.
 const ANSWERED_MIN: f64 = 0.9;
 
 /// A member and what became of it.
@@ -60,11 +60,11 @@ impl Member {
         }
     }
 
-    /// The member in a sentence.
-    pub(super) fn told(&self) -> String {
+    /// The member in a sentence, where there is more to say than its name.
+    pub(super) fn told(&self) -> Option<String> {
         let name = &self.name;
         if let Made::No(reason) = &self.made {
-            return format!("{name} was not made: {reason}");
+            return Some(format!("{name} was not made: {reason}"));
         }
         let mut text = name.clone();
         for (number, (key, value)) in self.chosen.iter().enumerate() {
@@ -98,7 +98,7 @@ impl Member {
                 }
             }
         }
-        text
+        (text != *name).then_some(text)
     }
 }
 
@@ -141,7 +141,7 @@ fn fitted(kind: Kind, subjects: &Subjects, task: &str, seed: u64) -> Result<Memb
     }
 }
 
-/// Scores learn nothing: their points are counted, and the tuning rows tell what risk they stand for.
+/// Scores learn nothing: their points are counted, and the tuning rows tell what risk those mean.
 fn scores(subjects: &Subjects, analytes: &Analytes) -> Vec<Member> {
     let (tuning, asked) = (
         subjects.examples(Split::Tuning),
@@ -270,7 +270,7 @@ pub(super) fn write(
         }
     }
     if files.is_empty() {
-        let reasons: Vec<String> = members.iter().map(Member::told).collect();
+        let reasons: Vec<String> = members.iter().filter_map(Member::told).collect();
         let message = format!("no member could be made: {}", reasons.join("; "));
         let mend = "give a task with more samples and with both answers in each split";
         return Err(Failure::new(failure::Kind::Input, message, mend).into());

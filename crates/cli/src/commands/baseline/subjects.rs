@@ -29,8 +29,8 @@ impl std::fmt::Debug for Asked {
 }
 
 impl Subjects {
-    /// Reads the labels and the timelines of those who have one. What was written down later than it
-    /// happened is known from then on only.
+    /// Reads the labels and the timelines of those who have one. What was written down later than
+    /// it happened is known from then on only.
     pub(super) fn read(data: &Path, labels: &Path) -> Result<Self> {
         let mut asked: BTreeMap<SubjectId, Vec<(Instant, bool)>> = BTreeMap::new();
         for label in read_labels(labels)? {

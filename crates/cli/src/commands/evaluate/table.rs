@@ -255,7 +255,7 @@ impl Table {
     }
 
     /// Puts another model's risks beside those of the same subject and time, and keeps only the
-    /// rows that it has too; the others are counted. A file without labels takes those of the first.
+    /// rows that it has too; the others are counted. A file without labels takes the first one's.
     fn beside(&mut self, other: &Checked, name: String) -> Result<(), Failure> {
         let theirs = other
             .read
