@@ -2,7 +2,7 @@
 
 use super::stream::{Taken, taken};
 use super::{MonitorError, MonitorOptions, Served, Window};
-use crate::bootstrap::Clusters;
+use crate::bootstrap::{Clusters, Draws};
 use crate::group::{CELL_MIN, is_small};
 use crate::judge::judge;
 use crate::report::Metric;
@@ -220,7 +220,12 @@ impl Windows<'_> {
             window.reason = Some(what);
             return;
         }
-        let judged = judge(&labels, &[&risks], &clusters, &self.options.intervals);
+        let options = &self.options.intervals;
+        let draws = Draws {
+            options,
+            threads: 1,
+        };
+        let judged = judge(&labels, &[&risks], &clusters, &draws);
         window.rows = labels.len() as u64;
         window.metrics = judged.first().map(crate::judge::Judged::metrics);
     }
