@@ -71,7 +71,7 @@ pub fn evaluation_html(evaluation: &Evaluation, notes: &[String]) -> String {
             }
         }
     };
-    page::standalone(&task.title, &content, ABOUT).into_string()
+    page::standalone_about(&task.title, &content, ABOUT).into_string()
 }
 
 fn verdict(passed: Option<bool>) -> &'static str {

@@ -57,11 +57,16 @@ pub(crate) fn console(title: &str, section: Section, content: &Markup) -> Markup
 }
 
 /// What the footer says of answers of the institution's own model.
-pub(crate) const OWN: &str = "Probabilities come with an AI model trained by this institution; each \
+const OWN: &str = "Probabilities come with an AI model trained by this institution; each \
      answer has a receipt in the ledger and can be contested.";
 
-/// A page that stands alone in one file, with its style inside; `about` says whose numbers it has.
-pub(crate) fn standalone(title: &str, content: &Markup, about: &str) -> Markup {
+/// A page about the institution's own model that stands alone in one file, its style inside.
+pub(crate) fn standalone(title: &str, content: &Markup) -> Markup {
+    standalone_about(title, content, OWN)
+}
+
+/// The same where `about` says whose numbers it has.
+pub(crate) fn standalone_about(title: &str, content: &Markup, about: &str) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {

@@ -34,7 +34,7 @@ pub fn quality_html(
 ) -> String {
     let page = Page { cells };
     let content = page.content(report, against);
-    page::standalone("Quality of the records", &content, ABOUT).into_string()
+    page::standalone_about("Quality of the records", &content, ABOUT).into_string()
 }
 
 /// What every part of the page knows.

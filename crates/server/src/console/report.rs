@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// The report as one file that needs no network.
 pub fn report_html(report: &Report) -> String {
-    page::standalone(&report.title, &report_content(report), page::OWN).into_string()
+    page::standalone(&report.title, &report_content(report)).into_string()
 }
 
 /// The report's content, without the shell.
