@@ -12,7 +12,7 @@
 
 use crate::batch::{Batch, Input, check_input};
 use crate::error::{Error, Result};
-use crate::kernels::decode::BLOCK;
+use crate::kernels::decode;
 use crate::layout::{FEATURES, LayerSpans, Span};
 use crate::memory::{Buffer, Cpu, Device};
 use crate::model::Model;
@@ -71,8 +71,7 @@ pub struct Rows {
     scratch: StepScratch,
 }
 
-/// For each head and row keys in blocks `[steps / 32, head_dim, 32]` and values `[steps,
-/// head_dim]`.
+/// Of each row keys and values in blocks of 32 events, as `kernels::decode` lays them out.
 enum RowsLayer {
     F32([Buffer; 2]),
     Bf16([Buffer<u16>; 2]),
@@ -371,10 +370,7 @@ impl Decoder {
     /// Room for `rows` futures of up to `steps_max` events each.
     pub fn rows(&self, rows: usize, steps_max: usize) -> Rows {
         let c = self.model.config();
-        let sizes = [
-            rows * steps_max.next_multiple_of(BLOCK) * c.dim,
-            rows * steps_max * c.dim,
-        ];
+        let sizes = [rows * decode::stride(steps_max) * c.dim; 2];
         let layer = |_| match self.precision {
             Precision::F32 => RowsLayer::F32(sizes.map(Buffer::zeros)),
             Precision::Bf16 | Precision::Int8 => RowsLayer::Bf16(sizes.map(Buffer::zeros)),
@@ -466,21 +462,21 @@ impl Decoder {
                 width,
                 active,
                 lens: &rows.lens,
-                steps_max: rows.steps_max,
             };
             let prefixes = stretches.iter();
             let prefixes: Vec<_> = prefixes
                 .map(|(prefix, places)| (&prefix.layers[i], places.clone()))
                 .collect();
             match &mut rows.layers[i] {
-                RowsLayer::F32([keys, values]) => {
-                    step.attend(&prefixes, [&mut keys[..], &mut values[..]], [q, k, v], o);
+                RowsLayer::F32(own) => {
+                    let own = own.each_mut().map(|one| &mut one[..]);
+                    step.attend(&prefixes, own, ([q, k, v], o), normed);
                 }
-                RowsLayer::Bf16([keys, values]) => {
-                    step.attend(&prefixes, [&mut keys[..], &mut values[..]], [q, k, v], o);
+                RowsLayer::Bf16(own) => {
+                    let own = own.each_mut().map(|one| &mut one[..]);
+                    step.attend(&prefixes, own, ([q, k, v], o), normed);
                 }
             }
-            rotary::merge(o, normed, d, width);
             layer.out.apply(cpu, normed, &mut s.x[..n * d], true);
             self.mlp(layer, s, n);
         }

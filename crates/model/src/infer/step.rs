@@ -7,7 +7,7 @@
 //! Milakov and Gimelshein 2018; Juravsky et al. 2024, "Hydragen", for prefixes that are shared).
 
 use super::prefix::PrefixLayer;
-use crate::kernels::decode::{BLOCK, Stored};
+use crate::kernels::decode::{self, Stored};
 use crate::kernels::gemm::{Output, Strided, gemm};
 use crate::kernels::{elementwise, reduce};
 use crate::memory::Cpu;
@@ -25,11 +25,9 @@ pub(super) struct StepAttention<'a> {
     pub active: &'a [u32],
     /// Events that each row was fed before this one.
     pub lens: &'a [usize],
-    pub steps_max: usize,
 }
 
-/// What a row's softmax has come to, per row of a tile: the scaled maximum and the sum of
-/// exponentials below it.
+/// What a row's softmax has come to: the scaled maximum and the sum of exponentials below it.
 #[derive(Clone, Copy)]
 struct Running {
     shift: f32,
@@ -37,114 +35,123 @@ struct Running {
 }
 
 impl StepAttention<'_> {
-    /// Appends keys and values to the rows and writes o; q, k, v, o head-major `[H, active,
-    /// head_dim]`. `prefixes` are those of stretches of places.
+    /// Appends keys and values to the rows and writes o `[active, D]`; q, k, v head-major `[H,
+    /// active, head_dim]`. `prefixes` are those of stretches of places, `own` the keys and values
+    /// of all rows, `between` scratch like q.
     pub(super) fn attend<T: Stored>(
         &self,
         prefixes: &[(&PrefixLayer, Range<usize>)],
         own: [&mut [T]; 2],
-        qkv: [&[f32]; 3],
+        (qkv, between): ([&[f32]; 3], &mut [f32]),
         o: &mut [f32],
     ) {
         let per_head = self.active.len() * self.width;
-        let room = self.lens.len() * self.width;
-        let (keys, values) = (room * self.blocks(), room * self.steps_max);
-        let [q, k, v] = qkv;
-        let [own_keys, own_values] = own;
-        let own = own_keys
-            .par_chunks_mut(keys)
-            .zip(own_values.par_chunks_mut(values));
-        o.par_chunks_mut(per_head).zip(own).enumerate().for_each(
-            |(head, (o, (own_keys, own_values)))| {
-                let span = head * per_head..(head + 1) * per_head;
-                self.append(own_keys, own_values, [&k[span.clone()], &v[span.clone()]]);
-                let own: [&[T]; 2] = [own_keys, own_values];
+        let [q, ..] = qkv;
+        let heads = q.len() / per_head;
+        let mut running = vec![Running::NONE; heads * self.active.len()];
+        between.fill(0.0);
+        between
+            .par_chunks_mut(per_head)
+            .zip(running.par_chunks_mut(self.active.len()))
+            .zip(q.par_chunks(per_head))
+            .enumerate()
+            .for_each(|(head, ((o, running), q))| {
                 for (prefix, places) in prefixes {
                     for from in places.clone().step_by(TILE) {
                         let tile = from..places.end.min(from + TILE);
-                        self.tile((prefix, head), tile, own, (&q[span.clone()], o));
+                        let span = tile.start * self.width..tile.end * self.width;
+                        let (q, o) = (&q[span.clone()], &mut o[span]);
+                        self.tile((prefix, head), q, &mut running[tile], o);
                     }
                 }
-            },
-        );
+            });
+        let room = own[0].len() / self.lens.len();
+        let [keys, values] = own.map(|all| self.rows(all, room));
+        let rows = keys.into_par_iter().zip(values);
+        let between = &*between;
+        rows.zip(o.par_chunks_mut(heads * self.width))
+            .enumerate()
+            .for_each(|(place, ((keys, values), o))| {
+                self.own([keys, values], place, (qkv, between, &running), o);
+            });
     }
 
-    /// Numbers of a row's keys, a head's width left out.
-    fn blocks(&self) -> usize {
-        self.steps_max.next_multiple_of(BLOCK)
+    /// The room of the row of each place.
+    fn rows<'t, T>(&self, all: &'t mut [T], room: usize) -> Vec<&'t mut [T]> {
+        let mut rooms: Vec<Option<&mut [T]>> = all.chunks_exact_mut(room).map(Some).collect();
+        let rows = self.active.iter();
+        rows.filter_map(|row| rooms[*row as usize].take()).collect()
     }
 
-    fn append<T: Stored>(&self, keys: &mut [T], values: &mut [T], [k, v]: [&[f32]; 2]) {
-        let (width, steps) = (self.width, self.steps_max);
-        for (i, row) in self.active.iter().enumerate() {
-            let (row, len) = (*row as usize, self.lens[*row as usize]);
-            let from = row * self.blocks() * width + len / BLOCK * BLOCK * width + len % BLOCK;
-            let places = keys[from..].iter_mut().step_by(BLOCK);
-            for (key, k) in places.zip(&k[i * width..(i + 1) * width]) {
-                *key = T::narrow(*k);
-            }
-            let to = (row * steps + len) * width;
-            let values = values[to..to + width].iter_mut();
-            for (value, v) in values.zip(&v[i * width..(i + 1) * width]) {
-                *value = T::narrow(*v);
-            }
-        }
-    }
-
-    /// A few rows of one head against one prefix, and each against its own events.
-    fn tile<T: Stored>(
+    /// A few rows of one head against one prefix; o `[rows, head_dim]` starts at 0.
+    fn tile(
         &self,
         (prefix, head): (&PrefixLayer, usize),
-        places: Range<usize>,
-        own: [&[T]; 2],
-        (q, o): (&[f32], &mut [f32]),
+        q: &[f32],
+        running: &mut [Running],
+        o: &mut [f32],
     ) {
-        let (level, width) = (self.cpu.level, self.width);
-        let span = places.start * width..places.end * width;
-        let (q, o) = (&q[span.clone()], &mut o[span]);
-        let scale = 1.0 / (width as f32).sqrt();
-        let mut running = [Running::NONE; TILE];
-        let running = &mut running[..places.len()];
-        let stride = PrefixLayer::BLOCK;
-        let len = (places.len() * stride).max(self.steps_max);
-        let mut scratch = self.cpu.scratch(len);
-        o.fill(0.0);
+        let (width, rows, stride) = (self.width, running.len(), PrefixLayer::BLOCK);
+        let mut scratch = self.cpu.scratch(rows * stride);
+        let scores = &mut scratch[..rows * stride];
         for [keys, values] in prefix.blocks(head) {
-            let scores = &mut scratch[..places.len() * stride];
             let output = to(scores, stride, false);
-            gemm(
-                prefix.level(),
-                Strided::rows(q, width),
-                places.len(),
-                keys,
-                output,
-            );
-            let rows = scores
+            gemm(prefix.level(), Strided::rows(q, width), rows, keys, output);
+            let lines = scores
                 .chunks_exact_mut(stride)
                 .zip(o.chunks_exact_mut(width));
-            for ((scores, o), running) in rows.zip(running.iter_mut()) {
-                running.merge(self, (&mut scores[..keys.columns], scale), o);
+            for ((scores, o), running) in lines.zip(running.iter_mut()) {
+                running.merge(self, &mut scores[..keys.columns], o);
             }
-            let scores = Strided::rows(&scratch, stride);
-            gemm(
-                prefix.level(),
-                scores,
-                places.len(),
-                values,
-                to(o, width, true),
-            );
+            let p = Strided::rows(scores, stride);
+            gemm(prefix.level(), p, rows, values, to(o, width, true));
         }
-        let rows = q.chunks_exact(width).zip(o.chunks_exact_mut(width));
-        for ((place, running), (q, o)) in places.zip(running).zip(rows) {
-            let row = self.active[place] as usize;
-            let scores = &mut scratch[..=self.lens[row]];
-            let room = self.blocks() * width;
-            T::scores(level, q, &own[0][row * room..(row + 1) * room], scores);
-            running.merge(self, (scores, scale), o);
-            let room = self.steps_max * width;
-            T::weighted(level, scores, &own[1][row * room..(row + 1) * room], o);
+    }
+
+    /// One row against its own events, in all heads.
+    fn own<T: Stored>(
+        &self,
+        [keys, values]: [&mut [T]; 2],
+        place: usize,
+        (qkv, between, running): ([&[f32]; 3], &[f32], &[Running]),
+        o: &mut [f32],
+    ) {
+        let (level, width, n) = (self.cpu.level, self.width, self.active.len());
+        let at = self.lens[self.active[place] as usize];
+        let len = at + 1;
+        let stride = decode::stride(len);
+        let d = o.len();
+        let mut scratch = self.cpu.scratch(d / width * stride + 3 * d);
+        let (scores, rest) = scratch.split_at_mut(d / width * stride);
+        let rows = rest[..3 * d].chunks_exact_mut(d).zip(qkv);
+        for (row, heads) in rows {
+            gather(heads, (place, n, width), row);
+        }
+        gather(between, (place, n, width), o);
+        let [q, k, v] = [0, 1, 2].map(|i: usize| &rest[i * d..(i + 1) * d]);
+        decode::append([&mut *keys, &mut *values], [k, v], (width, at));
+        T::scores(level, q, keys, [width, len], scores);
+        let lines = scores
+            .chunks_exact_mut(stride)
+            .zip(o.chunks_exact_mut(width));
+        for (head, (scores, o)) in lines.enumerate() {
+            let mut running = running[head * n + place];
+            running.merge(self, &mut scores[..len], o);
+            // Both parts are divided by the sum before they are added.
             elementwise::scale(level, 1.0 / running.sum, o);
+            elementwise::scale(level, 1.0 / running.sum, &mut scores[..len]);
         }
+        T::weighted(level, scores, values, [width, len], o);
+    }
+}
+
+/// One place of head-major `[H, n, width]`, `[H, width]`.
+fn gather(heads: &[f32], (place, n, width): (usize, usize, usize), row: &mut [f32]) {
+    let heads = heads
+        .chunks_exact(n * width)
+        .zip(row.chunks_exact_mut(width));
+    for (head, row) in heads {
+        elementwise::copy_narrow(&head[place * width..(place + 1) * width], row);
     }
 }
 
@@ -154,19 +161,13 @@ impl Running {
         sum: 0.0,
     };
 
-    /// Takes in a part's scores, which become weights below the new maximum; what `o` holds of
-    /// earlier parts is brought below it too.
-    fn merge(
-        &mut self,
-        step: &StepAttention<'_>,
-        (scores, scale): (&mut [f32], f32),
-        o: &mut [f32],
-    ) {
-        let level = step.cpu.level;
+    /// Takes in a part's scores, which become weights below the new maximum; what `o` `[head_dim]`
+    /// holds of earlier parts is brought below it too.
+    fn merge(&mut self, step: &StepAttention<'_>, scores: &mut [f32], o: &mut [f32]) {
+        let (level, scale) = (step.cpu.level, 1.0 / (step.width as f32).sqrt());
         let largest = reduce::max(level, scores) * scale;
         if largest > self.shift {
-            let mut less = [self.shift];
-            let factor = reduce::exp_shifted(level, &mut less, 1.0, largest);
+            let factor = reduce::exp_shifted(level, &mut [self.shift], 1.0, largest);
             if self.sum > 0.0 {
                 elementwise::scale(level, factor, o);
             }

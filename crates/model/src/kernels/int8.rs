@@ -177,27 +177,64 @@ pub(crate) fn product(
         let lines = &w.lines[panel * quads..(panel + 1) * quads];
         for row in (0..rows).step_by(per_tile) {
             let live = per_tile.min(rows - row);
-            let mut sums = [[0i32; WIDTH]; ROWS];
-            let bytes = &left.bytes[row * stride..(row + live) * stride];
-            multiply(level, w.way, (bytes, lines), &mut sums[..live]);
             let columns = column..w.columns.min(column + WIDTH);
-            for (i, sums) in sums.iter().enumerate().take(live) {
-                let to = (row + i) * w.columns;
-                let y = &mut y[to + columns.start..to + columns.end];
-                let sides = (&w.scales[columns.clone()], &w.shifts[columns.clone()]);
-                back(level, sums, sides, left.scales[row + i], add, y);
-            }
+            let back = Back {
+                sides: &w.scales[column..column + WIDTH],
+                shifts: &w.shifts[column..column + WIDTH],
+                scales: &left.scales[row..row + live],
+                columns: columns.len(),
+                stride: w.columns,
+                add,
+            };
+            let bytes = &left.bytes[row * stride..(row + live) * stride];
+            let y = &mut y[row * w.columns + column..(row + live - 1) * w.columns + columns.end];
+            multiply(level, w.way, (bytes, lines), (&back, y));
         }
     }
 }
 
-/// The sums of products of rows of bytes with a panel.
-fn multiply(level: Level, way: Way, (bytes, lines): (&[u8], &[Line]), sums: &mut [[i32; WIDTH]]) {
+/// The way from sums back to numbers: `(sum - shift) (scale of the row times that of the column)`,
+/// in this order and without a fused multiplication, so that levels agree.
+struct Back<'a> {
+    /// Of a whole panel's columns.
+    sides: &'a [f32],
+    shifts: &'a [i32],
+    /// Of the tile's rows.
+    scales: &'a [f32],
+    /// Columns that are there, and numbers between rows of the output.
+    columns: usize,
+    stride: usize,
+    add: bool,
+}
+
+/// The products of rows of bytes with a panel, into the rows of `y`.
+fn multiply(
+    level: Level,
+    way: Way,
+    (bytes, lines): (&[u8], &[Line]),
+    (to, y): (&Back<'_>, &mut [f32]),
+) {
     match way {
-        Way::Plain => plain(level, bytes, lines, sums),
+        Way::Plain => {
+            let mut sums = [[0i32; WIDTH]; ROWS];
+            let sums = &mut sums[..to.scales.len()];
+            plain(level, bytes, lines, sums);
+            let rows = sums.iter().zip(y.chunks_mut(to.stride)).zip(to.scales);
+            for ((sums, y), scale) in rows {
+                let live = to.columns.min(y.len());
+                back(
+                    level,
+                    sums,
+                    (to.sides, to.shifts),
+                    *scale,
+                    to.add,
+                    &mut y[..live],
+                );
+            }
+        }
         #[cfg(target_arch = "x86_64")]
         // SAFETY: this way is chosen only where the processor reported the features.
-        Way::Vnni => unsafe { vnni::multiply(bytes, lines, sums) },
+        Way::Vnni => unsafe { vnni::multiply(bytes, lines, to, y) },
     }
 }
 
@@ -238,25 +275,33 @@ vectorised! {
 
 #[cfg(target_arch = "x86_64")]
 mod vnni {
-    use super::{Line, QUAD, ROWS, WIDTH};
+    use super::{Back, Line, QUAD, ROWS, WIDTH};
     use std::arch::x86_64::{
-        _mm512_dpbusd_epi32, _mm512_load_si512, _mm512_set1_epi32, _mm512_setzero_si512,
-        _mm512_storeu_si512,
+        __m512i, __mmask16, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
+        _mm512_load_si512, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps,
+        _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps,
+        _mm512_setzero_si512, _mm512_sub_epi32,
     };
 
     /// # Safety
     /// The processor has AVX-512 VNNI.
     #[target_feature(enable = "avx512f,avx512vnni")]
-    pub(super) unsafe fn multiply(bytes: &[u8], lines: &[Line], sums: &mut [[i32; WIDTH]]) {
+    pub(super) unsafe fn multiply(bytes: &[u8], lines: &[Line], back: &Back<'_>, y: &mut [f32]) {
+        let rows = back.scales.len();
         assert!(
-            sums.len() <= ROWS && bytes.len() == sums.len() * lines.len() * QUAD,
-            "a tile has 1 to 14 rows"
+            (1..=ROWS).contains(&rows)
+                && bytes.len() == rows * lines.len() * QUAD
+                && y.len() >= (rows - 1) * back.stride + back.columns
+                && back.sides.len() >= WIDTH
+                && back.shifts.len() >= WIDTH
+                && back.columns <= WIDTH,
+            "a tile is 1 to 14 rows of a panel"
         );
         macro_rules! by_rows {
             ($($rows:literal)*) => {
-                match sums.len() {
-                    // SAFETY: the bytes hold as many rows of as many quads as there are lines.
-                    $($rows => unsafe { tile::<$rows>(bytes, lines, sums) },)*
+                match rows {
+                    // SAFETY: the assertion above.
+                    $($rows => unsafe { tile::<$rows>(bytes, lines, back, y) },)*
                     _ => {}
                 }
             };
@@ -265,9 +310,10 @@ mod vnni {
     }
 
     /// # Safety
-    /// The processor has AVX-512 VNNI; `bytes` are `R` rows of a quad a line, `sums` has `R` rows.
+    /// The processor has AVX-512 VNNI; `bytes` are `R` rows of a quad a line, `back` has `R` rows
+    /// and a panel's columns, and `y` as many rows and columns as it says.
     #[target_feature(enable = "avx512f,avx512vnni")]
-    unsafe fn tile<const R: usize>(bytes: &[u8], lines: &[Line], sums: &mut [[i32; WIDTH]]) {
+    unsafe fn tile<const R: usize>(bytes: &[u8], lines: &[Line], back: &Back<'_>, y: &mut [f32]) {
         let mut all = [[_mm512_setzero_si512(); 2]; R];
         let stride = lines.len() * QUAD;
         for (p, line) in lines.iter().enumerate() {
@@ -287,11 +333,32 @@ mod vnni {
                 }
             }
         }
-        for (all, sums) in all.iter().zip(sums) {
-            // SAFETY: a row of sums is two registers.
+        // SAFETY: the caller's promise.
+        unsafe { write(&all, back, y) }
+    }
+
+    /// # Safety
+    /// As [`tile`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    unsafe fn write(all: &[[__m512i; 2]], back: &Back<'_>, y: &mut [f32]) {
+        for half in 0..2 {
+            let live = back.columns.saturating_sub(16 * half).min(16);
+            let mask: __mmask16 = if live == 16 { !0 } else { (1 << live) - 1 };
+            // SAFETY: sides and shifts have two registers; the mask keeps to the columns of y.
             unsafe {
-                _mm512_storeu_si512(sums.as_mut_ptr().cast(), all[0]);
-                _mm512_storeu_si512(sums.as_mut_ptr().add(16).cast(), all[1]);
+                let side = _mm512_loadu_ps(back.sides.as_ptr().add(16 * half));
+                let shift = _mm512_loadu_si512(back.shifts.as_ptr().add(16 * half).cast());
+                for (i, (sums, scale)) in all.iter().zip(back.scales).enumerate() {
+                    let to = y.as_mut_ptr().add(i * back.stride).wrapping_add(16 * half);
+                    let factor = _mm512_mul_ps(_mm512_set1_ps(*scale), side);
+                    let sum = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums[half], shift));
+                    let mut product = _mm512_mul_ps(sum, factor);
+                    if back.add {
+                        product = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, to), product);
+                    }
+                    _mm512_mask_storeu_ps(to, mask, product);
+                }
             }
         }
     }
