@@ -103,6 +103,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &["python3", "cases/truth/known_truth.py"],
     ),
     (
+        "screening",
+        "a rare disease found early, at how many looks a case ([PATIENTS] [FRESH] [SECONDS] [k=v]...)",
+        &["python3", "cases/truth/screening.py"],
+    ),
+    (
         "deid",
         "events de-identified a CPU-second, with and without notes, and the report ([SUBJECTS])",
         &example!("deid", "deid_speed"),

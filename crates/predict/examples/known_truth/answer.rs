@@ -66,10 +66,12 @@ pub(crate) fn answer(settings: &Settings) -> Result {
         table.write(&settings.dir, &format!("{}.{member}", settings.name))
     };
     write(&known, "rows")?;
-    if stack {
-        fit_counts(settings, &tasks)?;
+    for kind in [Kind::Boosted, Kind::AgeSex] {
+        if stack {
+            fit_baseline(settings, &tasks, kind)?;
+        }
+        write(&baseline(settings, &rows, (&tasks, kind))?, kind.name())?;
     }
-    write(&counts(settings, &rows, &tasks)?, "boosted")?;
     let engine = engine(settings)?;
     if engine.has_queries() {
         write(&queried(&engine, &rows, &tasks)?, "query")?;
@@ -178,9 +180,16 @@ fn sampled(settings: &Settings, engine: &Engine, rows: &[Row], tasks: &[Task]) -
     Ok(table)
 }
 
-/// Fits the boosted counts on the learning subjects, task by task, those that are not there yet.
-fn fit_counts(settings: &Settings, tasks: &[Task]) -> Result {
-    let path = |task: &Task| settings.dir.join(format!("boosted.{}.json", task.id));
+/// Where a fitted baseline of a task is kept.
+fn fitted_path(settings: &Settings, task: &Task, kind: Kind) -> std::path::PathBuf {
+    settings
+        .dir
+        .join(format!("{}.{}.json", kind.name(), task.id))
+}
+
+/// Fits a baseline on the learning subjects, task by task, those that are not there yet.
+fn fit_baseline(settings: &Settings, tasks: &[Task], kind: Kind) -> Result {
+    let path = |task: &Task| fitted_path(settings, task, kind);
     let missing: Vec<&Task> = tasks.iter().filter(|task| !path(task).exists()).collect();
     if missing.is_empty() {
         return Ok(());
@@ -205,24 +214,23 @@ fn fit_counts(settings: &Settings, tasks: &[Task]) -> Result {
             .iter()
             .map(|(at, yes)| (stop[*at].example(), *yes))
             .collect();
-        match longitude_baseline::fit(Kind::Boosted, &train, &tuning, task, settings.seed) {
+        match longitude_baseline::fit(kind, &train, &tuning, task, settings.seed) {
             Ok(fitted) => {
                 std::fs::write(path(task), serde_json::to_vec(&fitted)?)?;
-                say(&format!("{}: boosted on {} rows", task.id, train.len()));
+                say(&format!("{}: {kind} on {} rows", task.id, train.len()));
             }
-            Err(error) => say(&format!("{}: not boosted: {error}", task.id)),
+            Err(error) => say(&format!("{}: no {kind}: {error}", task.id)),
         }
         Ok(())
     })
 }
 
-fn counts(settings: &Settings, rows: &[Row], tasks: &[Task]) -> Result<Table> {
+fn baseline(settings: &Settings, rows: &[Row], (tasks, kind): (&[Task], Kind)) -> Result<Table> {
     let examples: Vec<Example<'_>> = rows.iter().map(Row::example).collect();
     let mut table = Table::new(tasks.iter().map(|task| task.id.clone()).collect());
     table.data.resize(rows.len() * tasks.len(), f32::NAN);
     for (column, task) in tasks.iter().enumerate() {
-        let Ok(bytes) = std::fs::read(settings.dir.join(format!("boosted.{}.json", task.id)))
-        else {
+        let Ok(bytes) = std::fs::read(fitted_path(settings, task, kind)) else {
             continue;
         };
         let fitted: longitude_baseline::Fitted = serde_json::from_slice(&bytes)?;

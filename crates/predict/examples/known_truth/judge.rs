@@ -97,14 +97,14 @@ impl Columns {
 const FOLDS: i64 = 5;
 
 /// The stack, with its calibration on risks out of fold.
-struct Stacked {
-    stack: Stack,
-    calibration: Calibration,
-    rows: usize,
-    events: usize,
+pub(crate) struct Stacked {
+    pub(crate) stack: Stack,
+    pub(crate) calibration: Calibration,
+    pub(crate) rows: usize,
+    pub(crate) events: usize,
 }
 
-fn stacked(settings: &Settings, task: &Task) -> Result<(Stacked, Vec<String>)> {
+pub(crate) fn stacked(settings: &Settings, task: &Task) -> Result<(Stacked, Vec<String>)> {
     let (columns, names) = columns(settings, "stack", task)?;
     let numbers = Table::read(&settings.dir, "stack.rows")?.column("number")?;
     let rows = columns.whole();

@@ -10,9 +10,10 @@
 //! learn  seed, patients -> model/, learn.json
 //! answer model/         -> NAME.rows (labels), NAME.query, NAME.sampled, NAME.boosted
 //! judge  all of them    -> report.json, report.md
+//! screen all of them    -> screening.json, screening.md (the rare disease)
 //! ```
 //!
-//! `docs/model/known-truth.md` says what the figures mean.
+//! `docs/model/known-truth.md` says what the figures mean, `docs/screening.md` those of the last stage.
 
 mod answer;
 mod effects;
@@ -22,6 +23,7 @@ mod learn;
 mod plain;
 mod planted;
 mod render;
+mod screening;
 mod soft;
 mod summary;
 mod world;
@@ -74,6 +76,8 @@ pub(crate) struct Settings {
     /// The members of the stack, joined by commas; rows that one of them did not answer are left
     /// out.
     pub(crate) members: String,
+    /// The one task to ask; all where it is empty.
+    pub(crate) only: String,
 }
 
 impl Settings {
@@ -98,6 +102,7 @@ impl Settings {
             draws: 2,
             resamples: 500,
             members: "query,boosted".to_owned(),
+            only: String::new(),
         };
         for argument in arguments {
             let (key, value) = argument.split_once('=').ok_or("settings are key=value")?;
@@ -121,6 +126,7 @@ impl Settings {
                 "draws" => all.draws = value.parse()?,
                 "resamples" => all.resamples = value.parse()?,
                 "members" => value.clone_into(&mut all.members),
+                "only" => value.clone_into(&mut all.only),
                 _ => return Err(format!("no setting is called `{key}`").into()),
             }
         }
@@ -142,7 +148,8 @@ fn main() -> Result {
         "answer" => answer::answer(&settings),
         "effects" => effects::effects(&settings),
         "judge" => judge::judge(&settings),
-        _ => Err("the stages are draw, learn, answer, effects and judge".into()),
+        "screen" => screening::screen(&settings),
+        _ => Err("the stages are draw, learn, answer, effects, judge and screen".into()),
     }
 }
 

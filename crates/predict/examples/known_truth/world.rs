@@ -49,11 +49,13 @@ pub(crate) enum Part {
 
 /// The outcomes of the settings' world.
 pub(crate) fn tasks(settings: &Settings) -> Vec<Task> {
-    if settings.world == "plain" {
+    let mut tasks = if settings.world == "plain" {
         plain::tasks()
     } else {
         longitude_hospital::tasks()
-    }
+    };
+    tasks.retain(|task| settings.only.is_empty() || settings.only == task.id);
+    tasks
 }
 
 impl World {
