@@ -324,6 +324,7 @@ fn engine(model: Trained, vocabulary: Arc<Vocabulary>, threads: usize) -> Result
         calibrations: BTreeMap::new(),
         population: PopulationBuilder::new(&vocabulary, &[]).finish(),
         abstain: AbstainOptions::research(),
+        pooled: BTreeMap::new(),
     };
     let (model, root) = (Arc::new(model.model), Digest::of(b"physionet"));
     Ok(Engine::new(

@@ -29,8 +29,8 @@ pub use event::{AsWritten, Comparator, Event, Origin};
 pub use id::{EncounterId, SubjectId};
 pub use issue::{Issue, IssueCounts, IssueKind, Location, RowCounts};
 pub use prediction::{
-    Abstention, CalibrationInterval, Evidence, EvidenceSource, MonteCarlo, Prediction, Probability,
-    ProbabilityError,
+    Abstention, CalibrationInterval, Evidence, EvidenceSource, MonteCarlo, PooledAnswer,
+    Prediction, Probability, ProbabilityError,
 };
 pub use receipt::{Digest, DigestError, DigestWriter, NamedDigest, Receipt};
 pub use sketch::Sketch;

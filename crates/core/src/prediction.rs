@@ -198,6 +198,23 @@ pub struct Evidence {
     pub sources: Vec<EvidenceSource>,
 }
 
+/// The kind of an answer that was not learnt from cases of the outcome alone: the answer to what
+/// stands above it in the hierarchy of codes, brought down by how often it is this outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PooledAnswer {
+    /// The code above whose answer it rests on, as MEDS writes it.
+    pub parent: String,
+    /// The lower end of the interval of the risk among people with the parent's answer: how sure it
+    /// is that so many of them have this outcome. It takes the parent's answer as given.
+    pub low: Probability,
+    /// The upper end.
+    pub high: Probability,
+    /// The stated level.
+    pub level: f64,
+    /// The share, 0 to 1, of the estimate that comes from other outcomes of the parent.
+    pub borrowed: f64,
+}
+
 /// One answer to one task for one subject at one time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
@@ -217,6 +234,10 @@ pub struct Prediction {
     pub monte_carlo: Option<MonteCarlo>,
     /// Calibration interval, where the task was calibrated.
     pub interval: Option<CalibrationInterval>,
+    /// How the outcome was pooled with others, where too few training subjects had it for an answer
+    /// of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooled: Option<PooledAnswer>,
     /// Evidence, strongest first, where it was asked for.
     pub evidence: Vec<Evidence>,
     /// The identity of the model: the root digest of its signed folder.

@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         calibrations: std::collections::BTreeMap::new(),
         population: PopulationBuilder::new(&vocabulary, &[]).finish(),
         abstain: AbstainOptions::research(),
+        pooled: std::collections::BTreeMap::new(),
     };
     let device = Device::cpu(threads);
     let root = Digest::of(b"");

@@ -129,6 +129,7 @@ impl World {
             calibrations: BTreeMap::new(),
             population: PopulationBuilder::new(&self.vocabulary, &[]).finish(),
             abstain: AbstainOptions::research(),
+            pooled: BTreeMap::new(),
         };
         let (model, vocabulary) = (Arc::new(model), Arc::clone(&self.vocabulary));
         let engine = Engine::new(&model, vocabulary, fitted, Digest::of(b""), Device::cpu(1))?;

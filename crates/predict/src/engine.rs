@@ -10,6 +10,7 @@ mod sampling;
 use crate::abstain::{AbstainOptions, HistoryFacts, Population, refuse_censored};
 use crate::calibration::Calibration;
 use crate::evidence::EvidenceOptions;
+use crate::pooled::PooledOutcome;
 use crate::risk::{Outcome, Raw, Scores};
 use crate::sample::SampleOptions;
 use crate::workers::Workers;
@@ -34,6 +35,10 @@ pub struct Fitted {
     pub population: Population,
     /// When not to answer.
     pub abstain: AbstainOptions,
+    /// By task id, outcomes too rare to be learnt alone that are answered through what stands above
+    /// them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pooled: BTreeMap<String, PooledOutcome>,
 }
 
 /// Who is asked about, and when. Nothing after `at` is looked at.
@@ -203,7 +208,10 @@ impl Engine {
         options: &AnswerOptions,
     ) -> Result<Vec<Prediction>> {
         options.sample.check()?;
-        self.predict_questions(asked, &self.questions(tasks), options)
+        let mut answers = [self.predict_questions(asked, &self.questions(tasks), options)?];
+        self.answer_pooled(std::slice::from_ref(asked), &mut answers)?;
+        let [answers] = answers;
+        Ok(answers)
     }
 
     fn predict_questions(
@@ -254,7 +262,9 @@ impl Engine {
         options.sample.check()?;
         if options.evidence.is_some() {
             let each = |one| self.predict_questions(one, questions, options);
-            return asked.iter().map(each).collect();
+            let mut answers = asked.iter().map(each).collect::<Result<Vec<_>>>()?;
+            self.answer_pooled(asked, &mut answers)?;
+            return Ok(answers);
         }
         let begin = |one: &Asked<'_>| {
             let (refusals, open) = self.refusals(one, questions);
@@ -263,7 +273,9 @@ impl Engine {
         let finish = |one: &Asked<'_>, refusals, scores: &[Scores]| {
             self.answers(one, questions, refusals, scores)
         };
-        self.scores_many(asked, &options.sample, begin, finish)
+        let mut answers = self.scores_many(asked, &options.sample, begin, finish)?;
+        self.answer_pooled(asked, &mut answers)?;
+        Ok(answers)
     }
 
     pub(crate) fn questions(&self, tasks: &[Task]) -> Vec<Question> {
@@ -325,6 +337,7 @@ impl Engine {
                 abstention: refusal,
                 monte_carlo: None,
                 interval: None,
+                pooled: None,
                 evidence: Vec::new(),
                 model: self.root,
             };

@@ -27,6 +27,7 @@ mod forecast;
 mod index;
 mod missing;
 mod neural;
+mod pooled;
 mod process;
 mod query;
 mod reference;
@@ -60,6 +61,10 @@ pub use fan::{Fan, FanPoint, fan};
 pub use forecast::{Change, Forecast, ForecastOptions, Item, Row};
 pub use index::{IndexFit, IndexOptions, index_time, last_observed};
 pub use missing::{Missing, MissingEffect, MissingOptions};
+pub use pooled::{
+    CodeCensus, Family, FamilyPlan, Lived, NEIGHBOURS_MIN, Near, POOLED_CASES_MAX, PooledOutcome,
+    Pooling, RareCounts, Ratio, SPREAD_MAX,
+};
 pub use query::{NoQuery, Queried};
 pub use reference::{Expected, Reference, ReferenceBuilder, Who};
 pub use risk::{Mark, Outcome, Raw, Reached, Values};

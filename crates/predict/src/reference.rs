@@ -10,7 +10,10 @@
 //! A risk that rests on one to ten events up to its horizon, or on fewer than eleven prediction
 //! times, is held back, and that of the next coarser stratum stands for it: both sexes of the age,
 //! then everybody. A risk whose events differ from the next shorter or longer horizon's by fewer
-//! than eleven is held back too, so that no difference gives them away.
+//! than eleven is held back too, so that no difference gives them away. So that no sum does, the
+//! strata of an age that are held back hold eleven events and people or more together, or none,
+//! where both sexes' risk is shown; the same holds of the ages beside everybody: others are held
+//! back with them, those with the fewest events first.
 
 use crate::targets::Target;
 use longitude_core::{Days, Instant, Timeline};
@@ -235,18 +238,32 @@ impl<'a> ReferenceBuilder<'a> {
                 .position(|edge| edge.total_cmp(&horizon.0).is_eq())
         };
         let places: Vec<usize> = self.horizons.iter().filter_map(at).collect();
-        let cells = |table: &Table| {
-            let cell = |(index, target): (usize, &Target)| {
-                let cells = [false, true].map(|new| table.cell(index, new, &places));
-                (target.name.clone(), cells)
-            };
-            self.targets.iter().enumerate().map(cell).collect()
-        };
-        let strata = self.strata.iter();
+        let mut strata = BTreeMap::new();
+        for (index, target) in self.targets.iter().enumerate() {
+            let mut cells = [false, true].map(|new| {
+                let cell = |table: &Table| table.cell(index, new, &places);
+                let each = self
+                    .strata
+                    .iter()
+                    .map(|(name, table)| (name.as_str(), cell(table)));
+                let mut cells: BTreeMap<&str, Counted> = each.collect();
+                for place in 0..places.len() {
+                    hold_back_complements(&mut cells, place);
+                }
+                cells
+            });
+            for stratum in self.strata.keys() {
+                let pair = cells.each_mut().map(|cells| {
+                    let found = cells.remove(stratum.as_str());
+                    found.map_or_else(Cell::default, |counted| counted.cell)
+                });
+                let of: &mut BTreeMap<String, [Cell; 2]> =
+                    strata.entry(stratum.clone()).or_default();
+                of.insert(target.name.clone(), pair);
+            }
+        }
         Reference {
-            strata: strata
-                .map(|(name, table)| (name.clone(), cells(table)))
-                .collect(),
+            strata,
             horizons: self.horizons,
         }
     }
@@ -297,7 +314,7 @@ impl Table {
     }
 
     /// The incidences of a target at the intervals' numbers, among all or those without it before.
-    fn cell(&self, target: usize, new: bool, places: &[usize]) -> Cell {
+    fn cell(&self, target: usize, new: bool, places: &[usize]) -> Counted {
         let counts = &self.first[target][usize::from(new)];
         let times = self.times - if new { self.before[target] } else { 0 };
         let (mut waiting, mut free, mut risk) = (f64::from(times), 1.0, 0.0);
@@ -325,10 +342,106 @@ impl Table {
             let shown = shown.contains(place);
             shown.then(|| (risks[*place] * 1e6).round() / 1e6)
         };
-        Cell {
-            risks: places.iter().map(risk).collect(),
-            times: if enough { times } else { 0 },
+        let up_to = |place: &usize| counts.events[..=*place].iter().sum();
+        Counted {
+            cell: Cell {
+                risks: places.iter().map(risk).collect(),
+                times: if enough { times } else { 0 },
+            },
+            events: places.iter().map(up_to).collect(),
+            times,
         }
+    }
+}
+
+/// A cell with the counts behind it, which leave with nobody.
+struct Counted {
+    cell: Cell,
+    /// Events up to each horizon.
+    events: Vec<u32>,
+    times: u32,
+}
+
+impl Counted {
+    fn is_shown(&self, place: usize) -> bool {
+        self.cell.risks.get(place).is_some_and(Option::is_some)
+    }
+
+    fn hold_back(&mut self, place: usize) {
+        if let Some(risk) = self.cell.risks.get_mut(place) {
+            *risk = None;
+        }
+    }
+}
+
+/// Holds back what would follow from a sum at one horizon: of the sexes beside both, and of the
+/// ages beside everybody. An age that is held back takes its sexes along, which sum up to it.
+fn hold_back_complements(cells: &mut BTreeMap<&str, Counted>, place: usize) {
+    let names: Vec<&str> = cells.keys().copied().collect();
+    let ages: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|name| years_of_all(name).is_some())
+        .collect();
+    let sexes = |age: &str| -> Vec<&str> {
+        let years = years_of_all(age).unwrap_or_default();
+        let own = |name: &&str| {
+            years_of_all(name).is_none()
+                && name.rsplit_once(' ').is_some_and(|(_, last)| last == years)
+        };
+        names.iter().copied().filter(own).collect()
+    };
+    for age in hold_back_beside(cells, (EVERYBODY, &ages), place) {
+        for sex in sexes(age) {
+            if let Some(cell) = cells.get_mut(sex) {
+                cell.hold_back(place);
+            }
+        }
+    }
+    for age in &ages {
+        hold_back_beside(cells, (age, &sexes(age)), place);
+    }
+}
+
+/// The years of a stratum of both sexes.
+fn years_of_all(name: &str) -> Option<&str> {
+    name.strip_prefix(EVERYBODY)?.strip_prefix(' ')
+}
+
+/// Holds parts back until those held back do not follow from the whole; which ones.
+fn hold_back_beside<'n>(
+    cells: &mut BTreeMap<&str, Counted>,
+    (whole, parts): (&str, &[&'n str]),
+    place: usize,
+) -> Vec<&'n str> {
+    let mut held = Vec::new();
+    if !cells.get(whole).is_some_and(|cell| cell.is_shown(place)) {
+        return held;
+    }
+    loop {
+        let (mut events, mut times) = (0, 0);
+        for part in parts.iter().filter_map(|part| cells.get(part)) {
+            if !part.is_shown(place) {
+                events += part.events.get(place).copied().unwrap_or(0);
+                times += part.times;
+            }
+        }
+        let is_small = |count: u32| (1..CELL_MIN).contains(&count);
+        if !is_small(events) && !is_small(times) {
+            return held;
+        }
+        let shown = parts
+            .iter()
+            .filter_map(|part| Some((*part, cells.get(part)?)));
+        let shown = shown.filter(|(_, cell)| cell.is_shown(place) && cell.times > 0);
+        let fewest = shown.min_by_key(|(_, cell)| (cell.events[place], cell.times));
+        let Some((next, _)) = fewest else {
+            return held;
+        };
+        if let Some(cell) = cells.get_mut(next) {
+            cell.hold_back(place);
+        }
+        held.push(next);
     }
 }
 

@@ -74,6 +74,8 @@ struct Answer {
     #[serde(flatten)]
     forecast: Forecast,
     unfollowed: Vec<Unfollowed>,
+    /// What the items' codes mean, by code, where the run's data set says it.
+    descriptions: BTreeMap<String, String>,
     /// By target's name, where it was asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     evidence: BTreeMap<String, Vec<Cited>>,
@@ -113,6 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let answer = Answer {
         subject: timeline.subject(),
         model: root,
+        descriptions: descriptions(&opened, &forecast)?,
         evidence,
         forecast,
         unfollowed: engine.unfollowed(&asked, &targets, &UnfollowedOptions::research())?,
@@ -124,6 +127,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return print(&format!("{json}\n"));
     }
     print(&text(&answer, arguments.top))
+}
+
+/// What the codes of a forecast mean, by the data set's own table.
+fn descriptions(opened: &Answering, forecast: &Forecast) -> Result<BTreeMap<String, String>> {
+    let codes: BTreeSet<_> = forecast
+        .items
+        .iter()
+        .map(|item| &item.target.code)
+        .collect();
+    let known = opened.data.codes()?.into_iter();
+    let known = known.filter(|(code, _)| codes.contains(code));
+    Ok(known
+        .filter_map(|(code, entry)| Some((code.to_meds().into_owned(), entry.description?)))
+        .collect())
 }
 
 /// Refuses an earlier time that is none, and sampling that says nothing.
@@ -202,7 +219,12 @@ fn text(answer: &Answer, top: usize) -> String {
         lines.push(format!("\n{head}: {}", places.len()));
         let shown = places.iter().take(top);
         for item in shown.map(|place| &forecast.items[*place]) {
-            lines.push(line(item));
+            let code = &*item.target.code.to_meds();
+            let meaning = answer.descriptions.get(code);
+            // A group has its own words; a code that stands alone is said in the table's.
+            let meaning = meaning.filter(|_| item.target.name.contains(code));
+            let meaning = meaning.map_or_else(String::new, |text| format!("  ({text})"));
+            lines.push(line(item) + &meaning);
             let cited = answer.evidence.get(&item.target.name);
             lines.extend(cited.into_iter().flatten().map(cited_line));
         }

@@ -8,8 +8,9 @@ use crate::progress::Step;
 use anyhow::Result;
 use longitude_core::{Days, Digest, Split, Task};
 use longitude_predict::{
-    AbstainOptions, Asked, Calibration, CalibrationOptions, Fitted, IndexOptions,
-    PopulationBuilder, ReferenceBuilder, SampleOptions, index_time, last_observed, targets,
+    AbstainOptions, Asked, Calibration, CalibrationOptions, CodeCensus, Engine, FamilyPlan, Fitted,
+    IndexOptions, PooledOutcome, PopulationBuilder, ReferenceBuilder, SampleOptions, index_time,
+    last_observed, targets,
 };
 use longitude_server::Questions;
 use longitude_train::Part;
@@ -21,6 +22,10 @@ const HORIZONS: [Days; 4] = [Days(365.0), Days(30.0), Days(90.0), Days(1826.0)];
 pub(crate) const TARGET_SUBJECTS_MIN: u32 = 20;
 /// Prediction times of a subject that enter the incidences by age and sex.
 const REFERENCE_DRAWS: u64 = 4;
+/// Prediction times of a training subject that enter the pooling of rare outcomes, and rows at
+/// most: one pass of the model each.
+const POOLED_DRAWS: u64 = 2;
+const POOLED_ROWS_MAX: usize = 20_000;
 
 /// The step of the pipeline.
 pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
@@ -34,6 +39,7 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
             calibrations: BTreeMap::new(),
             population,
             abstain: AbstainOptions::research(),
+            pooled: BTreeMap::new(),
         },
         sampling: SampleOptions {
             samples: run.options().samples,
@@ -63,13 +69,16 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
         fitted.insert(task.id.clone(), calibration);
     }
     asked.fitted.calibrations = fitted;
+    asked.fitted.pooled = pooled(run, &engine, (&tasks, truth.as_ref()))?;
     let path = run.layout.model().join("questions.json");
     write_atomically(&path, &serde_json::to_vec_pretty(&asked)?)?;
     reference(run, &vocabulary)?;
     step.say(&format!(
-        "{} tuning subjects; {calibrated} of {} tasks calibrated, the others answer as sampled",
+        "{} tuning subjects; {calibrated} of {} tasks calibrated, {} pooled, the others answer as \
+         sampled",
         rows.len(),
-        tasks.len()
+        tasks.len(),
+        asked.fitted.pooled.len()
     ));
     Ok(Left {
         inputs: vec![run.output("meds")?],
@@ -79,6 +88,42 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
         ],
         seed: Some(run.options().seed),
     })
+}
+
+/// The outcomes that too few training subjects had to be learnt alone, answered through what stands
+/// above them.
+fn pooled(
+    run: &Run<'_>,
+    engine: &Engine,
+    (tasks, truth): (&[Task], Option<&questions::KnownTruth>),
+) -> Result<BTreeMap<String, PooledOutcome>> {
+    let fitted = engine.fitted();
+    let few = |task: &&Task| {
+        let subjects = fitted.population.outcome_subjects.get(&task.id);
+        subjects.is_some_and(|subjects| *subjects < fitted.abstain.outcome_subjects_min)
+    };
+    let rare: Vec<&Task> = tasks.iter().filter(few).collect();
+    if rare.is_empty() || !engine.has_queries() {
+        return Ok(BTreeMap::new());
+    }
+    let mut census = CodeCensus::default();
+    let (data, reopened) = deid::reopen(run)?;
+    for timeline in data.timelines(Some(Split::Train)) {
+        interrupt::check()?;
+        census.observe(reopened.timeline(timeline?).get());
+    }
+    let plans: Vec<FamilyPlan> = rare.iter().filter_map(|task| census.family(task)).collect();
+    let mut rows = Vec::new();
+    for draw in 0..POOLED_DRAWS {
+        rows.extend(questions::rows(run, Split::Train, truth, draw)?);
+    }
+    rows.truncate(POOLED_ROWS_MAX);
+    let pairs: Vec<Asked<'_>> = rows.iter().map(questions::Row::asked).collect();
+    let found = engine.pool_outcomes(&plans, &pairs)?;
+    let named = plans.iter().zip(found);
+    Ok(named
+        .filter_map(|(plan, outcome)| Some((plan.task().to_owned(), outcome?)))
+        .collect())
 }
 
 /// What people of the same age and sex may expect, by a forecast's targets and horizons, from the

@@ -127,6 +127,7 @@ pub(crate) fn engine(settings: &Settings) -> Result<Engine> {
         calibrations: BTreeMap::new(),
         population: PopulationBuilder::new(&vocabulary, &[]).finish(),
         abstain: AbstainOptions::research(),
+        pooled: BTreeMap::new(),
     };
     let device = Device {
         level: Level::named(&settings.kernels).unwrap_or_else(Level::best),

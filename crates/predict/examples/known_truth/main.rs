@@ -11,9 +11,11 @@
 //! answer model/         -> NAME.rows (labels), NAME.query, NAME.sampled, NAME.boosted
 //! judge  all of them    -> report.json, report.md
 //! screen all of them    -> screening.json, screening.md (the rare disease)
+//! rare   model/         -> intervals of pooled rare codes against the fresh draw
 //! ```
 //!
-//! `docs/model/known-truth.md` says what the figures mean, `docs/screening.md` those of the last stage.
+//! `docs/model/known-truth.md` says what the figures mean, `docs/screening.md` those of `screen`
+//! and `rare`.
 
 mod answer;
 mod effects;
@@ -22,6 +24,7 @@ mod judge;
 mod learn;
 mod plain;
 mod planted;
+mod rare;
 mod render;
 mod screening;
 mod soft;
@@ -149,7 +152,8 @@ fn main() -> Result {
         "effects" => effects::effects(&settings),
         "judge" => judge::judge(&settings),
         "screen" => screening::screen(&settings),
-        _ => Err("the stages are draw, learn, answer, effects, judge and screen".into()),
+        "rare" => rare::rare(&settings),
+        _ => Err("the stages are draw, learn, answer, effects, judge, screen and rare".into()),
     }
 }
 

@@ -35,6 +35,7 @@ pub(crate) fn engine(threads: usize) -> Engine {
         calibrations: BTreeMap::new(),
         population: builder.finish(),
         abstain: AbstainOptions::research(),
+        pooled: BTreeMap::new(),
     };
     let root = Digest::of(b"model");
     Engine::new(

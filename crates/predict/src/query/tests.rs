@@ -15,6 +15,7 @@ pub(crate) fn engine(model: &Model, threads: usize) -> Engine {
         calibrations: BTreeMap::new(),
         population: PopulationBuilder::new(&vocabulary, &[]).finish(),
         abstain: AbstainOptions::research(),
+        pooled: BTreeMap::new(),
     };
     let (model, device) = (Arc::new(model.clone()), Device::cpu(threads));
     Engine::new(&model, vocabulary, fitted, Digest::of(b"model"), device).unwrap()

@@ -83,7 +83,8 @@ fn small_cells_are_held_back_and_coarser_ones_stand_for_them() {
             .unwrap()
     };
     assert!((of(&few[0]).risk - 18.0 / 80.0).abs() < 1e-6);
-    assert!((of(&both[40]).risk - 0.3).abs() < 1e-6);
+    // The men's twelve are held back too: with both sexes' they would give the women's away.
+    assert!((of(&both[40]).risk - 18.0 / 80.0).abs() < 1e-6);
 }
 
 #[test]
@@ -109,4 +110,29 @@ fn a_horizon_with_few_events_is_held_back_though_longer_ones_are_not() {
     let events = [2, 0, 12, 6, 20];
     assert_eq!(shown(&events, &[4, 0, 2, 3]), [2, 4]);
     assert_eq!(shown(&[0, 0, 11], &[0, 1, 2]), [0, 1, 2]);
+}
+
+/// What the strata of one age say of a target at the longer horizon, by sex and together, when so
+/// many of forty women and forty men have it.
+fn told(women: usize, men: usize) -> [Option<f64>; 3] {
+    let vocabulary = vocabulary();
+    let targets = [target(&vocabulary, "X")];
+    let all = [people(women, "female"), people(men, "male")].concat();
+    let reference = reference(&vocabulary, &targets, &all);
+    ["female 40", "male 40", "all 40"].map(|stratum| {
+        let cells = &reference.strata[stratum]["X"];
+        cells[1].risks[1]
+    })
+}
+
+#[test]
+fn one_sex_does_not_follow_from_both() {
+    // Five of forty women are held back; with the men's share and that of both they would follow.
+    let [women, men, both] = told(5, 20);
+    assert_eq!((women, men), (None, None));
+    assert!(both.is_some(), "both sexes stand for each");
+    // Where nothing is held back nothing else is.
+    assert!(told(12, 20).iter().all(Option::is_some));
+    // None at all is no small cell.
+    assert!(told(0, 20).iter().all(Option::is_some));
 }
