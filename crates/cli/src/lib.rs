@@ -112,6 +112,8 @@ enum Command {
     Verify(commands::verify::Arguments),
     /// What is in a run's ledger, and proofs of it for a stranger
     Ledger(commands::ledger::Arguments),
+    /// One answer or contest with all that a stranger needs to check it, in one file
+    Case(commands::case::Arguments),
     /// What a model may be used for, who decided it, and how it is stopped
     Trust(commands::trust::Arguments),
     /// Make the institution's keys, once
@@ -153,6 +155,7 @@ pub fn program() -> ExitCode {
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Ledger(arguments) => commands::ledger::run(&arguments),
+        Command::Case(arguments) => commands::case::run(&arguments),
         Command::Trust(arguments) => commands::trust::run(&arguments),
         Command::Init(arguments) => commands::init::run(&arguments),
         Command::Hospital(arguments) => commands::hospital::run(&arguments),

@@ -24,8 +24,9 @@ struct Kept {
 
 /// What is needed of an answer's leaf.
 #[derive(Deserialize)]
-struct Served {
+pub(crate) struct Served {
     answer: String,
+    pub(crate) model_root: Option<Digest>,
     out: Digest,
 }
 
@@ -49,11 +50,16 @@ impl Answers {
 
     /// Whether the file at this path is the answer that its entry commits to.
     pub(crate) fn are_committed(&self, path: &Path) -> Result<bool> {
-        let kept: Kept = files::read_json(path)?;
+        Ok(self.committed_in(&files::read_text(path)?, path)?.is_some())
+    }
+
+    /// The entry of the answer of a text, where it commits to it.
+    pub(crate) fn committed_in(&self, text: &str, path: &Path) -> Result<Option<&Served>> {
+        let kept: Kept = files::parse_json(path, text)?;
         let salt = salt_bytes(&kept.salt).ok_or_else(|| Error::form(path, "it has no salt"))?;
         let bytes = compact(kept.prediction.get());
         let name = path.file_stem().and_then(|name| name.to_str());
-        Ok(self.0.get(&kept.entry).is_some_and(|served| {
+        Ok(self.0.get(&kept.entry).filter(|served| {
             served.answer == kept.id
                 && name == Some(&kept.id)
                 && served.out == commitment(&salt, bytes.as_bytes())

@@ -83,8 +83,12 @@ struct Salted {
 
 /// The commitment to a file: over all its bytes, salted with the salt that it holds.
 fn commitment_of(path: &Path) -> Result<Digest> {
-    let text = files::read_text(path)?;
-    let salted: Salted = files::parse_json(path, &text)?;
+    commitment_in(&files::read_text(path)?, path)
+}
+
+/// The same of a file's text.
+pub(crate) fn commitment_in(text: &str, path: &Path) -> Result<Digest> {
+    let salted: Salted = files::parse_json(path, text)?;
     let salt = salt_bytes(&salted.salt).ok_or_else(|| Error::form(path, "it has no salt"))?;
     Ok(commitment(&salt, text.as_bytes()))
 }

@@ -95,6 +95,9 @@ pub enum Error {
         /// What differs.
         faults: Vec<Fault>,
     },
+    /// There is no answer and no contest of this name.
+    #[error("there is no answer and no contest {0}")]
+    NoCase(String),
     /// A contest does not exist.
     #[error("there is no contest {0}")]
     NoContest(String),

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod bundle;
 mod committed;
 mod contest;
 mod dsse;
@@ -33,6 +34,7 @@ mod run;
 mod tree;
 mod verify;
 
+pub use bundle::CaseBundle;
 pub use contest::{
     Action, Cause, Contest, ContestBook, ContestId, ContestKind, Determination, Filer, Finding,
     Ground, Independence, NewContest, Remedy, State, Step, Transition,

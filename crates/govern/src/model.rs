@@ -219,16 +219,21 @@ impl Manifest {
     /// The signed list, checked against the key if one is given.
     pub(crate) fn open(dir: &Path, key: Option<&PublicKey>) -> Result<Self> {
         let path = dir.join(MODEL_SIGNATURE);
-        let bundle: Bundle = files::read_json(&path)?;
+        Self::parse(&files::read_text(&path)?, key, &path)
+    }
+
+    /// The signed list in a signature's text, which came from `path`.
+    pub(crate) fn parse(signature: &str, key: Option<&PublicKey>, path: &Path) -> Result<Self> {
+        let bundle: Bundle = files::parse_json(path, signature)?;
         if bundle.media_type != MEDIA_TYPE {
-            return Err(Error::form(&path, "it is not a Sigstore bundle 0.3"));
+            return Err(Error::form(path, "it is not a Sigstore bundle 0.3"));
         }
         let payload = match key {
-            Some(key) => bundle.dsse_envelope.open(PAYLOAD_TYPE, key, &path)?,
-            None => bundle.dsse_envelope.payload(PAYLOAD_TYPE, &path)?,
+            Some(key) => bundle.dsse_envelope.open(PAYLOAD_TYPE, key, path)?,
+            None => bundle.dsse_envelope.payload(PAYLOAD_TYPE, path)?,
         };
         let text = String::from_utf8_lossy(&payload);
-        Self::from_statement(&files::parse_json(&path, &text)?, &path)
+        Self::from_statement(&files::parse_json(path, &text)?, path)
     }
 
     fn from_statement(statement: &Statement, path: &Path) -> Result<Self> {

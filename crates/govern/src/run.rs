@@ -220,7 +220,12 @@ impl RunLedger {
 impl Keys {
     /// Reads the statement, which the key must have signed.
     pub(crate) fn open(path: &Path, key: &PublicKey) -> Result<Self> {
-        let envelope: Envelope = files::read_json(path)?;
+        Self::parse(&files::read_text(path)?, key, path)
+    }
+
+    /// The same in a text, which came from `path`.
+    pub(crate) fn parse(text: &str, key: &PublicKey, path: &Path) -> Result<Self> {
+        let envelope: Envelope = files::parse_json(path, text)?;
         let payload = envelope.open(KEYS_TYPE, key, path)?;
         files::parse_json(path, &String::from_utf8_lossy(&payload))
     }

@@ -1,5 +1,6 @@
 //! A small run with everything in it, and what the checks say when somebody changes it.
 
+mod bundle;
 mod contests;
 mod institution;
 mod keyring;

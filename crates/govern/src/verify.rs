@@ -78,11 +78,15 @@ impl Verdict {
         });
     }
 
-    fn pass(&mut self, name: &str, detail: impl Into<String>) {
+    pub(crate) fn not_proven(&mut self, name: &str, detail: impl Into<String>) {
+        self.add(name, Outcome::NotProven, detail);
+    }
+
+    pub(crate) fn pass(&mut self, name: &str, detail: impl Into<String>) {
         self.add(name, Outcome::Pass, detail);
     }
 
-    fn fail(&mut self, name: impl Into<String>, detail: impl Into<String>) {
+    pub(crate) fn fail(&mut self, name: impl Into<String>, detail: impl Into<String>) {
         self.add(name, Outcome::Fail, detail);
     }
 

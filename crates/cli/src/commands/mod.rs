@@ -2,6 +2,7 @@
 
 pub(crate) mod adapt;
 pub(crate) mod baseline;
+pub(crate) mod case;
 pub(crate) mod deid;
 pub(crate) mod demo;
 pub(crate) mod evaluate;

@@ -5,13 +5,14 @@ use crate::failure::{Failure, Kind};
 use crate::institution;
 use crate::progress::print;
 use anyhow::{Context, Result};
-use longitude_govern::{Outcome, TrustedKey, verify_run};
-use std::path::PathBuf;
+use longitude_govern::{CaseBundle, Outcome, TrustedKey, Verdict, verify_run};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// What `longitude verify` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The run folder
+    /// The run folder, or a case in one file (`longitude case export`)
     run: PathBuf,
     /// The institution's public key (a PEM file kept outside the run) or its fingerprint
     /// [default: the key in the institution's folder]
@@ -27,15 +28,11 @@ pub(crate) struct Arguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    if !arguments.run.is_dir() {
-        let message = format!("{} is not a folder", arguments.run.display());
-        return Err(Failure::new(Kind::Input, message, "name a run folder").into());
-    }
     let trusted = match &arguments.trusted_key {
         Some(text) => Some(TrustedKey::parse(text).context("--trusted-key")?),
         None => institution::pinned(arguments.institution.as_deref())?,
     };
-    let verdict = verify_run(&arguments.run, trusted.as_ref());
+    let verdict = verdict(&arguments.run, trusted.as_ref())?;
     if arguments.json {
         let check = |check: &longitude_govern::Check| {
             serde_json::json!({
@@ -66,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let failed = !verdict.intact();
     let (message, mend) = if failed {
         (
-            "the run is not what the institution signed",
+            "it is not what the institution signed",
             "see the lines marked ALTERED",
         )
     } else {
@@ -76,4 +73,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         )
     };
     Err(Failure::new(Kind::Verification, message, mend).into())
+}
+
+/// Everything that a run folder or a case in one file says, checked.
+fn verdict(path: &Path, trusted: Option<&TrustedKey>) -> Result<Verdict> {
+    if path.is_dir() {
+        return Ok(verify_run(path, trusted));
+    }
+    let unusable = |why: String| {
+        let message = format!("{}: {why}", path.display());
+        Failure::new(
+            Kind::Input,
+            message,
+            "name a run folder, or a case in one file",
+        )
+    };
+    let text = fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    let bundle = CaseBundle::from_text(path, &text).map_err(|error| unusable(error.to_string()))?;
+    Ok(bundle.verify(trusted))
 }

@@ -26,7 +26,7 @@ pub struct ContestBook {
 pub(crate) struct Committed {
     pub(crate) contest: ContestId,
     state: State,
-    case: Digest,
+    pub(crate) case: Digest,
 }
 
 impl ContestBook {
