@@ -11,8 +11,8 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The file holds the answer and the contest word for word, and with them a patient's values: hand it
-to whom it concerns. It does not hold the record that the answer was made from. Whoever has it checks
-it with `longitude verify FILE --trusted-key ...`, or with cases/verify/verify_case.py and Python.")]
+to whom it concerns. It does not hold the record that the answer was made from. Whoever has it
+checks it with `longitude verify FILE --trusted-key ...`, or by cases/verify/verify_case.py.")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
