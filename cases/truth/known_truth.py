@@ -24,7 +24,7 @@ def main():
     threads = options.setdefault("threads", "1")
     extra = [f"{key}={value}" for key, value in options.items()]
 
-    def stage(name, made, **settings):
+    def stage(name, made, /, **settings):
         if all((folder / one).exists() for one in made):
             print(f"{name}: there already", flush=True)
             return

@@ -18,9 +18,10 @@ def main():
     patients, fresh, seconds = (plain + ["20000", "40000", "300"][len(plain):])[:3]
     folder = pathlib.Path(options.pop("dir", f"target/screening-{patients}"))
     options.setdefault("only", "amyloidosis_5y")
+    options.setdefault("members", "query,boosted,age_sex")
     extra = [f"{key}={value}" for key, value in options.items()]
 
-    def stage(name, made, **settings):
+    def stage(name, made, /, **settings):
         if made and (folder / made).exists():
             print(f"{name}: there already", flush=True)
             return

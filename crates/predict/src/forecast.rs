@@ -3,11 +3,13 @@
 //! and sex may expect and what the same model said at an earlier time. Ranked three ways; the list
 //! of differential suggestions, and of what the record gives no sign of having been thought of.
 //!
-//! The estimates are the model's own (SCOPE with its control variate, `risk`), uncalibrated: there
-//! are hundreds of targets and no tuning set that could calibrate each. Their standard errors are
-//! Monte Carlo errors alone.
+//! The estimates of futures are the model's own (SCOPE with its control variate, `risk`),
+//! uncalibrated, and their standard errors are Monte Carlo errors alone. The query head's risks are
+//! calibrated by kind and horizon where tuning subjects suffice (`item_calibration`); they then
+//! answer. There are hundreds of targets and no tuning set that could calibrate each.
 
 use crate::engine::{Asked, Engine};
+use crate::item_calibration::ItemCalibration;
 use crate::query::Sides;
 use crate::reference::{Expected, Reference, Who};
 use crate::risk::{Outcome, Raw};
@@ -27,6 +29,10 @@ const SIGN_RISK_MIN: f64 = 0.01;
 /// The smallest ratio to the reference for the same list.
 const SIGN_RATIO_MIN: f64 = 2.0;
 
+/// The share of futures cut short from which on they answer no more: what makes a sampled answer
+/// abstain (`AbstainOptions::research`).
+const CUT_MAX: f64 = 0.2;
+
 /// What to forecast.
 #[derive(Clone, Copy, Debug)]
 pub struct ForecastOptions<'a> {
@@ -34,6 +40,8 @@ pub struct ForecastOptions<'a> {
     pub targets: &'a [Target],
     /// Incidences by age and sex; its horizons are those of the forecast.
     pub reference: &'a Reference,
+    /// Maps of the query head's risks, where there are some.
+    pub calibration: Option<&'a ItemCalibration>,
     /// An earlier time to compare with.
     pub since: Option<Instant>,
     /// How to sample.
@@ -54,7 +62,7 @@ pub struct Forecast {
     /// The share of them that the limit of events cut before the last horizon: long horizons are
     /// too low by at most this.
     pub censored_share: f64,
-    /// Always false: see the module.
+    /// Whether every answer is calibrated; each row says so for itself.
     pub calibrated: bool,
     /// All targets, by kind and name.
     pub items: Vec<Item>,
@@ -90,6 +98,8 @@ pub struct Item {
 pub struct Row {
     /// The horizon.
     pub horizon: Days,
+    /// What is to be taken for the risk, and how it came about.
+    pub answer: Answer,
     /// The sampled risk: estimate, standard error, futures.
     pub risk: MonteCarlo,
     /// The share of futures that the limit of events cut before the horizon and before the target:
@@ -104,6 +114,28 @@ pub struct Row {
     pub change: Option<Change>,
 }
 
+/// The risk of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The probability.
+    pub risk: f64,
+    /// How it was made: by the query head where its risks of this kind and horizon are calibrated,
+    /// or where more than a fifth of the futures were cut short; else by futures.
+    pub by: By,
+    /// Whether it was brought to what tuning subjects lived through, as a mean over its kind.
+    pub calibrated: bool,
+}
+
+/// How a risk was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// Sampled futures.
+    Futures,
+    /// The query head.
+    QueryHead,
+}
+
 /// A difference and its Monte Carlo error.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
@@ -116,7 +148,7 @@ pub struct Change {
 impl Row {
     /// Risk less reference.
     pub fn excess(&self) -> Option<f64> {
-        Some(self.risk.estimate - self.expected?.risk)
+        Some(self.answer.risk - self.expected?.risk)
     }
 
     fn in_excess(&self) -> bool {
@@ -163,8 +195,11 @@ impl Engine {
             horizons: options.reference.horizons.clone(),
             samples: options.sampling.samples,
             censored_share: now.censored_share,
-            calibrated: false,
-            by_risk: ranked(&|_, row| row.risk.estimate > 0.0, |row| row.risk.estimate),
+            calibrated: items
+                .iter()
+                .flat_map(|item| &item.rows)
+                .all(|row| row.answer.calibrated),
+            by_risk: ranked(&|_, row| row.answer.risk > 0.0, |row| row.answer.risk),
             by_excess: ranked(&|_, row| row.in_excess(), excess),
             by_change: ranked(&|_, row| row.changed(), |row| {
                 row.change.map_or(0.0, |change| change.difference)
@@ -243,11 +278,15 @@ impl Engine {
                     }
                 });
                 let about = (target, !times.is_empty());
+                let direct = direct[index].as_ref().map(|curve| curve.within(horizon.0));
                 Row {
                     horizon: *horizon,
+                    answer: answer((raw, direct), |direct| {
+                        options.calibration?.apply(target.kind, *horizon, direct)
+                    }),
                     risk: shown(raw),
                     cut_short: raw.censored_share,
-                    direct: direct[index].as_ref().map(|curve| curve.within(horizon.0)),
+                    direct,
                     expected: options.reference.expected(&who, about, place),
                     change,
                 }
@@ -278,9 +317,28 @@ fn shown(raw: &Raw) -> MonteCarlo {
     }
 }
 
+/// The query head's calibrated risk where there is one; else that of futures, unless too many of
+/// them were cut short and the query head can stand in.
+fn answer((raw, direct): (&Raw, Option<f64>), calibrated: impl Fn(f64) -> Option<f64>) -> Answer {
+    let by_head = |risk, calibrated| Answer {
+        risk,
+        by: By::QueryHead,
+        calibrated,
+    };
+    match (direct.and_then(calibrated), direct) {
+        (Some(risk), _) => by_head(risk, true),
+        (None, Some(risk)) if raw.censored_share > CUT_MAX => by_head(risk, false),
+        (None, _) => Answer {
+            risk: shown(raw).estimate,
+            by: By::Futures,
+            calibrated: false,
+        },
+    }
+}
+
 fn unnoticed(item: &Item, row: &Row) -> bool {
-    let likely = row.risk.estimate >= SIGN_RISK_MIN;
-    let twice = |expected: Expected| row.risk.estimate >= SIGN_RATIO_MIN * expected.risk;
+    let likely = row.answer.risk >= SIGN_RISK_MIN;
+    let twice = |expected: Expected| row.answer.risk >= SIGN_RATIO_MIN * expected.risk;
     let thinkable = matches!(item.target.kind, Kind::Diagnosis | Kind::Death);
     let agrees = |expected: Expected| {
         let direct = row.direct;

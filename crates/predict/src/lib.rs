@@ -25,6 +25,7 @@ mod faithful;
 mod fan;
 mod forecast;
 mod index;
+mod item_calibration;
 mod missing;
 mod neural;
 mod pooled;
@@ -58,8 +59,9 @@ pub use evidence::EvidenceOptions;
 pub use explain::{Cited, ExplainOptions, Explanation, Redundant, Unit};
 pub use faithful::{Faithful, FaithfulOptions, Faithfulness, Share, Stability};
 pub use fan::{Fan, FanPoint, fan};
-pub use forecast::{Change, Forecast, ForecastOptions, Item, Row};
+pub use forecast::{Answer, By, Change, Forecast, ForecastOptions, Item, Row};
 pub use index::{IndexFit, IndexOptions, index_time, last_observed};
+pub use item_calibration::{ItemCalibration, ItemCell};
 pub use missing::{Missing, MissingEffect, MissingOptions};
 pub use pooled::{
     CodeCensus, Family, FamilyPlan, Lived, NEIGHBOURS_MIN, Near, POOLED_CASES_MAX, PooledOutcome,

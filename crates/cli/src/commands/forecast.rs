@@ -3,12 +3,12 @@
 
 use crate::answering::{Answering, instant, possible, refused};
 use crate::progress::print;
-use crate::steps::calibrate::TARGET_SUBJECTS_MIN;
+use crate::steps::calibrate::{ITEMS, TARGET_SUBJECTS_MIN};
 use anyhow::{Context, Result};
 use longitude_core::{Digest, Instant, SubjectId};
 use longitude_predict::{
-    AbstainOptions, Asked, Cited, Engine, ExplainOptions, Forecast, ForecastOptions, Item,
-    Reference, SampleOptions, Target, Unfollowed, UnfollowedOptions, targets,
+    AbstainOptions, Asked, By, Cited, Engine, ExplainOptions, Forecast, ForecastOptions, Item,
+    ItemCalibration, Reference, SampleOptions, Target, Unfollowed, UnfollowedOptions, targets,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,9 +97,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let reference = opened.model_file("reference.json")?;
     let reference: Reference = serde_json::from_slice(&reference).context("reference.json")?;
     let targets = targets(engine.vocabulary(), TARGET_SUBJECTS_MIN);
+    // Runs of earlier versions have none.
+    let calibration = opened.model_file(ITEMS).ok();
+    let calibration = calibration.map(|bytes| serde_json::from_slice::<ItemCalibration>(&bytes));
+    let calibration = calibration.transpose().context(ITEMS)?;
     let options = ForecastOptions {
         targets: &targets,
         reference: &reference,
+        calibration: calibration.as_ref(),
         since,
         sampling: SampleOptions {
             samples: arguments.samples,
@@ -195,15 +200,23 @@ fn text(answer: &Answer, top: usize) -> String {
     let forecast = &answer.forecast;
     let days = forecast.horizons.first().map_or(0.0, |h| h.0);
     let mut lines = vec![format!(
-        "forecast at {} from {} futures, {:.0} % of them cut short; not calibrated, research only",
+        "forecast at {} from {} futures, {:.0} % of them cut short; research only",
         forecast.at,
         forecast.samples,
         forecast.censored_share * 100.0
     )];
     let allowed = AbstainOptions::research().censored_share_max;
     if forecast.censored_share > allowed {
-        let warning = "too many futures were cut short: risks of the longer horizons are too low; \
-                       give more events with --events-max";
+        let warning = if forecast
+            .items
+            .iter()
+            .any(|item| item.rows[0].direct.is_some())
+        {
+            "too many futures were cut short: where they were, the query head answers (by [head])"
+        } else {
+            "too many futures were cut short: risks of the longer horizons are too low; give more \
+             events with --events-max"
+        };
         lines.push(format!("warning: {warning}"));
     }
     let likely = format!("most likely within {days} days");
@@ -272,11 +285,17 @@ fn line(item: &Item) -> String {
             change.difference, change.standard_error
         )
     });
+    let how = match (row.answer.by, row.answer.calibrated) {
+        (By::QueryHead, true) => "calibrated",
+        (By::QueryHead, false) => "head",
+        (By::Futures, _) => "futures",
+    };
     let direct = row
         .direct
         .map_or_else(String::new, |risk| format!(", query head {risk:.4}"));
     format!(
-        "  {:.4} ({:.4}){direct}, same age and sex {expected}{change}  {}{}",
+        "  {:.4} [{how}], futures {:.4} ({:.4}){direct}, same age and sex {expected}{change}  {}{}",
+        row.answer.risk,
         row.risk.estimate,
         row.risk.standard_error,
         item.target.name,

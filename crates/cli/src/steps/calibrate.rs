@@ -9,8 +9,8 @@ use anyhow::Result;
 use longitude_core::{Days, Digest, Split, Task};
 use longitude_predict::{
     AbstainOptions, Asked, Calibration, CalibrationOptions, CodeCensus, Engine, FamilyPlan, Fitted,
-    IndexOptions, PooledOutcome, PopulationBuilder, ReferenceBuilder, SampleOptions, index_time,
-    last_observed, targets,
+    IndexOptions, ItemCalibration, PooledOutcome, PopulationBuilder, ReferenceBuilder,
+    SampleOptions, index_time, last_observed, targets,
 };
 use longitude_server::Questions;
 use longitude_train::Part;
@@ -26,6 +26,10 @@ const REFERENCE_DRAWS: u64 = 4;
 /// most: one pass of the model each.
 const POOLED_DRAWS: u64 = 2;
 const POOLED_ROWS_MAX: usize = 20_000;
+/// Tuning rows that a forecast's items are calibrated on, at most: some hundred targets each.
+const ITEM_ROWS_MAX: usize = 4_000;
+/// The maps of a forecast's items, in the model folder.
+pub(crate) const ITEMS: &str = "items.json";
 
 /// The step of the pipeline.
 pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
@@ -73,6 +77,7 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
     let path = run.layout.model().join("questions.json");
     write_atomically(&path, &serde_json::to_vec_pretty(&asked)?)?;
     reference(run, &vocabulary)?;
+    items(run, &engine, &pairs)?;
     step.say(&format!(
         "{} tuning subjects; {calibrated} of {} tasks calibrated, {} pooled, the others answer as \
          sampled",
@@ -85,9 +90,22 @@ pub(crate) fn run(run: &Run<'_>, step: &Step) -> Result<Left> {
         outputs: vec![
             run.output("model/questions.json")?,
             run.output("model/reference.json")?,
+            run.output(&format!("model/{ITEMS}"))?,
         ],
         seed: Some(run.options().seed),
     })
+}
+
+/// The maps of a forecast's items, by kind of target and horizon.
+fn items(run: &Run<'_>, engine: &Engine, rows: &[Asked<'_>]) -> Result<()> {
+    let targets = targets(engine.vocabulary(), TARGET_SUBJECTS_MIN);
+    let items = if engine.has_queries() {
+        engine.calibrate_items(&rows[..rows.len().min(ITEM_ROWS_MAX)], &targets, &HORIZONS)?
+    } else {
+        ItemCalibration::default()
+    };
+    let path = run.layout.model().join(ITEMS);
+    write_atomically(&path, &serde_json::to_vec(&items)?)
 }
 
 /// The outcomes that too few training subjects had to be learnt alone, answered through what stands

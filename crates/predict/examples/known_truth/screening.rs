@@ -22,9 +22,10 @@ const DISEASE: &str = "amyloidosis";
 /// Looks a thousand of those considered.
 const LOOKS: [f64; 5] = [5.0, 10.0, 20.0, 50.0, 100.0];
 /// Scores of which the differences are told.
-const PAIRS: [(&str, &str); 4] = [
+const PAIRS: [(&str, &str); 5] = [
     ("query", "boosted"),
     ("stack", "boosted"),
+    ("stack", "age_sex"),
     ("worth", "stack"),
     ("boosted", "age_sex"),
 ];

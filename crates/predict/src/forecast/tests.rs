@@ -38,6 +38,7 @@ fn forecast(timeline: &Timeline, since: Option<f64>) -> Forecast {
     let options = ForecastOptions {
         targets: &targets,
         reference: &reference(&engine, &targets),
+        calibration: None,
         since: since.map(at),
         sampling: sampling(32, 32),
     };
@@ -140,6 +141,7 @@ fn a_limit_is_met_less_often_than_its_code() {
     let options = ForecastOptions {
         targets: &targets,
         reference: &reference(&engine, &targets),
+        calibration: None,
         since: None,
         sampling: sampling(256, 64),
     };
