@@ -183,6 +183,16 @@ const LIST: &[(&str, &str, &[&str])] = &[
         &["python3", "cases/comparisons/physionet.py"],
     ),
     (
+        "recalibration",
+        "a model of one place mended at another by 200 and 2,000 labels (MEDS_A MEDS_B [DRAWS])",
+        &example!("cli", "recalibration"),
+    ),
+    (
+        "coverage",
+        "conformal sets and Venn-Abers intervals on the synthetic hospital ([PATIENTS] [SEED])",
+        &example!("cli", "coverage"),
+    ),
+    (
         "sampling",
         "sampled events a CPU-second ([THREADS])",
         &example!("predict", "predict_throughput"),

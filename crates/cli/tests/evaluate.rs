@@ -315,3 +315,79 @@ fn other_labels_and_other_subjects_are_not_compared() {
         &["no column of texts `ward`", "mend:"],
     );
 }
+
+/// A table of a file's subjects from `first` on, with a column of sexes.
+fn of_both_sexes(rows: i64, first: i64) -> Table {
+    let mut table = Table::new(rows);
+    for subject in &mut table.subjects {
+        *subject += first;
+    }
+    let sexes: Vec<&str> = (0..rows)
+        .map(|row| if row % 3 == 0 { "f" } else { "m" })
+        .collect();
+    table.further = vec![("sex", Arc::new(StringArray::from(sexes)))];
+    table
+}
+
+#[test]
+fn predictions_are_recalibrated_and_their_sets_checked() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let tuning = of_both_sexes(600, 10_000).write(folder, "tuning.parquet");
+    let mut table = of_both_sexes(600, 0);
+    table.risks[4] = None;
+    let path = table.write(folder, "held_out.parquet");
+    let out = folder.join("new.parquet");
+    let calibrate = ["--calibrate-on", tuning.to_str().unwrap()];
+    let more = ["--calibrate-by", "sex", "--to", out.to_str().unwrap()];
+    let judged = json(&path, &[&calibrate[..], &more].concat());
+    let told = &judged["calibration"];
+    // The rows to judge are like those that calibrate: two classes of all, and of each sex.
+    let groups = told["sets"]["groups"].as_array().unwrap();
+    assert_eq!(groups.len(), 6, "{told}");
+    for group in groups {
+        let share = group["coverage"]["value"].as_f64().unwrap();
+        assert!(share >= 0.89, "{group}");
+    }
+    assert_eq!(told["sets"]["without_set"], 1);
+    let models = judged["task"]["models"].as_array().unwrap();
+    assert_eq!(models[1]["name"], "recalibrated");
+    let ratio = |model: &Value| {
+        let estimate = &model["metrics"]["observed_expected"]["estimate"];
+        estimate["value"].as_f64().unwrap()
+    };
+    let (given, new) = (ratio(&models[0]), ratio(&models[1]));
+    assert!(
+        (new - 1.0).abs() < 0.05 && (given - 1.0).abs() > 0.1,
+        "{given} {new}"
+    );
+    // The file that was written is judged as the recalibrated model was.
+    let again = json(&out, &[]);
+    assert!((ratio(&again["task"]["models"][0]) - new).abs() < 1e-6);
+    refused(
+        &path,
+        &[&calibrate[..], &["--calibrate-by", "ward"]].concat(),
+        &["no column of texts `ward`", "mend:"],
+    );
+    let same = [
+        "--calibrate-on",
+        path.to_str().unwrap(),
+        "--json",
+        "--resamples",
+        "0",
+    ];
+    let judged = json(&path, &same[..2]);
+    let notes = judged["notes"].to_string();
+    assert!(
+        notes.contains("300 subjects stand in both files"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn threads_change_no_byte() {
+    let place = tempfile::tempdir().unwrap();
+    let path = of_both_sexes(300, 0).write(place.path(), "p.parquet");
+    let one = json(&path, &["--threads", "1"]);
+    assert_eq!(one, json(&path, &["--threads", "2"]));
+}

@@ -18,6 +18,7 @@ mod fairness;
 mod group;
 mod judge;
 mod leakage;
+mod local;
 pub mod monitor;
 mod mt19937;
 mod multiclass;
@@ -56,6 +57,7 @@ pub use evaluation::{
 pub use fairness::{Gaps, GroupRates, crossings, gaps};
 pub use group::CELL_MIN;
 pub use leakage::{AUROC_SUSPICIOUS, LeakageCheck, LeakageInput, leakage};
+pub use local::{LocalOptions, LocalRecalibration, LocalRows};
 pub use multiclass::Classes;
 pub use prepared::{ECE_BINS, brier, expected_calibration_error, log_loss, observed_expected};
 pub use rank::{auroc, average_precision};

@@ -115,6 +115,10 @@ fn local_linear(x: &[f64], y: &[f64], at: f64) -> f64 {
         wx += weight * (x - at);
         wy += weight * y;
     }
+    if w <= 0.0 {
+        // A place between two risks that all near rows have: they are all equally far.
+        return y[window.clone()].iter().sum::<f64>() / window.len() as f64;
+    }
     let (mean_x, mean_y) = (wx / w, wy / w);
     let (mut wxx, mut wxy) = (0.0, 0.0);
     for (&x, &y) in x[window.clone()].iter().zip(&y[window]) {
@@ -317,6 +321,12 @@ fn weighted_local_linear(cells: &[Cell], near: f64, at: f64) -> f64 {
         wx += weight * (cell.x - at);
         wy += weight * cell.y;
     }
+    if w <= 0.0 {
+        let (rows, with) = window.iter().fold((0.0, 0.0), |(rows, with), cell| {
+            (rows + cell.weight, with + cell.weight * cell.y)
+        });
+        return with / rows;
+    }
     let (mean_x, mean_y) = (wx / w, wy / w);
     let (mut wxx, mut wxy) = (0.0, 0.0);
     for cell in window {
@@ -355,6 +365,24 @@ mod tests {
         let got = cells.ici(&weights).unwrap();
         assert!((got - wanted).abs() < 1e-9, "{got} {wanted}");
         assert_eq!(cells.ici(&[0; 200]), Err(Undefined::NoRows));
+    }
+
+    #[test]
+    fn a_place_between_two_risks_of_all_rows_has_a_value() {
+        // The median lies between the two risks, and every row is equally far from it.
+        let risks: Vec<f64> = (0..20)
+            .map(|row| if row < 10 { 0.1 } else { 0.9 })
+            .collect();
+        let labels: Vec<bool> = (0..20).map(|row| row % 4 == 0).collect();
+        let smooth = smooth_calibration(&labels, &risks).unwrap();
+        assert!(
+            smooth.curve.iter().all(|(_, y)| y.is_finite()),
+            "{smooth:?}"
+        );
+        assert!(smooth.ici.is_finite());
+        let clusters: Vec<u32> = (0..20).collect();
+        let cells = SmoothCells::new(&labels, &risks, &clusters);
+        assert!(cells.ici(&[1; 20]).unwrap().is_finite());
     }
 
     #[test]

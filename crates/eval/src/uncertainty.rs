@@ -11,12 +11,14 @@
 //! calibration was by that group (Mondrian).
 
 mod conformal;
+mod coverage;
 mod risk_coverage;
 mod venn_abers;
 
 pub use conformal::{
     Acts, Conformal, Decision, Defer, IntervalConformal, PredictionSet, act_or_defer,
 };
+pub use coverage::{Coverages, SetCoverage, set_coverage};
 pub use risk_coverage::{RiskCoverage, RiskCoveragePoint, risk_coverage};
 pub use venn_abers::VennAbers;
 

@@ -1,5 +1,6 @@
 //! `longitude evaluate`: any table of predictions in the MEDS prediction schema, judged.
 
+mod calibrated;
 pub(crate) mod checks;
 mod compat;
 mod table;
@@ -27,6 +28,19 @@ pub(crate) struct Arguments {
     /// may be given several times
     #[arg(long, value_name = "OTHER.parquet", conflicts_with = "meds_compat")]
     against: Vec<PathBuf>,
+    /// Predictions of tuning subjects by the same model, with their outcomes: the predictions are
+    /// recalibrated by them (Venn-Abers) and get conformal sets; both are judged beside each other
+    #[arg(long, value_name = "TUNING.parquet", conflicts_with_all = ["against", "meds_compat"])]
+    calibrate_on: Option<PathBuf>,
+    /// Where the recalibrated predictions go, with their intervals and sets
+    #[arg(long, value_name = "OUT.parquet", requires = "calibrate_on")]
+    to: Option<PathBuf>,
+    /// A column of texts, in both files: sets that keep their promise in each of its groups
+    #[arg(long, value_name = "COLUMN", requires = "calibrate_on")]
+    calibrate_by: Option<String>,
+    /// The share of outcomes that the sets should hold, in each class
+    #[arg(long, default_value_t = 0.9, requires = "calibrate_on")]
+    coverage: f64,
     /// Print the evaluation as JSON
     #[arg(long)]
     json: bool,
@@ -77,6 +91,7 @@ Examples:
   longitude evaluate predictions.parquet --html report.html
   longitude evaluate ours.parquet --against theirs.parquet --against score.parquet --json
   longitude evaluate predictions.parquet --horizon 365
+  longitude evaluate held_out.parquet --calibrate-on tuning.parquet --calibrate-by sex --to new.parquet
   longitude evaluate predictions.parquet --meds-compat";
 
 /// Runs the command.
@@ -87,6 +102,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let options = options(arguments)?;
     if let Some(page) = &arguments.html {
         not_over(page, &files(arguments))?;
+    }
+    if let Some(tuning) = &arguments.calibrate_on {
+        return calibrated::run(arguments, tuning, &options);
     }
     let table = Table::read(&Asked {
         title: None,

@@ -5,7 +5,7 @@
 
 use super::chart::{Axes, Point, Series, interval_bar, lines};
 use super::page;
-use super::report::{calibration_chart, metric_table, model_name, number, roc_chart};
+use super::report::{calibration_chart, metric_name, metric_table, model_name, number, roc_chart};
 use longitude_eval::{
     Beyond, Compared, DecisionPoint, Evaluation, Followed, GapsTold, LeadTime, Metric, ModelCurves,
     ModelReport, Shift, TaskReport, Told, Use,
@@ -380,7 +380,7 @@ fn tests(first: &ModelReport, compared: &[Compared]) -> Markup {
             } }
             tbody { @for one in compared { tr {
                 th scope="row" { (model_name(&one.against)) }
-                td data-label="Metric" { (words(&one.metric)) }
+                td data-label="Metric" { (metric_name(&one.metric)) }
                 td.number data-label="Difference" { (shown(one.difference)) }
                 td.number data-label="Standard error" {
                     (one.standard_error.map_or("none".to_owned(), |v| format!("{v:.4}")))

@@ -408,7 +408,7 @@ pub(crate) fn model_name(name: &str) -> &str {
     }
 }
 
-fn metric_name(name: &str) -> &str {
+pub(crate) fn metric_name(name: &str) -> &str {
     match name {
         "auroc" => "AUROC",
         "auprc" => "AUPRC",

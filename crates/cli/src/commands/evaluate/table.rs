@@ -54,13 +54,13 @@ pub(crate) struct Asked<'a> {
 }
 
 /// A file's columns, checked.
-struct Checked {
-    read: Predictions,
-    labels: Option<Vec<bool>>,
-    risks: Vec<Option<f64>>,
+pub(super) struct Checked {
+    pub(super) read: Predictions,
+    pub(super) labels: Option<Vec<bool>>,
+    pub(super) risks: Vec<Option<f64>>,
 }
 
-fn checked(path: &Path, labels_needed: bool) -> Result<Checked> {
+pub(super) fn checked(path: &Path, labels_needed: bool) -> Result<Checked> {
     present(path)?;
     let read = read_predictions(path, true)?;
     not_empty(&read, path)?;
