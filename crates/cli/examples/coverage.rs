@@ -1,5 +1,5 @@
-//! Whether conformal sets and Venn-Abers intervals keep what they promise on the synthetic hospital,
-//! overall and by group: `cargo xtask bench coverage [PATIENTS] [SEED]`.
+//! Whether conformal sets and Venn-Abers intervals keep what they promise on the synthetic
+//! hospital, overall and by group: `cargo xtask bench coverage [PATIENTS] [SEED]`.
 //!
 //! One prediction time a patient (the hospital's index date), three outcomes. Boosted counts learn
 //! on the train subjects; half of the others, by hash, calibrate and the other half is judged.

@@ -91,7 +91,7 @@ Examples:
   longitude evaluate predictions.parquet --html report.html
   longitude evaluate ours.parquet --against theirs.parquet --against score.parquet --json
   longitude evaluate predictions.parquet --horizon 365
-  longitude evaluate held_out.parquet --calibrate-on tuning.parquet --calibrate-by sex --to new.parquet
+  longitude evaluate held_out.parquet --calibrate-on tuning.parquet --to new.parquet
   longitude evaluate predictions.parquet --meds-compat";
 
 /// Runs the command.

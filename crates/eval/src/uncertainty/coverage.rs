@@ -16,8 +16,8 @@ pub struct SetCoverage {
     pub with_outcome: bool,
     /// Rows that have a set.
     pub rows: u64,
-    /// The share of sets that hold the outcome, with Wilson's 95 % interval, which takes the rows for
-    /// independent.
+    /// The share of sets that hold the outcome, with Wilson's 95 % interval, which takes the rows
+    /// for independent.
     pub coverage: Estimate,
     /// The share of sets with one outcome only: those that say something.
     pub single: f64,
