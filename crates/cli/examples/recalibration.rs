@@ -5,8 +5,8 @@
 //! `longitude ingest` makes them. The question is death in hospital, asked 48 hours after admission
 //! of those whose record goes on; outcomes state whole days, and what the record says of them is
 //! left out of the history. The labelled stays are drawn anew each time and are not judged.
-//! Printed are medians over draws of observed over expected deaths, overall and by age band, sex and kind of
-//! unit (which the public copy of set A lacks), each with the 95 % interval of a Poisson count; NEW
+//! Printed are medians over draws of observed over expected deaths, overall and by age band, sex
+//! and kind of unit (which the public copy of set A lacks), each with the 95 % interval of a Poisson count; NEW
 //! marks one that excludes 1 after the recalibration and did not before. The last line counts the
 //! same draw by draw. Groups of fewer than 11 stays are left out.
 
