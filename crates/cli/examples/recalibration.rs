@@ -6,9 +6,9 @@
 //! of those whose record goes on; outcomes state whole days, and what the record says of them is
 //! left out of the history. The labelled stays are drawn anew each time and are not judged.
 //! Printed are medians over draws of observed over expected deaths, overall and by age band, sex
-//! and kind of unit (which the public copy of set A lacks), each with the 95 % interval of a Poisson count; NEW
-//! marks one that excludes 1 after the recalibration and did not before. The last line counts the
-//! same draw by draw. Groups of fewer than 11 stays are left out.
+//! and kind of unit (which the public copy of set A lacks), each with the 95 % interval of a
+//! Poisson count; NEW marks one that excludes 1 after the recalibration and did not before. The
+//! last line counts the same draw by draw. Groups of fewer than 11 stays are left out.
 
 use anyhow::{Result, ensure};
 use longitude_baseline::{Example, FOLDS, Kind, cross_fit};
