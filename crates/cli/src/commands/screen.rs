@@ -64,8 +64,8 @@ pub(crate) struct Arguments {
     /// Futures of each of the short list; 0 for none
     #[arg(long, default_value_t = 128)]
     samples: u32,
-    /// The members that the sweep asks: query, boosted, or both
-    #[arg(long, value_delimiter = ',', default_values = ["query", "boosted"])]
+    /// The members that the sweep asks
+    #[arg(long, value_delimiter = ',', default_values = ["query", "boosted", "age_sex"])]
     members: Vec<String>,
     /// The folder to write; an interrupted sweep goes on where it stopped
     #[arg(long, value_name = "DIR", required_unless_present = "example")]

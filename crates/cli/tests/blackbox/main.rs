@@ -528,7 +528,15 @@ fn a_forecast_lists_everything_beside_people_of_the_same_age() {
         (time, &false.into())
     );
     assert!(items.len() > 20, "{}", items.len());
-    assert_eq!(answer["by_risk"].as_array().unwrap().len(), items.len());
+    // An estimate may come out as nothing by chance.
+    let answered = |item: &&serde_json::Value| item["rows"][0]["answer"]["risk"] != 0.0;
+    let answered = items.iter().filter(answered).count();
+    assert_eq!(answer["by_risk"].as_array().unwrap().len(), answered);
+    assert!(
+        answered * 10 > items.len() * 9,
+        "{answered} of {}",
+        items.len()
+    );
     let has = |field: &str| items.iter().any(|item| !item["rows"][0][field].is_null());
     assert!(has("expected") && has("direct"), "reference and query head");
     let kinds = ["death", "diagnosis", "drug", "laboratory", "care"];

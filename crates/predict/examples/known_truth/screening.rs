@@ -105,12 +105,10 @@ pub(crate) fn screen(settings: &Settings) -> Result {
                 .iter()
                 .map(String::as_str)
                 .zip(members.iter().copied());
-            let made = [
-                ("stack", risk),
-                ("worth", worth.benefit),
-                ("age_sex", by_age),
-            ];
-            for (name, score) in own.chain(made) {
+            let made = [("stack", risk), ("worth", worth.benefit)];
+            let is_member = names.iter().any(|name| name == "age_sex");
+            let apart = (!is_member).then_some(("age_sex", by_age));
+            for (name, score) in own.chain(made).chain(apart) {
                 scores.entry(name.to_owned()).or_default().push(score);
             }
             known.push(Known {

@@ -32,6 +32,11 @@ pub struct PooledOutcome {
 }
 
 impl PooledOutcome {
+    /// The parent's question, whose answer the ratio brings down.
+    pub fn question(&self, horizon: Days) -> Task {
+        above(&self.parent, &self.codes, horizon)
+    }
+
     /// Puts the answer in the place of the refusal, given the parent's risk.
     fn answer(&self, parent: f64, prediction: &mut Prediction) {
         let risk = |ratio: f64| Probability::new((ratio * parent).clamp(0.0, 1.0)).ok();
@@ -172,7 +177,7 @@ impl Engine {
                 continue;
             };
             let people: Vec<Asked<'_>> = open.iter().map(|row| asked[*row]).collect();
-            let above = [above(&outcome.parent, &outcome.codes, horizon)];
+            let above = [outcome.question(horizon)];
             let found = self.query_many(&people, &above)?;
             for (row, found) in open.into_iter().zip(found) {
                 let Some(parent) = found.into_iter().next().flatten() else {

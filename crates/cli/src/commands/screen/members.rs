@@ -1,7 +1,7 @@
 //! The members that a screen asks, fitted on the run's own subjects: the query head as it is, the
-//! boosted counts on training subjects, and the stack of them on tuning subjects that neither the
-//! model nor the trees were stopped on. What was fitted is kept beside the list, so that an
-//! interrupted screen goes on with the same.
+//! boosted counts and the hazards by age and sex on training subjects, and the stack of them on
+//! tuning subjects that neither the model nor the trees were stopped on. What was fitted is kept
+//! beside the list, so that an interrupted screen goes on with the same.
 
 use super::Settings;
 use crate::answering::Answering;
@@ -17,6 +17,7 @@ use longitude_predict::{Asked, Engine, IndexFit, IndexOptions, SampleOptions, St
 use longitude_store::Dataset;
 use longitude_train::Part;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Prediction times of each subject that members are fitted at.
@@ -34,7 +35,8 @@ pub(super) struct Members {
     of: Digest,
     /// Names, in the order of their risks.
     pub(super) names: Vec<String>,
-    boosted: Option<longitude_baseline::Fitted>,
+    /// Fitted on training subjects, by name.
+    baselines: BTreeMap<String, longitude_baseline::Fitted>,
     stack: Option<Stack>,
     with_futures: Option<Stack>,
     /// Tuning rows that the stack was fitted on.
@@ -48,11 +50,11 @@ pub(super) struct Members {
 /// The names of members that were asked for, checked.
 pub(super) fn named(asked: &[String], has_queries: bool) -> Result<Vec<String>> {
     let refuse = |message: String, mend: &str| Err(Failure::new(Kind::Input, message, mend).into());
-    let known = ["query", "boosted"];
+    let known = ["query", Baseline::Boosted.name(), Baseline::AgeSex.name()];
     if let Some(other) = asked.iter().find(|name| !known.contains(&name.as_str())) {
         return refuse(
             format!("there is no member `{other}`"),
-            "name query, boosted or both",
+            "name some of query, boosted and age_sex",
         );
     }
     let there =
@@ -90,13 +92,20 @@ pub(super) fn fitted(opened: &Answering, settings: &Settings, to: &Path) -> Resu
     let mut members = Members {
         of,
         names: settings.members.clone(),
-        boosted: None,
+        baselines: BTreeMap::new(),
         stack: None,
         with_futures: None,
         rows: 0,
         positives: 0,
         notes: Vec::new(),
     };
+    if let Some(outcome) = opened.engine.fitted().pooled.get(&settings.task.id) {
+        members.notes.push(format!(
+            "too few training subjects had the outcome: the query head answers for {}, brought down \
+             to it by a pooled ratio",
+            outcome.parent
+        ));
+    }
     let draws = subjects.draws(seed)?;
     members.learn(&subjects, &draws, seed)?;
     members.weigh(
@@ -178,9 +187,14 @@ fn examples<'a>(rows: &'a [Row], task: &Task) -> Vec<(Example<'a>, bool)> {
 }
 
 impl Members {
-    /// Fits the counts; without them the other member answers alone.
+    /// Fits the counts and the hazards by age and sex; without one the others answer.
     fn learn(&mut self, subjects: &Subjects<'_>, draws: &[IndexOptions], seed: u64) -> Result<()> {
-        if !self.names.iter().any(|name| name == "boosted") {
+        let asked = |kind: &Baseline| self.names.iter().any(|name| name == kind.name());
+        let kinds = [Baseline::Boosted, Baseline::AgeSex]
+            .into_iter()
+            .filter(asked);
+        let kinds: Vec<Baseline> = kinds.collect();
+        if kinds.is_empty() {
             return Ok(());
         }
         let stops = |subject: &_| Part::of(*subject, Split::Tuning).is_some();
@@ -188,16 +202,19 @@ impl Members {
         let tuning = subjects.rows(Split::Tuning, draws, stops)?;
         let learnt = examples(&train, subjects.task);
         let stopped = examples(&tuning, subjects.task);
-        match longitude_baseline::fit(Baseline::Boosted, &learnt, &stopped, subjects.task, seed) {
-            Ok(fitted) => self.boosted = Some(fitted),
-            Err(error) if self.names.len() > 1 => {
-                self.names.retain(|name| name != "boosted");
-                self.notes
-                    .push(format!("the boosted counts are left out: {error}"));
-            }
-            Err(error) => {
-                let mend = "add --members query, or take a run with more outcomes";
-                return Err(Failure::new(Kind::Input, error.to_string(), mend).into());
+        for kind in kinds {
+            let name = kind.name();
+            match longitude_baseline::fit(kind, &learnt, &stopped, subjects.task, seed) {
+                Ok(fitted) => drop(self.baselines.insert(name.to_owned(), fitted)),
+                Err(error) if self.names.len() > 1 => {
+                    self.names.retain(|one| one != name);
+                    self.notes
+                        .push(format!("the member {name} is left out: {error}"));
+                }
+                Err(error) => {
+                    let mend = "add --members query, or take a run with more outcomes";
+                    return Err(Failure::new(Kind::Input, error.to_string(), mend).into());
+                }
             }
         }
         Ok(())
@@ -262,20 +279,25 @@ impl Members {
         let mut risks: Vec<Risks> = asked.iter().map(|_| Risks::default()).collect();
         for name in &self.names {
             if name == "query" {
-                let answers = engine.query_many(asked, std::slice::from_ref(task))?;
+                // An outcome too rare to be learnt alone is asked through what stands above it.
+                let pooled = engine.fitted().pooled.get(&task.id);
+                let above = pooled.map(|outcome| outcome.question(task.horizon));
+                let ratio = pooled.map_or(1.0, |outcome| outcome.ratio.mean);
+                let asked_for = above.as_ref().unwrap_or(task);
+                let answers = engine.query_many(asked, std::slice::from_ref(asked_for))?;
                 for (risks, answer) in risks.iter_mut().zip(answers) {
                     let answer = answer.into_iter().next().flatten();
                     let answer = answer.context("the model has no code of the outcome")?;
-                    risks.members.push(answer.risk);
+                    risks.members.push((ratio * answer.risk).min(1.0));
                     risks.curve = Some(answer.curve);
                 }
-            } else if let Some(boosted) = &self.boosted {
+            } else if let Some(fitted) = self.baselines.get(name) {
                 let examples = asked.iter().map(|one| Example {
                     timeline: one.timeline,
                     time: one.at,
                 });
                 let examples: Vec<Example<'_>> = examples.collect();
-                for (risks, risk) in risks.iter_mut().zip(boosted.predict(&examples)) {
+                for (risks, risk) in risks.iter_mut().zip(fitted.predict(&examples)) {
                     risks.members.push(risk);
                 }
             }

@@ -146,7 +146,10 @@ impl Work<'_> {
         let task = &self.settings.task;
         let before = task.incident && history.iter().any(|event| task.outcome.holds(event));
         let refused = facts.refuse(&task.id, before, &fitted.population, &fitted.abstain);
-        if let Some(reason) = refused {
+        let is_pooled = fitted.pooled.contains_key(&task.id);
+        let rare = |one: &Abstention| matches!(one, Abstention::OutcomeTooRare { .. });
+        // It is the last reason: nothing else speaks against them.
+        if let Some(reason) = refused.filter(|reason| !(is_pooled && rare(reason))) {
             return Some(named(&reason));
         }
         let unseen = (at - last).0 > self.settings.seen_within;
