@@ -24,6 +24,7 @@ mod failure;
 mod institution;
 mod interrupt;
 mod journal;
+mod labelling;
 mod lock;
 mod machine;
 mod pipeline;
@@ -106,6 +107,8 @@ enum Command {
     WhatIf(commands::what_if::Arguments),
     /// Sweep a population for one outcome: whom a look is worth most, and whom the looks go to
     Screen(commands::screen::Arguments),
+    /// Any task to calibrated risks with intervals, evidence and receipts, as MEDS predictions
+    Predict(commands::predict::Arguments),
     /// Serve a run's console and API on this machine
     Serve(commands::serve::Arguments),
     /// Re-check a run's ledger, signature and digests offline
@@ -152,6 +155,7 @@ pub fn program() -> ExitCode {
         Command::Evidence(arguments) => commands::evidence::run(&arguments),
         Command::WhatIf(arguments) => commands::what_if::run(&arguments),
         Command::Screen(arguments) => commands::screen::run(&arguments),
+        Command::Predict(arguments) => commands::predict::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Ledger(arguments) => commands::ledger::run(&arguments),

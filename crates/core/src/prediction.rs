@@ -110,6 +110,20 @@ pub enum Abstention {
     },
     /// The subject died before the prediction time.
     Dead,
+    /// The history is unlike those that the model was tuned on.
+    Novel {
+        /// Its distance from theirs, in standard deviations of the model's state.
+        distance: f64,
+        /// The largest distance allowed.
+        allowed: f64,
+    },
+    /// A kind of record that nearly all training histories hold is not in this one.
+    MissingModality {
+        /// Which kind.
+        what: String,
+    },
+    /// The prediction time lies before birth.
+    BeforeBirth,
     /// Too many sampled futures hit the limit of events before the horizon.
     Censored {
         /// The share, 0 to 1.
@@ -143,6 +157,13 @@ impl fmt::Display for Abstention {
                 )
             }
             Self::Dead => f.write_str("the record ends in death before the prediction time"),
+            Self::Novel { distance, allowed } => write!(
+                f,
+                "the history is unlike those that the model was tuned on: distance {distance:.2}, \
+                 at most {allowed:.2} allowed"
+            ),
+            Self::MissingModality { what } => write!(f, "the record holds no {what}"),
+            Self::BeforeBirth => f.write_str("the prediction time lies before birth"),
             Self::Censored { share } => {
                 write!(
                     f,

@@ -19,6 +19,7 @@ mod calibrate;
 mod calibration;
 mod default_tasks;
 mod engine;
+mod ensemble;
 mod evidence;
 mod explain;
 mod faithful;
@@ -28,6 +29,7 @@ mod index;
 mod item_calibration;
 mod missing;
 mod neural;
+mod novelty;
 mod pooled;
 mod process;
 mod query;
@@ -55,6 +57,7 @@ pub use calibration::{
 };
 pub use default_tasks::{Census, DefaultTasksOptions, default_tasks};
 pub use engine::{AnswerOptions, Asked, Engine, Fitted, Pool, Question};
+pub use ensemble::{Combined, Compared, Ensemble, Kept, Served, Serves, Tuned, WEIGHED_MIN};
 pub use evidence::EvidenceOptions;
 pub use explain::{Cited, ExplainOptions, Explanation, Redundant, Unit};
 pub use faithful::{Faithful, FaithfulOptions, Faithfulness, Share, Stability};
@@ -63,6 +66,7 @@ pub use forecast::{Answer, By, Change, Forecast, ForecastOptions, Item, Row};
 pub use index::{IndexFit, IndexOptions, index_time, last_observed};
 pub use item_calibration::{ItemCalibration, ItemCell};
 pub use missing::{Missing, MissingEffect, MissingOptions};
+pub use novelty::Novelty;
 pub use pooled::{
     CodeCensus, Family, FamilyPlan, Lived, NEIGHBOURS_MIN, Near, POOLED_CASES_MAX, PooledOutcome,
     Pooling, RareCounts, Ratio, SPREAD_MAX,

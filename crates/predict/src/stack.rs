@@ -92,6 +92,11 @@ impl Stack {
         pairs.map(|(weight, risk)| weight * logit(*risk)).collect()
     }
 
+    /// The part of the logit that is no member's.
+    pub fn intercept(&self) -> f64 {
+        self.intercept
+    }
+
     /// The members' names.
     pub fn members(&self) -> &[String] {
         &self.members
@@ -181,7 +186,7 @@ fn newton(logits: &[Vec<f64>], labels: &[bool], share: f64, at: &mut [f64]) -> f
 }
 
 /// Risks are held a millionth away from 0 and 1: no member is surer than that.
-fn logit(risk: f64) -> f64 {
+pub(crate) fn logit(risk: f64) -> f64 {
     let risk = risk.clamp(1e-6, 1.0 - 1e-6);
     (risk / (1.0 - risk)).ln()
 }

@@ -60,6 +60,8 @@ pub struct Predictions {
     pub texts: BTreeMap<String, Vec<Option<String>>>,
     /// Columns that are neither of these, and are not read.
     pub unread: Vec<String>,
+    /// Which rows of the files are left, where not all.
+    rows: Option<Vec<usize>>,
     /// Each file with the place of its first row.
     files: Vec<(PathBuf, usize)>,
 }
@@ -83,6 +85,8 @@ impl Predictions {
 
     /// The file of a row, and its number there, from 1.
     pub fn place(&self, row: usize) -> (&Path, usize) {
+        let kept = self.rows.as_ref();
+        let row = kept.and_then(|rows| rows.get(row)).copied().unwrap_or(row);
         let after = self.files.partition_point(|(_, first)| *first <= row);
         match after.checked_sub(1).map(|file| &self.files[file]) {
             Some((path, first)) => (path, row - first + 1),

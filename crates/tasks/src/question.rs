@@ -30,6 +30,8 @@ pub struct Indirect {
     pub place: Option<Place>,
     /// What is in the way.
     pub reason: String,
+    /// Whether the program can label sampled futures instead.
+    pub labels_futures: bool,
 }
 
 impl fmt::Display for Indirect {
@@ -85,6 +87,7 @@ impl Program {
         let here = |reason: &str| Indirect {
             place: Some(window.place.clone()),
             reason: reason.to_owned(),
+            labels_futures: self.labels_futures(label),
         };
         if self.mode == Mode::Aces {
             return Err(nowhere("the meaning is that of es-aces"));
@@ -103,7 +106,11 @@ impl Program {
         let (after, last, bound) = self
             .span(label, hanging, at)
             .map_err(|reason| here(&reason))?;
-        self.others_lie_before(label, at)?;
+        self.others_lie_before(label, at)
+            .map_err(|indirect| Indirect {
+                labels_futures: self.labels_futures(label),
+                ..indirect
+            })?;
         let columns = std::iter::once(outcome).chain(label.competing.iter().copied());
         let mut rows = Vec::new();
         for column in columns.chain(bound) {
@@ -116,6 +123,34 @@ impl Program {
             outcome: rows[0],
             ending: rows.split_off(1),
         })
+    }
+
+    /// Whether sampled futures can be labelled: they have codes and values and no further columns,
+    /// no end of their own, and a label of yes or no.
+    fn labels_futures(&self, label: &LabelPlan) -> bool {
+        let node = &self.nodes[label.node];
+        let ends = match node.step {
+            StepPlan::Event { column, .. } => {
+                !matches!(self.columns[column].source, Counted::RecordEnd)
+            }
+            StepPlan::Time(_) => true,
+        };
+        let boolean = matches!(label.kind, LabelKind::Binary(_) | LabelKind::TimeTo(..));
+        ends && boolean && self.cells.is_empty()
+    }
+
+    /// The most time by which windows of fixed length reach beyond the prediction time, in
+    /// microseconds, and whether an event may take them further.
+    pub fn forward(&self) -> (i64, bool) {
+        let ahead = |node: &NodePlan| match node.step {
+            StepPlan::Time(step) => step.max(0),
+            StepPlan::Event { .. } => 0,
+        };
+        let event = |node: &NodePlan| matches!(node.step, StepPlan::Event { before: false, .. });
+        (
+            self.nodes.iter().map(ahead).sum(),
+            self.nodes.iter().any(event),
+        )
     }
 
     /// The node at which predictions are made.
@@ -208,6 +243,7 @@ impl Program {
                 let window = &self.windows[window];
                 return Err(Indirect {
                     place: Some(window.place.clone()),
+                    labels_futures: true,
                     reason: format!(
                         "what is asked up to `{}.{}` may lie after the prediction time",
                         window.name,
@@ -260,6 +296,7 @@ fn nowhere(reason: &str) -> Indirect {
     Indirect {
         place: None,
         reason: reason.to_owned(),
+        labels_futures: false,
     }
 }
 

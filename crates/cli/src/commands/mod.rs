@@ -19,6 +19,7 @@ pub(crate) mod label;
 pub(crate) mod ledger;
 pub(crate) mod mapping;
 pub(crate) mod monitor;
+pub(crate) mod predict;
 pub(crate) mod quality;
 pub(crate) mod reidentify;
 pub(crate) mod run;

@@ -14,6 +14,8 @@ use std::path::Path;
 /// More distinct texts than this are no groups unless asked for by name.
 const GROUPS_MAX: usize = 20;
 const FOLLOWED_DAYS: &str = "followup_days";
+/// A column that tables of `longitude predict` declare.
+const ABSTENTION: &str = "abstention";
 const CAUSE: &str = "event_cause";
 const MICROSECONDS_A_DAY: f64 = 86_400e6;
 
@@ -58,13 +60,20 @@ pub(super) struct Checked {
     pub(super) read: Predictions,
     pub(super) labels: Option<Vec<bool>>,
     pub(super) risks: Vec<Option<f64>>,
+    /// Rows that were left out because their outcome is not known.
+    open: u64,
 }
 
 pub(super) fn checked(path: &Path, labels_needed: bool) -> Result<Checked> {
     present(path)?;
-    let read = read_predictions(path, true)?;
+    let mut read = read_predictions(path, true)?;
     not_empty(&read, path)?;
     once(&read)?;
+    let open = if labels_needed {
+        leave_open(&mut read)
+    } else {
+        0
+    };
     let labelled = labels_needed || read.booleans.contains_key(LABEL);
     let labels = labelled.then(|| every_label(&read)).transpose()?;
     let column = read.numbers.get(PROBABILITY);
@@ -75,7 +84,24 @@ pub(super) fn checked(path: &Path, labels_needed: bool) -> Result<Checked> {
         labels,
         risks: column,
         read,
+        open,
     })
+}
+
+/// Leaves out the rows of a table by `longitude predict` whose outcome the data do not know: it
+/// answers everybody who is asked about. Any other table must have every label. Returns how many.
+fn leave_open(read: &mut Predictions) -> u64 {
+    let own = read.numbers.contains_key(ABSTENTION);
+    let Some(labels) = read.booleans.get(LABEL).filter(|_| own) else {
+        return 0;
+    };
+    let known = rows_where(labels, Option::is_some);
+    let open = labels.len() - known.len();
+    if open > 0 && !known.is_empty() {
+        read.keep(&known);
+        return open as u64;
+    }
+    0
 }
 
 /// What a file is called.
@@ -113,6 +139,14 @@ impl Table {
             days: Vec::new(),
             causes: Vec::new(),
         };
+        if own.open > 0 {
+            let reason = "the outcome is not known".to_owned();
+            table.left_out.insert(reason, own.open);
+            table.notes.push(format!(
+                "{} rows are left out: the data do not know their outcome",
+                own.open
+            ));
+        }
         table.group(&own.read, asked.groups)?;
         table.follow(&own.read, asked.horizon)?;
         for path in others {

@@ -2,8 +2,8 @@
 //! Everybody is asked at the time of the screen, whatever the file's trigger is.
 
 use super::Arguments;
-use crate::commands::label;
 use crate::failure::{Failure, Kind};
+use crate::labelling::Texts;
 use crate::steps::calibrate::TARGET_SUBJECTS_MIN;
 use anyhow::Result;
 use longitude_core::{CodeMatch, Days, Predicate, Task};
@@ -68,7 +68,7 @@ fn of_file(
         let mend = "write a label that is one event in a window from the prediction time on";
         Failure::new(Kind::Input, message, mend).into()
     };
-    let program = label::program((path, predicates), Mode::Strict)?;
+    let program = Texts::read(path, predicates)?.compile(Mode::Strict)?;
     let question = program.question().map_err(|why| refuse(&why.to_string()))?;
     let last = question
         .last

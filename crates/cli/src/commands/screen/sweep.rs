@@ -169,6 +169,9 @@ fn named(reason: &Abstention) -> String {
         Abstention::OutcomeBefore => RECORDED.to_owned(),
         Abstention::OutsidePopulation { what } => what.clone(),
         Abstention::Dead => "dead".to_owned(),
+        Abstention::BeforeBirth => "not born".to_owned(),
+        Abstention::Novel { .. } => "unlike the training subjects".to_owned(),
+        Abstention::MissingModality { what } => format!("no {what}"),
         Abstention::Censored { .. } => "futures were cut short".to_owned(),
     }
 }
