@@ -83,6 +83,29 @@ impl Predictions {
         }
     }
 
+    /// Leaves these rows, by their ascending places, and keeps the way back to the files.
+    pub fn keep(&mut self, rows: &[usize]) {
+        fn at<T: Clone>(column: &[T], rows: &[usize]) -> Vec<T> {
+            let kept = rows.iter().filter_map(|row| column.get(*row));
+            kept.cloned().collect()
+        }
+        self.subjects = at(&self.subjects, rows);
+        self.times = at(&self.times, rows);
+        for column in self.booleans.values_mut() {
+            *column = at(column, rows);
+        }
+        for column in self.numbers.values_mut() {
+            *column = at(column, rows);
+        }
+        for column in self.texts.values_mut() {
+            *column = at(column, rows);
+        }
+        self.rows = Some(match &self.rows {
+            Some(before) => at(before, rows),
+            None => rows.to_vec(),
+        });
+    }
+
     /// The file of a row, and its number there, from 1.
     pub fn place(&self, row: usize) -> (&Path, usize) {
         let kept = self.rows.as_ref();
