@@ -1,6 +1,6 @@
-//! What is fitted for a task on the run's own subjects, kept in `RUN/tasks/<digest>` and used again:
-//! the models on counts from the training subjects, the ensemble from tuning subjects that nothing
-//! else uses, and what histories of the training subjects are like.
+//! What is fitted for a task on the run's own subjects, kept in `RUN/tasks/<digest>` and used
+//! again: the models on counts from the training subjects, the ensemble from tuning subjects that
+//! nothing else uses, and what histories of the training subjects are like.
 
 use super::members::{Members, Row, Said};
 use crate::interrupt;

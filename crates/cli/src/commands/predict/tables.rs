@@ -1,5 +1,5 @@
-//! The two files of a prediction: the table in MEDS's prediction schema and the JSON lines; written,
-//! or compared with those that are there.
+//! The two files of a prediction: the table in MEDS's prediction schema and the JSON lines;
+//! written, or compared with those that are there.
 
 use super::answer::Answered;
 use super::job::{Job, Kept};
