@@ -99,6 +99,8 @@ enum Command {
     Fairness(commands::fairness::Arguments),
     /// Watch a released model: evidence of change, false alarms held, states, approvals
     Monitor(commands::monitor::Arguments),
+    /// What an attacker's scores give away of those a model learnt from, against the release gate
+    Privacy(commands::privacy::Arguments),
     /// Everything that may lie ahead of one patient, ranked, beside people of the same age and sex
     Forecast(commands::forecast::Arguments),
     /// What an answer rests on, what is missing, and what became of people like the patient
@@ -151,6 +153,7 @@ pub fn program() -> ExitCode {
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments),
         Command::Fairness(arguments) => commands::fairness::run(&arguments),
         Command::Monitor(arguments) => commands::monitor::run(&arguments),
+        Command::Privacy(arguments) => commands::privacy::run(&arguments),
         Command::Forecast(arguments) => commands::forecast::run(&arguments),
         Command::Evidence(arguments) => commands::evidence::run(&arguments),
         Command::WhatIf(arguments) => commands::what_if::run(&arguments),

@@ -391,3 +391,127 @@ fn threads_change_no_byte() {
     let one = json(&path, &["--threads", "1"]);
     assert_eq!(one, json(&path, &["--threads", "2"]));
 }
+
+#[test]
+fn values_and_classes_are_judged_and_their_faults_named() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let whole = |rows: i64, more: Vec<(&'static str, ArrayRef)>, name: &str| {
+        let subjects: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+        let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from_iter_values(0..rows));
+        let own = vec![("subject_id", subjects), ("prediction_time", times)];
+        write(folder, name, own.into_iter().chain(more).collect())
+    };
+    let numbers = |of: &dyn Fn(u8) -> f32| -> ArrayRef {
+        Arc::new(Float32Array::from_iter_values((0..40).map(of)))
+    };
+    let seen = numbers(&|row| f32::from(row));
+    let columns = vec![
+        ("float_value", Arc::clone(&seen)),
+        (
+            "predicted_float_value",
+            numbers(&|row| f32::from(row) + 2.0),
+        ),
+        ("predicted_low", numbers(&|row| f32::from(row) - 1.0)),
+        (
+            "predicted_high",
+            numbers(&|row| f32::from(row) + if row < 10 { -0.5 } else { 3.0 }),
+        ),
+    ];
+    let judged = json(&whole(40, columns, "values.parquet"), &[]);
+    let of = |name: &str| {
+        judged["numbers"][name]["estimate"]["value"]
+            .as_f64()
+            .unwrap()
+    };
+    assert!((of("mean_absolute_error") - 2.0).abs() < 1e-6, "{judged}");
+    assert!((of("rank_correlation") - 1.0).abs() < 1e-12);
+    assert!((of("interval_coverage") - 0.75).abs() < 1e-12);
+    let classes = |wrong: f32| {
+        let names = (0..30).map(|row| ["died", "home", "stays"][row % 3]);
+        let names: ArrayRef = Arc::new(StringArray::from_iter_values(names));
+        let own = |class: usize| -> ArrayRef {
+            let p = (0..30).map(|row| if row % 3 == class { wrong } else { 0.1 });
+            Arc::new(Float64Array::from_iter_values(p.map(f64::from)))
+        };
+        vec![
+            ("categorical_value", names),
+            ("predicted_categorical_probability//died", own(0)),
+            ("predicted_categorical_probability//home", own(1)),
+            ("predicted_categorical_probability//stays", own(2)),
+        ]
+    };
+    let judged = json(&whole(30, classes(0.8), "classes.parquet"), &[]);
+    let of = |name: &str| {
+        judged["numbers"][name]["estimate"]["value"]
+            .as_f64()
+            .unwrap()
+    };
+    assert!((of("accuracy") - 1.0).abs() < 1e-12 && (of("log_loss") + 0.8_f64.ln()).abs() < 1e-6);
+    let path = whole(30, classes(0.5), "sums.parquet");
+    refused(&path, &[], &["row 1 has", "do not sum to 1", "mend:"]);
+    let mut fewer = classes(0.8);
+    fewer.pop();
+    let path = whole(30, fewer, "fewer.parquet");
+    refused(
+        &path,
+        &[],
+        &["row 3 has", "a class without a column", "mend:"],
+    );
+    let path = whole(40, vec![("predicted_float_value", seen)], "alone.parquet");
+    refused(&path, &[], &["no column `float_value`", "mend:"]);
+}
+
+#[test]
+fn attacks_are_judged_against_the_gate() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let attack = |leaks: bool, name: &str| {
+        let rows = 4_000_i64;
+        let subjects: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+        let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from_iter_values(0..rows));
+        let members: ArrayRef = Arc::new(
+            (0..rows)
+                .map(|row| Some(row % 2 == 0))
+                .collect::<BooleanArray>(),
+        );
+        let loss = (0..rows).map(|row| {
+            let noise = ((row / 2 * 7919) % 1999) as f64 / 1999.0;
+            if leaks && row % 2 == 0 {
+                noise / 2.0
+            } else {
+                noise
+            }
+        });
+        let loss: ArrayRef = Arc::new(Float64Array::from_iter_values(loss));
+        let columns = vec![
+            ("subject_id", subjects),
+            ("prediction_time", times),
+            ("member", members),
+            ("loss", loss),
+        ];
+        write(folder, name, columns)
+    };
+    let privacy = |path: &Path, more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_longitude"));
+        command
+            .arg("privacy")
+            .arg(path)
+            .args(more)
+            .output()
+            .unwrap()
+    };
+    let sound = privacy(&attack(false, "sound.parquet"), &["--gate", "--json"]);
+    assert_eq!(sound.status.code(), Some(0), "{sound:?}");
+    let told: Value = serde_json::from_slice(&sound.stdout).unwrap();
+    assert_eq!(told["passed"], true, "{told}");
+    let leaking = attack(true, "leaking.parquet");
+    assert_eq!(privacy(&leaking, &[]).status.code(), Some(0));
+    let stopped = privacy(&leaking, &["--gate"]);
+    assert_eq!(stopped.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&stopped.stdout).contains("FAILED: membership inference"));
+    let path = Table::new(20).write(folder, "none.parquet");
+    let none = privacy(&path, &[]);
+    assert_eq!(none.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("mend:"));
+}

@@ -112,9 +112,12 @@ pub fn precision_recall(labels: &[bool], scores: &[f64]) -> Vec<CurvePoint> {
     steps.into_iter().map(point).collect()
 }
 
+/// Rows with and without the outcome; rows with it and all rows at or above each threshold.
+type Steps = (usize, usize, Vec<(usize, usize)>);
+
 /// Rows with and without the outcome, and at thinned thresholds from the highest score down the
 /// rows with the outcome and all rows at or above it. None where a class is absent.
-fn steps(labels: &[bool], scores: &[f64]) -> Option<(usize, usize, Vec<(usize, usize)>)> {
+fn steps(labels: &[bool], scores: &[f64]) -> Option<Steps> {
     assert_eq!(labels.len(), scores.len(), "one score for each label");
     let mut order = ascending(scores);
     order.reverse();

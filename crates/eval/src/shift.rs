@@ -25,7 +25,7 @@ pub fn population_stability(before: &[f64], now: &[f64]) -> Result<f64, Undefine
         }
         counts
     };
-    bins.index(&counts(before), &counts(now))
+    StabilityBins::index(&counts(before), &counts(now))
 }
 
 /// The bins of the population stability index: deciles of the risks before.
@@ -59,7 +59,7 @@ impl StabilityBins {
     }
 
     /// The index from the rows of each bin before and now.
-    pub(crate) fn index(&self, before: &[u64], now: &[u64]) -> Result<f64, Undefined> {
+    pub(crate) fn index(before: &[u64], now: &[u64]) -> Result<f64, Undefined> {
         let shares = |counts: &[u64]| {
             let rows: u64 = counts.iter().sum();
             let share = |&count: &u64| (count as f64).max(0.5) / rows as f64;

@@ -5,7 +5,6 @@
 //! `validate_samples` checks a table against the schema.
 
 use crate::arrays::{as_numbers, is_text, strings};
-use crate::columns::TIME as MICROSECONDS;
 use crate::decode::{DataFile, integers, times};
 use crate::encode::close;
 use crate::error::{Error, Result};
@@ -184,10 +183,7 @@ impl Predictions {
         let place = |name: &str| SCHEMA.iter().position(|known| *known == name);
         columns.sort_by_key(|(name, _)| place(name).unwrap_or(SCHEMA.len()));
         let field = |(name, array): (&str, ArrayRef)| {
-            let kind = match array.data_type() {
-                DataType::Timestamp(..) => MICROSECONDS,
-                other => other.clone(),
-            };
+            let kind = array.data_type().clone();
             (Field::new(name, kind, array.null_count() > 0), array)
         };
         columns.into_iter().map(field).collect()

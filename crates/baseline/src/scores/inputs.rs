@@ -99,16 +99,18 @@ impl Input {
 
     /// Unit and limits of what is no analyte: the scale's own range; a day's urine in mL.
     fn own_unit(self) -> Option<(&'static str, (f64, f64))> {
-        match self {
-            Self::Urine => Some(("mL", (0.0, 20_000.0))),
-            Self::Glasgow => Some(("1", (3.0, 15.0))),
-            Self::GlasgowEye => Some(("1", (1.0, 4.0))),
-            Self::GlasgowVerbal => Some(("1", (1.0, 5.0))),
-            Self::GlasgowMotor => Some(("1", (1.0, 6.0))),
-            _ => None,
-        }
+        let own = OWN_UNITS.iter().find(|(input, ..)| *input == self);
+        own.map(|(_, unit, limits)| (*unit, *limits))
     }
 }
+
+const OWN_UNITS: [(Input, &str, (f64, f64)); 5] = [
+    (Input::Urine, "mL", (0.0, 20_000.0)),
+    (Input::Glasgow, "1", (3.0, 15.0)),
+    (Input::GlasgowEye, "1", (1.0, 4.0)),
+    (Input::GlasgowVerbal, "1", (1.0, 5.0)),
+    (Input::GlasgowMotor, "1", (1.0, 6.0)),
+];
 
 /// The values of one input in the window.
 #[derive(Clone, Copy, Default)]
@@ -139,10 +141,10 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) fn has(&self, input: Input) -> bool {
-        match input {
-            Input::Diagnoses => self.has_diagnoses,
-            _ => self.latest(input).is_some(),
+        if input == Input::Diagnoses {
+            return self.has_diagnoses;
         }
+        self.latest(input).is_some()
     }
 
     pub(super) fn latest(&self, input: Input) -> Option<f64> {
@@ -276,10 +278,13 @@ impl<'a> Reader<'a> {
         };
         // The tables have temperatures to a tenth; degrees Fahrenheit do not convert into tenths.
         let tenth = |value: f64| (value * 10.0).round() / 10.0;
-        let converted = match input {
-            Input::Temperature => converted.map(tenth),
-            _ => converted,
-        };
+        let converted = converted.map(|value| {
+            if input == Input::Temperature {
+                tenth(value)
+            } else {
+                value
+            }
+        });
         let taken = converted.filter(possible);
         if taken.is_none() {
             self.left_out[input as usize] += 1;

@@ -3,6 +3,7 @@
 mod calibrated;
 pub(crate) mod checks;
 mod compat;
+mod other;
 mod table;
 mod text;
 
@@ -38,8 +39,9 @@ pub(crate) struct Arguments {
     /// A column of texts, in both files: sets that keep their promise in each of its groups
     #[arg(long, value_name = "COLUMN", requires = "calibrate_on")]
     calibrate_by: Option<String>,
-    /// The share of outcomes that the sets should hold, in each class
-    #[arg(long, default_value_t = 0.9, requires = "calibrate_on")]
+    /// The share of outcomes that sets should hold, in each class; of values that predicted
+    /// intervals should
+    #[arg(long, default_value_t = 0.9)]
     coverage: f64,
     /// Print the evaluation as JSON
     #[arg(long)]
@@ -84,7 +86,10 @@ pub(crate) struct Arguments {
 
 const AFTER_HELP: &str = "\
 The table: subject_id, prediction_time, boolean_value, predicted_boolean_probability (empty where
-the model abstains); further columns of texts are groups. docs/evaluation.md defines every number.
+the model abstains); further columns of texts are groups. Values: float_value or integer_value with
+predicted_float_value or predicted_integer_value (and predicted_low, predicted_high). Classes:
+categorical_value with predicted_categorical_probability//CLASS. docs/evaluation.md defines every
+number.
 Exit code 3: a table that cannot be judged; the message names file, row and mend.
 
 Examples:
@@ -102,6 +107,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let options = options(arguments)?;
     if let Some(page) = &arguments.html {
         not_over(page, &files(arguments))?;
+    }
+    if other::run(arguments, &options.intervals)? {
+        return Ok(());
     }
     if let Some(tuning) = &arguments.calibrate_on {
         return calibrated::run(arguments, tuning, &options);
@@ -161,6 +169,12 @@ pub(crate) fn json(evaluation: &Evaluation, notes: &[String]) -> Result<String> 
 fn options(arguments: &Arguments) -> Result<EvaluationOptions, Failure> {
     let refuse = |what: &str, mend: &str| Err(Failure::new(Kind::Input, what, mend));
     let inside = |share: f64| share > 0.0 && share < 1.0;
+    if !inside(arguments.coverage) {
+        return refuse(
+            "--coverage is not between 0 and 1",
+            "give a share, for example 0.9",
+        );
+    }
     if !arguments.threshold.iter().all(|&t| inside(t)) {
         return refuse("--threshold is not between 0 and 1", "give a probability");
     }

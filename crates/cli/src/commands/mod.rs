@@ -20,6 +20,7 @@ pub(crate) mod ledger;
 pub(crate) mod mapping;
 pub(crate) mod monitor;
 pub(crate) mod predict;
+pub(crate) mod privacy;
 pub(crate) mod quality;
 pub(crate) mod reidentify;
 pub(crate) mod run;

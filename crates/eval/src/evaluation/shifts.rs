@@ -113,7 +113,7 @@ fn stability(common: &Common, draws: &Draws<'_>, inside: &[bool], before: &[f64]
             counts[usize::from(inside[row])][place] += u64::from(weight(row));
         }
         let [before, now] = counts;
-        bins.index(&before, &now)
+        StabilityBins::index(&before, &now)
     };
     let drawn = draws.each(clusters.count, |weights| {
         index(&|row| weights[clusters.of_row[row] as usize]).ok()

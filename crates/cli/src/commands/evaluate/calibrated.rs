@@ -36,10 +36,6 @@ struct Told {
 
 /// Runs `evaluate` with a calibration.
 pub(super) fn run(arguments: &Arguments, tuning: &Path, options: &EvaluationOptions) -> Result<()> {
-    if !(arguments.coverage > 0.0 && arguments.coverage < 1.0) {
-        let what = "--coverage is not between 0 and 1";
-        return Err(Failure::new(Kind::Input, what, "give a share, for example 0.9").into());
-    }
     let inputs = [tuning, &arguments.predictions];
     let pages = arguments.to.iter().chain(&arguments.html);
     pages

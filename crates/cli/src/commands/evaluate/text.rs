@@ -4,7 +4,7 @@ use longitude_eval::{Evaluation, Metric, Use};
 use std::collections::BTreeMap;
 
 /// A number with its interval, or why there is none.
-fn shown(metric: &Metric) -> String {
+pub(super) fn shown(metric: &Metric) -> String {
     match (&metric.estimate, &metric.reason) {
         (Some(found), reason) => {
             let ends = found.low.zip(found.high);
