@@ -1,5 +1,5 @@
-//! Predictions of values and of several classes: the other columns of MEDS's label schema, each with
-//! its prediction. They are judged with intervals over resampled subjects, and have no page.
+//! Predictions of values and of several classes: the other columns of MEDS's label schema, each
+//! with its prediction. They are judged with intervals over resampled subjects, and have no page.
 
 use super::Arguments;
 use super::checks::{not_empty, once, present, refuse, rows_where};
