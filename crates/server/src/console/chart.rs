@@ -56,7 +56,7 @@ pub(crate) fn lines(title: &str, axes: &Axes, series: &[Series]) -> Markup {
                 (title) ": "
                 @for (index, one) in series.iter().enumerate() {
                     @if index > 0 { ", " }
-                    (legend_mark(index, one.marked)) (one.name)
+                    span.key { (legend_mark(index, one.marked)) (one.name) }
                 }
             }
         }
