@@ -111,6 +111,8 @@ enum Command {
     Screen(commands::screen::Arguments),
     /// Any task to calibrated risks with intervals, evidence and receipts, as MEDS predictions
     Predict(commands::predict::Arguments),
+    /// An effect over the training subjects under a declared causal design, or why there is none
+    Effect(commands::effect::Arguments),
     /// Serve a run's console and API on this machine
     Serve(commands::serve::Arguments),
     /// Re-check a run's ledger, signature and digests offline
@@ -159,6 +161,7 @@ pub fn program() -> ExitCode {
         Command::WhatIf(arguments) => commands::what_if::run(&arguments),
         Command::Screen(arguments) => commands::screen::run(&arguments),
         Command::Predict(arguments) => commands::predict::run(&arguments),
+        Command::Effect(arguments) => commands::effect::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Ledger(arguments) => commands::ledger::run(&arguments),

@@ -18,6 +18,8 @@ use std::fs;
 
 /// The folder of the index inside the run.
 const FOLDER: &str = "similar";
+/// The folder of the data set, as the receipt that made it names it.
+const MEDS: &str = "meds";
 const FILE: &str = "states.bin";
 const STEP: &str = "similar";
 /// Prediction times of a subject in the index, as many as enter the incidences by age and sex.
@@ -88,9 +90,13 @@ fn index(opened: &Answering) -> Result<SimilarIndex> {
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     write_private(&path, &index.to_bytes()?)?;
     let output = ledger.output(FOLDER)?;
+    let model = NamedDigest {
+        name: "model".to_owned(),
+        digest: opened.root,
+    };
     ledger.append_receipt(&Receipt {
         step: STEP.to_owned(),
-        inputs: opened.inputs()?,
+        inputs: vec![ledger.output(MEDS)?, model],
         options: Digest::of_json(&DRAWS)?,
         code: code_version(),
         seed: Some(opened.questions.sampling.seed),

@@ -398,7 +398,7 @@ fn treat(state: &mut State, random: &mut Random, thorough: f64, sink: &mut impl 
         } else {
             state.knows(disease)
         };
-        if !indicated || state.has(treatment) {
+        if !indicated || state.has(treatment) || state.is_held(treatment) {
             continue;
         }
         let unsafe_now = treatment == Factor::Metformin && state.levels().egfr < 30.0;

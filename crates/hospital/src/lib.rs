@@ -47,7 +47,7 @@ pub use patient::{Patient, patient};
 pub use person::Site;
 pub use tasks::tasks;
 pub use timeline::timeline;
-pub use truth::{CausalEvent, Inequity, NoteTruth, SubjectTruth, Truth, risks, truth};
+pub use truth::{CausalEvent, Inequity, NoteTruth, SubjectTruth, Truth, risks, risks_under, truth};
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -90,6 +90,8 @@ pub(crate) struct State {
     pub(crate) switches: u32,
     /// The chronic diseases that the record knows, by bit.
     pub(crate) known: u32,
+    /// Treatments that care no longer decides on, by bit: an intervention has.
+    pub(crate) held: u32,
     /// Whether a vague code of raised glucose stands for diabetes in the record.
     pub(crate) vague: bool,
     /// When each chronic disease began.
@@ -142,6 +144,7 @@ impl State {
             deprivation: person.deprivation,
             switches,
             known: 0,
+            held: 0,
             vague: false,
             onset: [f64::INFINITY; DISEASES],
             traits,
@@ -161,6 +164,11 @@ impl State {
             hazards: Hazards::NONE,
             stale: true,
         }
+    }
+
+    /// Whether an intervention has decided on a treatment.
+    pub(crate) fn is_held(&self, treatment: Factor) -> bool {
+        self.held >> treatment as u32 & 1 == 1
     }
 
     /// Whether a factor is present.

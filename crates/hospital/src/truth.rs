@@ -7,7 +7,7 @@ use crate::effects::{BASES, Base, EFFECTS, Effect, Factor, Process, SHIFTS, Shif
 use crate::export::pool;
 use crate::notes::PlantedIdentifier;
 use crate::patient::{Patient, instant};
-use crate::physiology::DISEASES;
+use crate::physiology::{DISEASES, State};
 use crate::random::identifier;
 use crate::tasks::OUTCOMES;
 use crate::timeline::gender;
@@ -232,7 +232,37 @@ fn subject(options: &Options, index: u32, depth: Depth) -> SubjectTruth {
 /// `options.rollouts` rollouts from the latent state: `None` where the outcome is in the record
 /// already; empty without an index date.
 pub fn risks(options: &Options, index: u32, patient: &Patient) -> BTreeMap<String, Option<f64>> {
-    let (Some(state), Some(at)) = (&patient.at_index, patient.index_at()) else {
+    match &patient.at_index {
+        Some(state) => risks_from(options, index, (patient, state)),
+        None => BTreeMap::new(),
+    }
+}
+
+/// The same risks under an intervention at the index date: a treatment that the course of care may
+/// begin is given or withheld then, and care neither begins nor ends it afterwards. The rollouts
+/// use the same random numbers as [`risks`]. Insulin and resection are begun by rules of their own
+/// and are not held.
+pub fn risks_under(
+    options: &Options,
+    index: u32,
+    patient: &Patient,
+    (treatment, is_given): (Factor, bool),
+) -> BTreeMap<String, Option<f64>> {
+    let Some(state) = &patient.at_index else {
+        return BTreeMap::new();
+    };
+    let mut state = (**state).clone();
+    state.set(treatment, is_given);
+    state.held |= 1 << treatment as u32;
+    risks_from(options, index, (patient, &state))
+}
+
+fn risks_from(
+    options: &Options,
+    index: u32,
+    (patient, state): (&Patient, &State),
+) -> BTreeMap<String, Option<f64>> {
+    let Some(at) = patient.index_at() else {
         return BTreeMap::new();
     };
     let earlier = patient.entries.iter().take_while(|entry| entry.at <= at);

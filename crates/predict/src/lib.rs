@@ -25,6 +25,7 @@ mod explain;
 mod faithful;
 mod fan;
 mod forecast;
+mod gcomp;
 mod index;
 mod item_calibration;
 mod missing;
@@ -63,6 +64,9 @@ pub use explain::{Cited, ExplainOptions, Explanation, Redundant, Unit};
 pub use faithful::{Faithful, FaithfulOptions, Faithfulness, Share, Stability};
 pub use fan::{Fan, FanPoint, fan};
 pub use forecast::{Answer, By, Change, Forecast, ForecastOptions, Item, Row};
+pub use gcomp::{
+    Adjustment, Cohort, Design, DesignError, Estimate, Interval, NegativeControl, Overlap, Until,
+};
 pub use index::{IndexFit, IndexOptions, index_time, last_observed};
 pub use item_calibration::{ItemCalibration, ItemCell};
 pub use missing::{Missing, MissingEffect, MissingOptions};

@@ -5,6 +5,7 @@ pub(crate) mod baseline;
 pub(crate) mod case;
 pub(crate) mod deid;
 pub(crate) mod demo;
+pub(crate) mod effect;
 pub(crate) mod evaluate;
 pub(crate) mod evidence;
 pub(crate) mod export;

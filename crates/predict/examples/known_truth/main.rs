@@ -9,6 +9,8 @@
 //! draw   seed, patients -> NAME.summary (what a history holds), NAME.risks (true risks)
 //! learn  seed, patients -> model/, learn.json
 //! answer model/         -> NAME.rows (labels), NAME.query, NAME.sampled, NAME.boosted
+//! effects, faithful         -> effects.json, faithful.json
+//! causal seed, patients -> causal.json
 //! judge  all of them    -> report.json, report.md
 //! screen all of them    -> screening.json, screening.md (the rare disease)
 //! rare   model/         -> intervals of pooled rare codes against the fresh draw
@@ -18,7 +20,9 @@
 //! and `rare`.
 
 mod answer;
+mod causal;
 mod effects;
+mod faithful;
 mod files;
 mod judge;
 mod learn;
@@ -149,11 +153,16 @@ fn main() -> Result {
         "draw" => summary::draw(&settings),
         "learn" => learn::learn(&settings),
         "answer" => answer::answer(&settings),
+        "causal" => causal::causal(&settings),
         "effects" => effects::effects(&settings),
+        "faithful" => faithful::faithful(&settings),
         "judge" => judge::judge(&settings),
         "screen" => screening::screen(&settings),
         "rare" => rare::rare(&settings),
-        _ => Err("the stages are draw, learn, answer, effects, judge, screen and rare".into()),
+        _ => Err(
+            "the stages are draw, learn, answer, causal, effects, faithful, judge, screen, rare"
+                .into(),
+        ),
     }
 }
 

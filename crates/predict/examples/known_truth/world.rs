@@ -84,6 +84,11 @@ impl World {
         })
     }
 
+    /// The hospital's options.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
     fn case(&self, number: u32) -> Case {
         let (timeline, index, planned, risks) = match self.kind {
             Kind::Hospital => self.hospital(number),
