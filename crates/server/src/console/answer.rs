@@ -66,6 +66,15 @@ fn risk(answer: &Answer, average: Option<f64>) -> Markup {
             dt { "Calibration interval" } dd { @if let Some(i) = prediction.interval {
                 (percent(i.low.get())) " to " (percent(i.high.get())) ", " (format!("{:.0} %", i.level * 100.0))
                 " over resampled tuning patients; it does not claim to cover one person's true risk" } @else { "none: too few outcomes to calibrate on" } }
+            @if let Some(pooled) = &prediction.pooled {
+                dt { "Pooled" } dd {
+                    "too few training subjects had this outcome: it is the answer for "
+                    (pooled.parent) ", brought down by how often it is this outcome; "
+                    (percent(pooled.low.get())) " to " (percent(pooled.high.get())) ", "
+                    (format!("{:.0} %", pooled.level * 100.0))
+                    " among people with the parent's answer"
+                }
+            }
             dt { "Monte Carlo error" } dd { @if let Some(mc) = prediction.monte_carlo {
                 "\u{b1} " (percent(mc.standard_error)) " over " (mc.samples) " sampled futures" } }
         }

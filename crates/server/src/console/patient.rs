@@ -67,7 +67,14 @@ fn risks(patient: &Patient<'_>) -> Markup {
                         th scope="row" { (title(patient.tasks, &prediction.task)) }
                                                 @if let Some(risk) = prediction.risk {
                             td.number { (percent(risk.get())) }
-                            td { @if let Some(i) = prediction.interval { (percent(i.low.get())) " to " (percent(i.high.get())) } @else { "not calibrated" } }
+                            td {
+                                @if let Some(i) = prediction.interval {
+                                    (percent(i.low.get())) " to " (percent(i.high.get()))
+                                } @else if let Some(pooled) = &prediction.pooled {
+                                    "pooled through " (pooled.parent) ": "
+                                    (percent(pooled.low.get())) " to " (percent(pooled.high.get()))
+                                } @else { "not calibrated" }
+                            }
                             td.number { @if let Some(mc) = prediction.monte_carlo { "\u{b1} " (percent(mc.standard_error)) } }
                         } @else {
                             td colspan="3" { "No answer: " @if let Some(reason) = &prediction.abstention { (reason.to_string()) } }
