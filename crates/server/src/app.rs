@@ -2,6 +2,7 @@
 
 use crate::answer::{self, Answer, Audited, Request};
 use crate::console::{ledger, patient, report, worklist};
+use crate::watch::{About, Watch};
 use crate::{Error, api};
 use longitude_core::{
     Code, Digest, Instant, Prediction, Probability, Split, SubjectId, Task, Timeline,
@@ -82,6 +83,7 @@ pub struct App {
     people: BTreeMap<SubjectId, Person>,
     fingerprint: String,
     verdict: Verdict,
+    watch: Watch,
 }
 
 /// What the list shows of a person besides the answer.
@@ -181,12 +183,20 @@ impl App {
         };
         let ledger = RunLedger::open(&layout, institution).map_err(Error::govern("ledger"))?;
         let contests = ContestBook::open(&layout, &ledger).map_err(Error::govern("contests"))?;
+        let watch = Watch::open(&layout, &ledger)?;
+        let people = people(&meds, identified.as_ref(), &source_subjects)?;
+        let mut predictions = read_predictions(&layout)?;
+        for one in predictions.values_mut().flatten() {
+            let sex = people.get(&one.subject).map_or("", |person| &person.sex);
+            watch.recalibrate(one, sex);
+        }
         Ok(Self {
             options,
+            watch,
             ledger: Mutex::new(ledger),
             contests: Mutex::new(contests),
-            predictions: read_predictions(&layout)?,
-            people: people(&meds, identified.as_ref(), &source_subjects)?,
+            predictions,
+            people,
             layout,
             meds,
             identified,
@@ -236,11 +246,24 @@ impl App {
             None => self.tasks().first(),
         };
         let task = found.ok_or(Error::Unknown("task"))?;
-        let predictions = self
-            .predictions
-            .get(&task.id)
-            .map_or(&[][..], Vec::as_slice);
-        Ok(Ranked { task, predictions })
+        let shown = self.predictions.get(&task.id);
+        let shown = shown.filter(|_| !self.watch.is_suspended(&task.id));
+        Ok(Ranked {
+            task,
+            predictions: shown.map_or(&[][..], Vec::as_slice),
+        })
+    }
+
+    /// Answers to a task as [`App::ranked`], refused where the task is suspended.
+    pub(crate) fn ranked_or_refused(&self, task: Option<&str>) -> Result<Ranked<'_>, Error> {
+        let ranked = self.ranked(task)?;
+        if self.watch.is_suspended(&ranked.task.id) {
+            self.watch.allows(About {
+                task: &ranked.task.id,
+                sex: "",
+            })?;
+        }
+        Ok(ranked)
     }
 
     /// The mean risk of those who have an answer to the task.
@@ -280,6 +303,7 @@ impl App {
             abstained: abstained.iter().take(PAGE_ROWS).map(row).collect(),
             abstained_total: abstained.len(),
             mean: self.average(&ranked.task.id),
+            notices: self.watch.notices(&ranked.task.id),
             page,
             pages,
         })
@@ -316,7 +340,9 @@ impl App {
         }
         let of = |task: &Task| {
             let all = self.predictions.get(&task.id)?;
-            all.iter().find(|one| one.subject == subject).cloned()
+            let shown = !self.watch.is_suspended(&task.id);
+            let mut all = all.iter().filter(|_| shown);
+            all.find(|one| one.subject == subject).cloned()
         };
         Ok(self.tasks().iter().filter_map(of).collect())
     }
@@ -380,6 +406,11 @@ impl App {
             .find(|one| one.id == task)
             .ok_or(Error::Unknown("task"))?;
         let subject = SubjectId(subject);
+        let sex = self.people.get(&subject).map_or("", |person| &person.sex);
+        self.watch.allows(About {
+            task: &task.id,
+            sex,
+        })?;
         let timeline = self
             .meds
             .timeline(subject)
@@ -403,6 +434,7 @@ impl App {
             .predict(&asked, std::slice::from_ref(task), &how)
             .map_err(Error::open("model"))?;
         let mut prediction = answers.pop().ok_or(Error::Unknown("answer"))?;
+        self.watch.recalibrate(&mut prediction, sex);
         self.walk_back(subject, &mut prediction)?;
         let request = Request {
             salt: longitude_govern::random_bytes().map_err(Error::govern("random source"))?,

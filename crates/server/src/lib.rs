@@ -12,6 +12,7 @@ mod guard;
 mod openapi;
 mod routes;
 mod serve;
+mod watch;
 
 pub use answer::{Answer, Audited};
 pub use app::{App, AppOptions, Keys, Questions};
@@ -57,6 +58,16 @@ pub enum Error {
     /// The thing asked for is not here.
     #[error("no such {0}")]
     Unknown(&'static str),
+    /// The monitoring has suspended what is asked.
+    #[error("{part} is suspended since {since} ({record}): `longitude monitor state` tells why")]
+    Suspended {
+        /// The task, and the part of it.
+        part: String,
+        /// Since when.
+        since: String,
+        /// The record of the monitoring.
+        record: String,
+    },
     /// The request is malformed.
     #[error("{0}")]
     Request(String),

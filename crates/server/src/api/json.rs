@@ -48,7 +48,7 @@ pub(crate) async fn tasks(State(app): State<Arc<App>>) -> Json<Value> {
 
 /// `GET /api/v1/patients`
 pub(crate) async fn patients(State(app): State<Arc<App>>, Query(query): Query<ListQuery>) -> Reply {
-    let ranked = app.ranked(query.task.as_deref())?;
+    let ranked = app.ranked_or_refused(query.task.as_deref())?;
     let shown: Vec<_> = ranked
         .predictions
         .iter()

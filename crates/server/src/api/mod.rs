@@ -39,7 +39,7 @@ fn status(error: &Error) -> StatusCode {
         Error::Request(_) => StatusCode::BAD_REQUEST,
         // The log must take an entry before an answer may be given: fail closed.
         Error::Govern { part: "ledger", .. } => StatusCode::SERVICE_UNAVAILABLE,
-        Error::Govern { .. } => StatusCode::CONFLICT,
+        Error::Govern { .. } | Error::Suspended { .. } => StatusCode::CONFLICT,
         Error::File { .. } | Error::Open { .. } | Error::Json(_) | Error::Listen { .. } => {
             StatusCode::INTERNAL_SERVER_ERROR
         }

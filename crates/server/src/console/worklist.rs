@@ -40,6 +40,8 @@ pub(crate) struct Worklist<'a> {
     pub abstained_total: usize,
     /// Mean risk of those with an answer.
     pub mean: Option<f64>,
+    /// What the monitoring says of the task.
+    pub notices: Vec<String>,
     /// 0-based page.
     pub page: usize,
     /// Pages in all.
@@ -65,6 +67,7 @@ pub(crate) fn content(list: &Worklist<'_>) -> Markup {
             }
             button type="submit" { "Show" }
         }
+        @for notice in &list.notices { div.notice { p { (notice) } } }
         div.panel { (table(list)) (pager(list)) }
         (abstained(list))
     }
