@@ -32,7 +32,7 @@ pub(crate) enum Change {
     Calibration,
     /// O/E 1.3 at one site.
     CalibrationAtOneSite,
-    /// The AUROC falls by 0.10: the risks of that share of rows are another row's.
+    /// The model sees only a sign of what it saw: AUROC 0.78 becomes 0.70, calibrated.
     Discrimination,
     /// One input at one site is told in another unit.
     Unit,
@@ -75,7 +75,7 @@ impl Change {
             Self::Edge => "none: odds 1.1, the tolerance's edge",
             Self::Calibration => "O/E 1.3",
             Self::CalibrationAtOneSite => "O/E 1.3 at one site",
-            Self::Discrimination => "AUROC lower by 0.10",
+            Self::Discrimination => "AUROC 0.78 to 0.70, calibrated",
             Self::Unit => "an input's unit at one site",
             Self::Drift => "an input moves by 0.33 SD",
             Self::Missing => "an input 5 -> 30 % absent, one site",
