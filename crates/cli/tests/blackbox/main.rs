@@ -8,6 +8,7 @@
 )]
 
 mod case;
+mod predict;
 
 use std::fs;
 use std::path::{Path, PathBuf};
