@@ -256,7 +256,11 @@ impl Job {
         }
         // What is read back is what later predictions read.
         let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
-        let fitted = serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
+        let fitted = serde_json::from_slice(&bytes).map_err(|error| {
+            let message = format!("{}: another version wrote it: {error}", path.display());
+            let mend = "remove its folder: what was fitted for the task is then fitted again";
+            Failure::new(Kind::Input, message, mend)
+        })?;
         let digest = Digest::of(&bytes);
         Ok(Kept { fitted, digest })
     }
