@@ -81,7 +81,7 @@ impl Job {
             .filter(|place| own[*place].abstention.is_none())
             .collect();
         let asked: Vec<Row> = open.iter().map(|place| rows[*place].clone()).collect();
-        self.novel(members, fitted, (&asked, &open), &mut own)?;
+        Self::novel(members, fitted, (&asked, &open), &mut own)?;
         let Some(ensemble) = &fitted.ensemble else {
             return Err(no_member(fitted).into());
         };
@@ -146,7 +146,6 @@ impl Job {
 
     /// Refuses histories that are unlike the training subjects'.
     fn novel(
-        &self,
         members: &Members<'_>,
         fitted: &Fitted,
         (asked, open): (&[Row], &[usize]),

@@ -302,8 +302,8 @@ impl Job {
             (novelty, fit::ensemble(&mut members, &learning.tuned, seed)?)
         };
         Ok(Fitted {
-            novelty,
             ensemble,
+            novelty,
             ..fitted
         })
     }
