@@ -251,20 +251,20 @@ fn a_change_is_measured_in_its_unit() {
     check(
         &task("rise_min: 0.3 mg/dL"),
         rows,
-        expect![[r#"
+        expect![[r"
         1 at 0: true
         2 at 0: true
         3 at 0: false
         4 at 0: false
         5 at 0: false
         line 3: unit mismatch
-    "#]],
+    "]],
     );
     // Bare numbers are compared as they stand, with a warning.
     check(
         &task("rise_min: 0.3"),
         rows,
-        expect![[r#"
+        expect![[r"
         1 at 0: true
         2 at 0: true
         3 at 0: true
@@ -272,7 +272,7 @@ fn a_change_is_measured_in_its_unit() {
         5 at 0: true
         line 9: constant label
         line 3: unit mismatch
-    "#]],
+    "]],
     );
     for (bound, said) in [
         ("ratio_min: 1.5 mg/dL", "a ratio has none"),

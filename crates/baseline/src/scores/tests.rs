@@ -1,7 +1,5 @@
 //! Points against the published tables, units, and what a history lacks.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
-
 use super::*;
 use longitude_core::{Code, Event, Instant, Observation, Origin, SubjectId, Timeline};
 

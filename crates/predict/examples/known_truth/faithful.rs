@@ -133,11 +133,11 @@ fn planted(cases: &[&Case]) -> Planted {
                 .iter()
                 .any(|code| case.causes.contains(code))
         };
-        Share::of(some.iter().map(|case| hit(&case)))
+        Share::of(some.iter().map(hit))
     };
     let strongest = |pick: &dyn Fn(&Faithful) -> Vec<String>| {
         let hit = |case: &&&Case| Some(pick(&case.test).contains(case.strongest.as_ref()?));
-        Share::of(some.iter().filter_map(|case| hit(&case)))
+        Share::of(some.iter().filter_map(hit))
     };
     let alone = |test: &Faithful| test.alone.clone();
     let joint = |test: &Faithful| test.cited.clone();
