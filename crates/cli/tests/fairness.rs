@@ -65,12 +65,11 @@ fn the_planted_inequity_is_on_the_map() {
         one["to_others"]["value"].as_f64().unwrap()
     };
     let planted = group("female, 5, C");
-    assert!(
-        of(planted, "encounters") < 0.75,
-        "{}",
-        of(planted, "encounters")
-    );
-    assert!(of(planted, "events") < 0.6, "{}", of(planted, "events"));
+    // Rates over 0.55 of the visits, and stays and emergencies as everybody's.
+    assert!(of(planted, "encounters") < 0.85);
+    assert!(of(planted, "events") < 0.85);
+    let a1c = of(planted, "hemoglobin A1c");
+    assert!(a1c < 0.7, "{a1c}");
     assert!(of(group("male, 5, C"), "events") > 0.9);
     for one in groups {
         let count = one["subjects"].as_u64();
