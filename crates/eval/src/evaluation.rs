@@ -215,7 +215,7 @@ struct Common {
 /// Judges one table of predictions, alone or beside others.
 ///
 /// # Errors
-/// As [`task_report`].
+/// As [`crate::task_report`].
 ///
 /// # Panics
 /// When there is no model.
