@@ -5,6 +5,7 @@ use crate::failure::{Failure, Kind};
 use crate::institution::{self, Opened};
 use crate::journal::Journal;
 use crate::machine;
+use crate::pasts::Pasts;
 use crate::pipeline::{code_version, options_of};
 use crate::steps::adapt::signed;
 use crate::steps::deid::{RECEIPT, reopen_with};
@@ -76,6 +77,9 @@ impl Answering {
     /// The record of a patient, by the run's pseudonym.
     pub(crate) fn patient(&self, subject: i64) -> Result<Timeline> {
         let found = self.timeline(SubjectId(subject))?;
+        if found.is_none() {
+            Pasts::new(&self.layout).forget(SubjectId(subject))?;
+        }
         found.ok_or_else(|| {
             let message = format!("{} has no such subject", self.layout.root().display());
             let mend =

@@ -27,6 +27,7 @@ mod journal;
 mod labelling;
 mod lock;
 mod machine;
+mod pasts;
 mod pipeline;
 mod progress;
 mod reading;

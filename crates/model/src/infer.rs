@@ -26,6 +26,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 mod heads;
+mod kept;
 mod linear;
 mod prefix;
 mod query;

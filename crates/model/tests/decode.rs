@@ -338,3 +338,35 @@ fn going_on_from_a_prefix_changes_no_bit() {
         }
     }
 }
+
+/// A prefix comes back from its bytes as it was; what was altered does not come back.
+#[test]
+fn a_prefix_survives_its_bytes_and_nothing_else_does() {
+    let model = Arc::new(model(18));
+    let decoder = Decoder::new(Arc::clone(&model), Device::cpu(1)).unwrap();
+    let (history, _) = segment(&model, 50, &mut Random(2));
+    let prefix = decoder.prefill(&history[..40]).unwrap();
+    let bytes = decoder.prefix_to_bytes(&prefix).unwrap();
+    let back = decoder.prefix_from_bytes(&bytes).unwrap();
+    assert!(back.inputs() == prefix.inputs() && back.hidden() == prefix.hidden());
+    assert_eq!(decoder.prefix_to_bytes(&back).unwrap(), bytes);
+    let goes_on = decoder.prefill_after(&back, &history).unwrap();
+    assert_eq!(
+        goes_on.hidden(),
+        decoder.prefill(&history).unwrap().hidden()
+    );
+    for cut in [0, 7, 8, 100, bytes.len() - 1] {
+        assert!(decoder.prefix_from_bytes(&bytes[..cut]).is_err(), "{cut}");
+    }
+    // Data that are no numbers; the last tensors in the file are keys and values or events.
+    let mut infinite = bytes.clone();
+    let end = infinite.len();
+    infinite[end - 4..].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    assert!(decoder.prefix_from_bytes(&infinite).is_err());
+    // A decoder of a deeper model.
+    let mut config = model.config().clone();
+    config.layers += 1;
+    let deeper = Model::new(config, model.codes().clone(), 1).unwrap();
+    let deeper = Decoder::new(Arc::new(deeper), Device::cpu(1)).unwrap();
+    assert!(deeper.prefix_from_bytes(&bytes).is_err());
+}

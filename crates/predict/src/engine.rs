@@ -18,7 +18,7 @@ use crate::{Error, Result};
 use longitude_core::{
     Abstention, Digest, Event, Evidence, Instant, Predicate, Prediction, Task, Timeline,
 };
-use longitude_model::{Device, Model};
+use longitude_model::{Decoder, Device, Level, Model, Precision};
 use longitude_tokens::Vocabulary;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -134,7 +134,7 @@ impl Engine {
             });
         }
         Ok(Self {
-            workers: Workers::new(model, device)?,
+            workers: Workers::new(model, device, Precision::F32)?,
             vocabulary,
             context: config.context,
             fitted,
@@ -153,6 +153,33 @@ impl Engine {
     pub fn with_calibrations(mut self, calibrations: BTreeMap<String, Calibration>) -> Self {
         self.fitted.calibrations = calibrations;
         self
+    }
+
+    /// The same engine with the linear maps and the rows of its decoders in another number format;
+    /// f32 at first. It belongs to the options of an answer: each format has its own bytes.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn with_precision(mut self, precision: Precision) -> Result<Self> {
+        self.workers = self.workers.with_precision(precision)?;
+        Ok(self)
+    }
+
+    /// The kernels and the number format that it computes with.
+    pub fn arithmetic(&self) -> (Level, Precision) {
+        self.workers.arithmetic()
+    }
+
+    pub(crate) fn root(&self) -> Digest {
+        self.root
+    }
+
+    /// Something of a decoder, the same whichever of them it is.
+    pub(crate) fn on_first<T>(
+        &self,
+        of: impl FnOnce(&Decoder) -> Result<T, &'static str>,
+    ) -> Result<T, &'static str> {
+        self.workers.first().map_or(Err("there is no decoder"), of)
     }
 
     pub(crate) fn model(&self) -> &Model {

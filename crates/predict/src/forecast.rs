@@ -10,6 +10,7 @@
 
 use crate::engine::{Asked, Engine};
 use crate::item_calibration::ItemCalibration;
+use crate::past::Past;
 use crate::query::Sides;
 use crate::reference::{Expected, Reference, Who};
 use crate::risk::{Outcome, Raw};
@@ -46,6 +47,9 @@ pub struct ForecastOptions<'a> {
     pub since: Option<Instant>,
     /// How to sample.
     pub sampling: SampleOptions,
+    /// The state after a history of the same subject that was run before: less is run again, and
+    /// the forecast is the same.
+    pub before: Option<&'a Past>,
 }
 
 /// The forecast of one patient.
@@ -220,7 +224,8 @@ impl Engine {
             horizons.iter().map(within)
         });
         let outcomes: Vec<Outcome> = outcomes.collect();
-        let (pool, raws) = self.pool_with(asked, Days(longest), &outcomes, &options.sampling)?;
+        let how = (&options.sampling, options.before);
+        let (pool, raws) = self.pool_after(asked, Days(longest), &outcomes, how)?;
         Ok(Ahead {
             raws,
             censored_share: pool.censored_share(),

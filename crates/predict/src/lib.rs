@@ -31,6 +31,7 @@ mod item_calibration;
 mod missing;
 mod neural;
 mod novelty;
+mod past;
 mod pooled;
 mod process;
 mod query;
@@ -71,6 +72,7 @@ pub use index::{IndexFit, IndexOptions, index_time, last_observed};
 pub use item_calibration::{ItemCalibration, ItemCell};
 pub use missing::{Missing, MissingEffect, MissingOptions};
 pub use novelty::Novelty;
+pub use past::{Past, Unusable};
 pub use pooled::{
     CodeCensus, Family, FamilyPlan, Lived, NEIGHBOURS_MIN, Near, POOLED_CASES_MAX, PooledOutcome,
     Pooling, RareCounts, Ratio, SPREAD_MAX,
@@ -129,6 +131,12 @@ pub enum Error {
         positions: usize,
         /// Why.
         source: longitude_model::Error,
+    },
+    /// The state after a history could not be written.
+    #[error("the state after a history cannot be written: {reason}")]
+    Past {
+        /// Why.
+        reason: &'static str,
     },
     /// The model could not take a step.
     #[error("the model could not go on with a future")]

@@ -5,7 +5,7 @@
 use crate::neural::{History, Neural};
 use crate::sample::{Part, SampleOptions, Sampled, sample};
 use crate::{Error, Result};
-use longitude_model::{Decoder, Device, Model, Prefix, Rows};
+use longitude_model::{Decoder, Device, Level, Model, Precision, Prefix, Rows};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub(crate) struct Workers {
     model: Arc<Model>,
+    device: Device,
     decoders: Vec<Decoder>,
 }
 
@@ -27,17 +28,34 @@ pub(crate) struct Worker<'a> {
 pub(crate) type Futures<'a> = Part<'a, Arc<Prefix>>;
 
 impl Workers {
-    pub(crate) fn new(model: &Arc<Model>, device: Device) -> Result<Self> {
+    pub(crate) fn new(model: &Arc<Model>, device: Device, precision: Precision) -> Result<Self> {
         let one = Device {
             threads: 1,
             ..device
         };
-        let decoder = |_| Decoder::new(Arc::clone(model), one);
+        let decoder = |_| Decoder::with_precision(Arc::clone(model), one, precision);
         let decoders: Result<Vec<_>, _> = (0..device.threads.max(1)).map(decoder).collect();
         Ok(Self {
             model: Arc::clone(model),
+            device,
             decoders: decoders?,
         })
+    }
+
+    /// The same with decoders of another precision.
+    pub(crate) fn with_precision(&self, precision: Precision) -> Result<Self> {
+        Self::new(&self.model, self.device, precision)
+    }
+
+    /// The kernels of the decoders, and their number format.
+    pub(crate) fn arithmetic(&self) -> (Level, Precision) {
+        let precision = self.decoders.first().map(Decoder::precision);
+        (self.device.level, precision.unwrap_or_default())
+    }
+
+    /// The first decoder.
+    pub(crate) fn first(&self) -> Option<&Decoder> {
+        self.decoders.first()
     }
 
     pub(crate) fn model(&self) -> &Model {
@@ -190,13 +208,25 @@ impl Worker<'_> {
 
     /// The state after a history.
     pub(crate) fn prefill(&self, history: &History) -> Result<Arc<Prefix>> {
-        self.decoder
-            .prefill(&history.inputs)
-            .map(Arc::new)
-            .map_err(|source| Error::Prefill {
-                positions: history.inputs.len(),
-                source,
-            })
+        self.prefill_after(history, None)
+    }
+
+    /// The same, from where it leaves another history; that of the same history is given back.
+    pub(crate) fn prefill_after(
+        &self,
+        history: &History,
+        before: Option<&Arc<Prefix>>,
+    ) -> Result<Arc<Prefix>> {
+        let inputs = &history.inputs;
+        let prefix = match before {
+            Some(before) if before.inputs() == inputs => return Ok(Arc::clone(before)),
+            Some(before) => self.decoder.prefill_after(before, inputs),
+            None => self.decoder.prefill(inputs),
+        };
+        prefix.map(Arc::new).map_err(|source| Error::Prefill {
+            positions: inputs.len(),
+            source,
+        })
     }
 }
 

@@ -2,13 +2,15 @@
 //! model. It shows a patient's risks and results under the pseudonym of the run.
 
 use crate::answering::{Answering, instant, possible, refused};
+use crate::pasts::Pasts;
 use crate::progress::print;
 use crate::steps::calibrate::{ITEMS, TARGET_SUBJECTS_MIN};
 use anyhow::{Context, Result};
 use longitude_core::{Digest, Instant, SubjectId};
 use longitude_predict::{
     AbstainOptions, Asked, By, Cited, Engine, ExplainOptions, Forecast, ForecastOptions, Item,
-    ItemCalibration, Reference, SampleOptions, Target, Unfollowed, UnfollowedOptions, targets,
+    ItemCalibration, Past, Reference, SampleOptions, Target, Unfollowed, UnfollowedOptions,
+    targets,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +45,9 @@ pub(crate) struct Arguments {
     /// is asked without them
     #[arg(long, value_name = "N", default_value_t = 0)]
     evidence: u32,
+    /// Neither use nor keep the state after the patient's history in the run's folder `pasts`
+    #[arg(long)]
+    no_cache: bool,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -111,8 +116,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             events_max: arguments.events_max,
             ..opened.questions.sampling
         },
+        before: None,
     };
-    let forecast = engine.forecast(&asked, &options)?;
+    let past = kept(&opened, &asked, (&options.sampling, arguments.no_cache))?;
+    let before = past.as_ref();
+    let forecast = engine.forecast(&asked, &ForecastOptions { before, ..options })?;
     let evidence = match arguments.evidence {
         0 => BTreeMap::new(),
         items_max => evidence(engine, &asked, &forecast, (arguments.top, items_max))?,
@@ -146,6 +154,26 @@ fn descriptions(opened: &Answering, forecast: &Forecast) -> Result<BTreeMap<Stri
     Ok(known
         .filter_map(|(code, entry)| Some((code.to_meds().into_owned(), entry.description?)))
         .collect())
+}
+
+/// The state after the patient's history, gone on from the one that the run keeps, and kept again;
+/// none where nothing is to be kept.
+fn kept(
+    opened: &Answering,
+    asked: &Asked<'_>,
+    (sampling, no_cache): (&SampleOptions, bool),
+) -> Result<Option<Past>> {
+    if no_cache {
+        return Ok(None);
+    }
+    let (pasts, subject) = (Pasts::new(&opened.layout), asked.timeline.subject());
+    let before = pasts.read(&opened.engine, subject);
+    let past = opened.engine.past(asked, sampling, before.as_ref())?;
+    let same = before.is_some_and(|before| before.is(&past));
+    if !same {
+        pasts.keep(&opened.engine, subject, &past);
+    }
+    Ok(Some(past))
 }
 
 /// Refuses an earlier time that is none, and sampling that says nothing.

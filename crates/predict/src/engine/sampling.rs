@@ -3,6 +3,7 @@
 
 use super::{Asked, Engine, Question};
 use crate::neural::History;
+use crate::past::Past;
 use crate::risk::{Outcome, Outcomes, Raw, Reached, Scores};
 use crate::sample::{Future, Part, Run, SampleOptions, Sampled};
 use crate::workers::{Futures, Worker, Workers};
@@ -39,21 +40,21 @@ impl Engine {
     /// # Errors
     /// As [`Engine::raw_many`].
     pub fn pool(&self, asked: &Asked<'_>, horizon: Days, options: &SampleOptions) -> Result<Pool> {
-        let (pool, _scores) = self.pool_with(asked, horizon, &[], options)?;
+        let (pool, _scores) = self.pool_after(asked, horizon, &[], (options, None))?;
         Ok(pool)
     }
 
-    /// A pool and the estimates of outcomes from it.
-    pub(crate) fn pool_with(
+    /// A pool and the estimates of outcomes from it, gone on from a kept state where there is one.
+    pub(crate) fn pool_after(
         &self,
         asked: &Asked<'_>,
         horizon: Days,
         outcomes: &[Outcome],
-        options: &SampleOptions,
+        (options, before): (&SampleOptions, Option<&Past>),
     ) -> Result<(Pool, Vec<Raw>)> {
         options.check()?;
+        let prefix = self.past(asked, options, before)?.prefix;
         let history = self.history(asked, options)?;
-        let prefix = self.prefix(&history)?;
         let end = asked.at.plus(horizon);
         let run = Run {
             end,
@@ -143,7 +144,7 @@ impl Engine {
         options: &SampleOptions,
     ) -> Result<Vec<Scores>> {
         let history = self.history(asked, options)?;
-        let prefix = self.prefix(&history)?;
+        let prefix = self.prefix(&history, None)?;
         let run = self.tasks_run(
             &history,
             (outcomes(questions, asked.at), questions),
@@ -191,10 +192,11 @@ impl Engine {
         self.context - (options.events_max as usize).min(self.context / 2)
     }
 
-    fn prefix(&self, history: &History) -> Result<Arc<Prefix>> {
+    pub(crate) fn prefix(&self, history: &History, before: Option<&Past>) -> Result<Arc<Prefix>> {
+        let before = before.map(|past| &past.prefix);
         let mut prefixes = self
             .workers
-            .each(1, |worker, _index| worker.prefill(history))?;
+            .each(1, |worker, _index| worker.prefill_after(history, before))?;
         prefixes.pop().ok_or(Error::EmptyHistory)
     }
 

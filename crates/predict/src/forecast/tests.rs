@@ -41,6 +41,7 @@ fn forecast(timeline: &Timeline, since: Option<f64>) -> Forecast {
         calibration: None,
         since: since.map(at),
         sampling: sampling(32, 32),
+        before: None,
     };
     let asked = Asked {
         timeline,
@@ -144,6 +145,7 @@ fn a_limit_is_met_less_often_than_its_code() {
         calibration: None,
         since: None,
         sampling: sampling(256, 64),
+        before: None,
     };
     let asked = Asked {
         timeline: &timeline,
