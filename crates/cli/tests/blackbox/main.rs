@@ -8,6 +8,7 @@
 )]
 
 mod case;
+mod pasts;
 mod predict;
 
 use std::fs;
@@ -551,19 +552,6 @@ fn a_forecast_lists_everything_beside_people_of_the_same_age() {
         output.stdout,
         "the same bytes again"
     );
-    // The state after the history was kept, for its owner alone, and changes no byte.
-    let kept = made().run.join(format!("pasts/{subject}.past"));
-    let mode = |path: &Path| {
-        use std::os::unix::fs::PermissionsExt;
-        fs::metadata(path).unwrap().permissions().mode() & 0o777
-    };
-    let folder = made().run.join("pasts");
-    assert_eq!((mode(&kept), mode(&folder)), (0o600, 0o700));
-    assert_eq!(forecast(&["--json", "--no-cache"]).stdout, output.stdout);
-    fs::write(&kept, "altered").unwrap();
-    let again = forecast(&["--json"]);
-    assert_eq!(again.stdout, output.stdout);
-    assert!(String::from_utf8_lossy(&again.stderr).contains("is damaged"));
     let at: longitude_core::Instant = serde_json::from_value(first["time"].clone()).unwrap();
     let week_before = at.shifted(-7 * 86_400_000_000).to_string();
     let shown = text(&forecast(&["--since", &week_before]));
