@@ -133,6 +133,11 @@ const LIST: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "inequity",
+        "missed cases of the planted inequity, before and after the repairs ([patients=N] [fresh=N]..)",
+        &example!("predict", "inequity"),
+    ),
+    (
         "deid",
         "events de-identified a CPU-second, with and without notes, and the report ([SUBJECTS])",
         &example!("deid", "deid_speed"),

@@ -5,7 +5,7 @@
 
 use crate::error::Error;
 use crate::logistic::sigmoid;
-use crate::matrix::Rows;
+use crate::matrix::{Outcomes, Rows};
 use forust_ml::gradientbooster::GrowPolicy;
 use forust_ml::metric::Metric;
 use forust_ml::sampler::SampleMethod;
@@ -56,30 +56,24 @@ impl std::fmt::Debug for Boosted {
 
 impl Boosted {
     pub(crate) fn fit(
-        train: (&Rows, &[bool]),
-        tuning: (&Rows, &[bool]),
+        train: &Outcomes<'_>,
+        tuning: &Outcomes<'_>,
         seed: u64,
     ) -> Result<Self, Error> {
-        let columns = train.0.scales().len();
-        let (data, labels) = (train.0.dense(), numbers(train.1));
-        let (tuning_data, tuning_labels) = (tuning.0.dense(), numbers(tuning.1));
-        let ones = vec![1.0; labels.len().max(tuning_labels.len())];
+        let columns = train.rows.scales().len();
+        let (data, labels) = (train.rows.dense(), numbers(train.labels));
+        let (tuning_data, tuning_labels) = (tuning.rows.dense(), numbers(tuning.labels));
         let mut booster = booster(seed)
             .set_evaluation_metric(Some(Metric::LogLoss))
             .set_early_stopping_rounds(Some(TREES_PATIENCE));
         let evaluation = (
             Matrix::new(&tuning_data, tuning_labels.len(), columns),
             &tuning_labels[..],
-            &ones[..tuning_labels.len()],
+            tuning.weights,
         );
         let matrix = Matrix::new(&data, labels.len(), columns);
         booster
-            .fit(
-                &matrix,
-                &labels,
-                &ones[..labels.len()],
-                Some(vec![evaluation]),
-            )
+            .fit(&matrix, &labels, train.weights, Some(vec![evaluation]))
             .map_err(Error::Boosting)?;
         booster
             .trees
@@ -88,13 +82,12 @@ impl Boosted {
     }
 
     /// As many trees again, on other rows.
-    pub(crate) fn again(&self, train: (&Rows, &[bool]), seed: u64) -> Result<Self, Error> {
-        let (data, labels) = (train.0.dense(), numbers(train.1));
+    pub(crate) fn again(&self, train: &Outcomes<'_>, seed: u64) -> Result<Self, Error> {
+        let (data, labels) = (train.rows.dense(), numbers(train.labels));
         let mut booster = booster(seed).set_iterations(self.trees().max(1));
-        let matrix = Matrix::new(&data, labels.len(), train.0.scales().len());
-        let ones = vec![1.0; labels.len()];
+        let matrix = Matrix::new(&data, labels.len(), train.rows.scales().len());
         booster
-            .fit(&matrix, &labels, &ones, None)
+            .fit(&matrix, &labels, train.weights, None)
             .map_err(Error::Boosting)?;
         Ok(Self { booster })
     }

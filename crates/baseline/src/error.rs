@@ -43,4 +43,7 @@ pub enum NotFitted {
     /// classes, so that neither the penalty nor the number of trees can be chosen.
     #[error("the tuning examples are too few or of one class, and train can spare none")]
     NothingToTuneOn,
+    /// A weight is not above 0, or the baseline knows no weights.
+    #[error("weights must be above 0, and the hazard by age and sex takes none")]
+    Weights,
 }

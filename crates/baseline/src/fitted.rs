@@ -4,6 +4,7 @@ use crate::age_sex::AgeSex;
 use crate::boosted::Boosted;
 use crate::error::{Error, NotFitted};
 use crate::logistic::Logistic;
+use crate::matrix::{Outcomes, Rows};
 use crate::select::FeatureSet;
 use crate::shares::AgeSexShares;
 use longitude_core::{Instant, Split, Task, Timeline};
@@ -98,6 +99,15 @@ pub enum Model {
 /// Labelled examples.
 type Labelled<'a> = (Example<'a>, bool);
 
+/// Examples, and what each weighs.
+#[derive(Clone, Copy, Debug)]
+pub struct Weighted<'e> {
+    /// The labelled examples.
+    pub examples: &'e [(Example<'e>, bool)],
+    /// What each weighs in the loss: above 0, 1 as a rule.
+    pub weights: &'e [f64],
+}
+
 /// Fits one baseline. What there is to choose (penalty, number of trees) is chosen on `tuning`;
 /// where that holds fewer than [`EXAMPLES_MIN`] examples or one class, a fifth of the train
 /// subjects, by hash, stands in for it and is not learnt from. Labels are the task's: yes or no,
@@ -135,21 +145,73 @@ pub fn fit_on_labels(
     task: &str,
     seed: u64,
 ) -> Result<Fitted, Error> {
-    check(train).map_err(|reason| Error::NotFitted { kind, reason })?;
-    let model = if kind == Kind::AgeSex {
-        Model::AgeSexShares {
-            shares: AgeSexShares::fit(train),
-        }
-    } else if check(tuning).is_ok() {
-        fit_on_counts(kind, train, tuning, seed)?
+    if kind == Kind::AgeSex {
+        check(train).map_err(|reason| Error::NotFitted { kind, reason })?;
+        return Ok(Fitted {
+            task: task.to_owned(),
+            model: Model::AgeSexShares {
+                shares: AgeSexShares::fit(train),
+            },
+        });
+    }
+    let ones = vec![1.0; train.len().max(tuning.len())];
+    let weighted = |examples| Weighted {
+        examples,
+        weights: &ones[..<[Labelled<'_>]>::len(examples)],
+    };
+    fit_weighted(kind, weighted(train), weighted(tuning), task, seed)
+}
+
+/// Fits a baseline on counts with a weight for each example, for instance
+/// [`crate::inverse_weights`]. The weights act in the loss and in what is chosen on `tuning`, not
+/// in which features there are.
+///
+/// # Errors
+/// [`Error::NotFitted`] when the examples are too few or of one class, a weight is not above 0, or
+/// the baseline is [`Kind::AgeSex`], which knows no weights.
+///
+/// # Panics
+/// When there are not as many weights as examples.
+pub fn fit_weighted(
+    kind: Kind,
+    train: Weighted<'_>,
+    tuning: Weighted<'_>,
+    task: &str,
+    seed: u64,
+) -> Result<Fitted, Error> {
+    for one in [&train, &tuning] {
+        assert_eq!(one.examples.len(), one.weights.len(), "a weight an example");
+    }
+    let refuse = |reason| Error::NotFitted { kind, reason };
+    let above_zero = |weight: &f64| weight.is_finite() && *weight > 0.0;
+    if kind == Kind::AgeSex || !train.weights.iter().chain(tuning.weights).all(above_zero) {
+        return Err(refuse(NotFitted::Weights));
+    }
+    check(train.examples).map_err(refuse)?;
+    let model = if check(tuning.examples).is_ok() {
+        fit_on_counts(kind, &train, &tuning, seed)?
     } else {
-        let (tuning, train): (Vec<_>, Vec<_>) = train.iter().copied().partition(|(example, _)| {
+        let every = train
+            .examples
+            .iter()
+            .copied()
+            .zip(train.weights.iter().copied());
+        let (tuning, train): (Vec<_>, Vec<_>) = every.partition(|((example, _), _)| {
             Split::bucket("baseline-tuning", example.timeline.subject()) < 200
         });
-        let reason = NotFitted::NothingToTuneOn;
+        let (tuning, tuning_weights): (Vec<_>, Vec<_>) = tuning.into_iter().unzip();
+        let (train, train_weights): (Vec<_>, Vec<_>) = train.into_iter().unzip();
         if check(&train).and(check(&tuning)).is_err() {
-            return Err(Error::NotFitted { kind, reason });
+            return Err(refuse(NotFitted::NothingToTuneOn));
         }
+        let train = Weighted {
+            examples: &train,
+            weights: &train_weights,
+        };
+        let tuning = Weighted {
+            examples: &tuning,
+            weights: &tuning_weights,
+        };
         fit_on_counts(kind, &train, &tuning, seed)?
     };
     Ok(Fitted {
@@ -160,30 +222,42 @@ pub fn fit_on_labels(
 
 fn fit_on_counts(
     kind: Kind,
-    train: &[Labelled<'_>],
-    tuning: &[Labelled<'_>],
+    train: &Weighted<'_>,
+    tuning: &Weighted<'_>,
     seed: u64,
 ) -> Result<Model, Error> {
-    let features = FeatureSet::choose(train);
-    let rows = |examples: &[Labelled<'_>]| features.rows(examples.iter().map(|(e, _)| *e));
-    let labels = |examples: &[Labelled<'_>]| -> Vec<bool> {
-        examples.iter().map(|(_, label)| *label).collect()
+    let features = FeatureSet::choose(train.examples);
+    let (train_rows, tuning_rows) = (rows(&features, train), rows(&features, tuning));
+    let (train_labels, tuning_labels) = (labels(train.examples), labels(tuning.examples));
+    let train = Outcomes {
+        rows: &train_rows,
+        labels: &train_labels,
+        weights: train.weights,
     };
-    let (train_rows, tuning_rows) = (rows(train), rows(tuning));
-    let (train_labels, tuning_labels) = (labels(train), labels(tuning));
-    let train = (&train_rows, &train_labels[..]);
-    let tuning = (&tuning_rows, &tuning_labels[..]);
+    let tuning = Outcomes {
+        rows: &tuning_rows,
+        labels: &tuning_labels,
+        weights: tuning.weights,
+    };
     Ok(if kind == Kind::Logistic {
         Model::Logistic {
-            regression: Logistic::fit(train, tuning),
+            regression: Logistic::fit(&train, &tuning),
             features,
         }
     } else {
         Model::Boosted {
-            trees: Box::new(Boosted::fit(train, tuning, seed)?),
+            trees: Box::new(Boosted::fit(&train, &tuning, seed)?),
             features,
         }
     })
+}
+
+fn rows(features: &FeatureSet, weighted: &Weighted<'_>) -> Rows {
+    features.rows(weighted.examples.iter().map(|(example, _)| *example))
+}
+
+fn labels(examples: &[Labelled<'_>]) -> Vec<bool> {
+    examples.iter().map(|(_, label)| *label).collect()
 }
 
 fn check(examples: &[Labelled<'_>]) -> Result<(), NotFitted> {
@@ -221,9 +295,17 @@ impl Fitted {
     ) -> Result<Self, Error> {
         let kind = self.kind();
         check(examples).map_err(|reason| Error::NotFitted { kind, reason })?;
-        let features = || FeatureSet::choose(examples);
-        let rows = |features: &FeatureSet| features.rows(examples.iter().map(|(e, _)| *e));
-        let labels: Vec<bool> = examples.iter().map(|(_, label)| *label).collect();
+        let choose = || {
+            let features = FeatureSet::choose(examples);
+            let rows = features.rows(examples.iter().map(|(example, _)| *example));
+            (features, rows)
+        };
+        let (labels, ones) = (labels(examples), vec![1.0; examples.len()]);
+        let outcomes = |rows| Outcomes {
+            rows,
+            labels: &labels,
+            weights: &ones,
+        };
         let model = match &self.model {
             Model::AgeSex { .. } => Model::AgeSex {
                 hazards: AgeSex::fit(examples, task)
@@ -233,16 +315,16 @@ impl Fitted {
                 shares: AgeSexShares::fit(examples),
             },
             Model::Logistic { regression, .. } => {
-                let features = features();
-                let regression = regression.again((&rows(&features), &labels));
+                let (features, rows) = choose();
+                let regression = regression.again(&outcomes(&rows));
                 Model::Logistic {
                     features,
                     regression,
                 }
             }
             Model::Boosted { trees, .. } => {
-                let features = features();
-                let trees = Box::new(trees.again((&rows(&features), &labels), seed)?);
+                let (features, rows) = choose();
+                let trees = Box::new(trees.again(&outcomes(&rows), seed)?);
                 Model::Boosted { features, trees }
             }
         };

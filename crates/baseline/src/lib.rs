@@ -17,6 +17,7 @@ mod fitted;
 mod lbfgs;
 mod logistic;
 mod matrix;
+mod observed;
 mod scores;
 mod select;
 mod shares;
@@ -26,8 +27,11 @@ pub use boosted::{Boosted, LEARNING_RATE, TREES_MAX, TREES_PATIENCE};
 pub use cross::{CrossFitted, FOLDS, cross_fit, fold_of};
 pub use error::{Error, NotFitted};
 pub use features::{AGE_YEARS_MAX, Feature, Statistic, Window};
-pub use fitted::{EXAMPLES_MIN, Example, Fitted, Kind, Model, fit, fit_on_labels};
+pub use fitted::{
+    EXAMPLES_MIN, Example, Fitted, Kind, Model, Weighted, fit, fit_on_labels, fit_weighted,
+};
 pub use logistic::{DEVIATIONS_MAX, Logistic, PENALTIES};
+pub use observed::{InverseWeights, TRUNCATION_SHARE, inverse_weights, observation_weights};
 pub use scores::{Basis, Counted, NoScore, SHARE_MIN, Score, Scorer, WINDOW_DAYS};
 pub use select::{FEATURES_MAX, FeatureSet, SUBJECTS_MIN};
 pub use shares::{AgeSexShares, PRIOR_EXAMPLES};

@@ -8,7 +8,7 @@
 
 use crate::features::Scale;
 use crate::lbfgs::{Stop, minimise};
-use crate::matrix::Rows;
+use crate::matrix::{Outcomes, Rows};
 use serde::{Deserialize, Serialize};
 
 /// The penalties, strongest first. The smallest is near none for thousands of rows.
@@ -78,16 +78,16 @@ pub(crate) struct Design {
 
 impl Logistic {
     /// Fits on `train` and chooses the penalty on `tuning`.
-    pub(crate) fn fit(train: (&Rows, &[bool]), tuning: (&Rows, &[bool])) -> Self {
-        let columns = columns(train.0);
-        let design = Design::new(train.0, &columns);
-        let tuning_design = Design::new(tuning.0, &columns);
-        let mut at = start(train.1, columns.len());
+    pub(crate) fn fit(train: &Outcomes<'_>, tuning: &Outcomes<'_>) -> Self {
+        let columns = columns(train.rows);
+        let design = Design::new(train.rows, &columns);
+        let tuning_design = Design::new(tuning.rows, &columns);
+        let mut at = start(train, columns.len());
         let mut best: Option<(f64, f64, Vec<f64>)> = None;
         let mut since = 0;
         for penalty in PENALTIES {
-            fit_weights(&design, train.1, penalty, &mut at);
-            let loss = mean_log_loss(&tuning_design, tuning.1, &at);
+            fit_weights(&design, train, penalty, &mut at);
+            let loss = mean_log_loss(&tuning_design, tuning, &at);
             if best.as_ref().is_none_or(|(least, _, _)| loss < *least) {
                 best = Some((loss, penalty, at.clone()));
                 since = 0;
@@ -109,11 +109,11 @@ impl Logistic {
     }
 
     /// With the same penalty again, on other rows.
-    pub(crate) fn again(&self, train: (&Rows, &[bool])) -> Self {
-        let columns = columns(train.0);
-        let design = Design::new(train.0, &columns);
-        let mut weights = start(train.1, columns.len());
-        fit_weights(&design, train.1, self.penalty, &mut weights);
+    pub(crate) fn again(&self, train: &Outcomes<'_>) -> Self {
+        let columns = columns(train.rows);
+        let design = Design::new(train.rows, &columns);
+        let mut weights = start(train, columns.len());
+        fit_weights(&design, train, self.penalty, &mut weights);
         let intercept = weights.pop().unwrap_or(0.0);
         Self {
             columns,
@@ -147,8 +147,10 @@ impl Logistic {
 }
 
 /// No weights, and the intercept of the prevalence. Both classes are there.
-fn start(labels: &[bool], columns: usize) -> Vec<f64> {
-    let share = labels.iter().filter(|&&l| l).count() as f64 / labels.len() as f64;
+fn start(train: &Outcomes<'_>, columns: usize) -> Vec<f64> {
+    let each = train.labels.iter().zip(train.weights);
+    let yes: f64 = each.filter(|(label, _)| **label).map(|(_, w)| w).sum();
+    let share = yes / train.weights.iter().sum::<f64>();
     let mut at = vec![0.0; columns];
     at.push((share / (1.0 - share)).ln());
     at
@@ -300,15 +302,16 @@ impl Design {
     }
 }
 
-fn fit_weights(design: &Design, labels: &[bool], penalty: f64, at: &mut Vec<f64>) {
-    let n = labels.len() as f64;
-    let mut work = vec![0.0; labels.len()];
+fn fit_weights(design: &Design, train: &Outcomes<'_>, penalty: f64, at: &mut Vec<f64>) {
+    let n: f64 = train.weights.iter().sum();
+    let mut work = vec![0.0; train.labels.len()];
     let objective = |at: &[f64], gradient: &mut [f64]| {
         design.logits(at, &mut work);
         let mut loss = 0.0;
-        for (logit, &label) in work.iter_mut().zip(labels) {
-            loss += nats(*logit, label) / n;
-            *logit = (sigmoid(*logit) - f64::from(u8::from(label))) / n;
+        let rows = work.iter_mut().zip(train.labels).zip(train.weights);
+        for ((logit, &label), weight) in rows {
+            loss += weight * nats(*logit, label) / n;
+            *logit = weight * (sigmoid(*logit) - f64::from(u8::from(label))) / n;
         }
         design.gradient(&work, gradient);
         let weights = at.len() - 1;
@@ -325,15 +328,14 @@ fn fit_weights(design: &Design, labels: &[bool], penalty: f64, at: &mut Vec<f64>
     minimise(objective, at, stop);
 }
 
-fn mean_log_loss(design: &Design, labels: &[bool], at: &[f64]) -> f64 {
-    let mut logits = vec![0.0; labels.len()];
+fn mean_log_loss(design: &Design, rows: &Outcomes<'_>, at: &[f64]) -> f64 {
+    let mut logits = vec![0.0; rows.labels.len()];
     design.logits(at, &mut logits);
-    let sum: f64 = logits
-        .iter()
-        .zip(labels)
-        .map(|(&logit, &label)| nats(logit, label))
+    let each = logits.iter().zip(rows.labels).zip(rows.weights);
+    let sum: f64 = each
+        .map(|((&logit, &label), weight)| weight * nats(logit, label))
         .sum();
-    sum / labels.len() as f64
+    sum / rows.weights.iter().sum::<f64>()
 }
 
 /// Minus the log likelihood of a label under a logit.

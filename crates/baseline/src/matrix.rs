@@ -13,6 +13,14 @@ pub(crate) struct Rows {
     entries: Vec<(u32, f64)>,
 }
 
+/// Rows with their labels, and what each weighs in a loss.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcomes<'r> {
+    pub(crate) rows: &'r Rows,
+    pub(crate) labels: &'r [bool],
+    pub(crate) weights: &'r [f64],
+}
+
 impl Rows {
     /// No rows yet of columns with these scales.
     pub(crate) fn new(scales: Vec<Scale>) -> Self {

@@ -27,6 +27,7 @@ pub mod privacy;
 mod random;
 mod rank;
 mod recalibration;
+mod repair;
 mod report;
 mod representation;
 mod shift;
@@ -62,6 +63,10 @@ pub use multiclass::Classes;
 pub use prepared::{ECE_BINS, brier, expected_calibration_error, log_loss, observed_expected};
 pub use rank::{auroc, average_precision};
 pub use recalibration::{LOGIT_CLIP, Recalibration, calibration_in_the_large, recalibrate};
+pub use repair::{
+    GroupCost, GroupRecalibration, GroupThreshold, Multicalibration, Paired, RepairCost,
+    RepairRows, Side, Step, ThresholdPolicy, repair_cost, threshold_for_alerts,
+};
 pub use report::{
     CurvePoint, Differences, Estimate, GroupReport, LossReport, Metric, Metrics, ModelReport,
     Report, SplitLoss, TaskReport, Told, TruthAgreement, TruthReport,

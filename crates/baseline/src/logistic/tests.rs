@@ -31,6 +31,16 @@ fn rows(scales: &[Scale], rows: &[Vec<f64>]) -> Rows {
     sparse
 }
 
+/// The rows, each of weight 1.
+fn outcomes<'r>(rows: &'r Rows, labels: &'r [bool]) -> Outcomes<'r> {
+    static ONES: [f64; 4096] = [1.0; 4096];
+    Outcomes {
+        rows,
+        labels,
+        weights: &ONES[..labels.len()],
+    }
+}
+
 const SCALES: [Scale; 4] = [Scale::Count, Scale::Count, Scale::Value, Scale::Value];
 
 #[test]
@@ -46,9 +56,10 @@ fn the_weights_agree_with_the_reference() {
         "the columns of presence do not vary and are left out"
     );
     let design = Design::new(&rows, &columns);
+    let train = outcomes(&rows, &labels);
     for fit in &case.fits {
-        let mut at = start(&labels, columns.len());
-        fit_weights(&design, &labels, fit.penalty, &mut at);
+        let mut at = start(&train, columns.len());
+        fit_weights(&design, &train, fit.penalty, &mut at);
         let wanted = fit.weights.iter().chain([&fit.intercept]);
         for (got, wanted) in at.iter().zip(wanted) {
             assert!(
@@ -83,7 +94,7 @@ fn the_gradient_is_the_slope_of_the_loss() {
         let moved = |by: f64| {
             let mut at = at.clone();
             at[place] += by;
-            3.0 * mean_log_loss(&design, &labels, &at)
+            3.0 * mean_log_loss(&design, &outcomes(&rows, &labels), &at)
         };
         let slope = (moved(1e-6) - moved(-1e-6)) / 2e-6;
         assert!((slope - gradient[place]).abs() < 1e-6, "{place}: {slope}");
@@ -95,10 +106,44 @@ fn a_missing_value_is_the_mean_and_an_outlier_is_held() {
     let values: Vec<Vec<f64>> = (0..60).map(|i| vec![f64::from(i % 10)]).collect();
     let labels: Vec<bool> = (0..60).map(|i| i % 10 > 5 || i == 3).collect();
     let train = rows(&[Scale::Value], &values);
-    let fit = Logistic::fit((&train, &labels), (&train, &labels));
+    let train = outcomes(&train, &labels);
+    let fit = Logistic::fit(&train, &train);
     let ask = |value: f64| fit.predict(&rows(&[Scale::Value], &[vec![value]]))[0];
     assert!((ask(f64::NAN) - ask(4.5)).abs() < 1e-12);
     assert!(ask(9.0) > ask(0.0));
     assert!((ask(1e9) - ask(1e12)).abs() < 1e-12);
     assert!(ask(-1e300).is_finite());
+}
+
+/// A weight of 2 is a row twice.
+#[test]
+fn a_weight_is_a_repetition() {
+    let values: Vec<Vec<f64>> = (0..40).map(|i| vec![f64::from(i % 8)]).collect();
+    let labels: Vec<bool> = (0..40).map(|i| i % 8 > 4 || i % 7 == 0).collect();
+    let train = rows(&[Scale::Value], &values);
+    let weights: Vec<f64> = (0..40).map(|i| f64::from(1 + i % 2)).collect();
+    let weighted = Outcomes {
+        weights: &weights,
+        ..outcomes(&train, &labels)
+    };
+    let twice = |i: &usize| 1 + i % 2;
+    let repeated: Vec<usize> = (0..40).flat_map(|i| vec![i; twice(&i)]).collect();
+    let more: Vec<Vec<f64>> = repeated.iter().map(|&i| values[i].clone()).collect();
+    let more_labels: Vec<bool> = repeated.iter().map(|&i| labels[i]).collect();
+    let more = rows(&[Scale::Value], &more);
+    // The columns are standardised without weights, so both walk on the same design.
+    let columns = columns(&train);
+    let (design, more_design) = (Design::new(&train, &columns), Design::new(&more, &columns));
+    let mut at = start(&weighted, columns.len());
+    let mut again = start(&outcomes(&more, &more_labels), columns.len());
+    fit_weights(&design, &weighted, 0.01, &mut at);
+    fit_weights(
+        &more_design,
+        &outcomes(&more, &more_labels),
+        0.01,
+        &mut again,
+    );
+    for (a, b) in at.iter().zip(&again) {
+        assert!((a - b).abs() < 1e-6, "{a} {b}");
+    }
 }
