@@ -96,7 +96,7 @@ enum Command {
     Baseline(commands::baseline::Arguments),
     /// Judge a table of predictions, ours or anybody's, by the MEDS prediction schema
     Evaluate(commands::evaluate::Arguments),
-    /// Who is measured how often, by group
+    /// Who is measured how often, by group; weights against that, and repairs with their cost
     Fairness(commands::fairness::Arguments),
     /// Watch a released model: evidence of change, false alarms held, states, approvals
     Monitor(commands::monitor::Arguments),

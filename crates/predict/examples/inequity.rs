@@ -8,8 +8,8 @@
 use longitude_baseline::{Example, Fitted, Kind, Weighted, fit_weighted, observation_weights};
 use longitude_core::{Code, Instant, Label, Observation, Split, Task, Timeline};
 use longitude_eval::{
-    GroupRecalibration, Metric, Options as Intervals, Paired, RepairCost, RepairRows, Side,
-    repair_cost, threshold_for_alerts,
+    GroupRecalibration, GroupThreshold, Metric, Options as Intervals, Paired, RepairCost,
+    RepairRows, Side, ThresholdPolicy, repair_cost, threshold_for_alerts,
 };
 use longitude_hospital::{Factor, Options as Hospital};
 use rayon::prelude::*;
@@ -29,13 +29,18 @@ const CHRONIC_DAYS: f64 = 90.0;
 /// Below it the filtration rate is low, mL/min/1.73 m2 (KDIGO 2012).
 const RATE_LOW: f64 = 60.0;
 
-const ARMS: [&str; 5] = [
+const ARMS: [&str; 6] = [
     "record",
     "record, recalibrated",
     "measured",
     "measured, weighted",
     "repaired",
+    "repaired, policy",
 ];
+/// The arm that the limits are set for.
+const REPAIRED: usize = 4;
+/// The group of the policy, as an institution can know it.
+const GROUP: &str = "female, 5, C";
 
 #[derive(Clone, Copy, Debug)]
 struct Settings {
@@ -75,7 +80,7 @@ fn main() -> Result {
     let clock = Clock::now();
     let with = world(&settings, true)?;
     let without = world(&settings, false)?;
-    report(&settings, &with, &without)?;
+    report(&settings, &with, &without);
     say(&format!("\n{:.0} s", clock.elapsed().as_secs_f64()));
     Ok(())
 }
@@ -140,10 +145,11 @@ fn row(hospital: &Hospital, number: u32, task: &Task) -> Option<Row> {
         Label::Before | Label::Dead | Label::Censored => return None,
     };
     let sex = patient.sex().to_owned();
-    let mut rates = rates(&timeline, (at, end), sex == "male");
+    let mut rates = rates(&timeline, end, sex == "male");
+    // Two so far apart, the later one after the index date.
     let apart = |rates: &[(Instant, f64)]| {
         let ends = rates.first().zip(rates.last());
-        ends.is_some_and(|((first, _), (last, _))| (*last - *first).0 >= CHRONIC_DAYS)
+        ends.is_some_and(|((first, _), (last, _))| *last > at && (*last - *first).0 >= CHRONIC_DAYS)
     };
     let is_measured = apart(&rates);
     rates.retain(|(_, rate)| *rate < RATE_LOW);
@@ -167,9 +173,9 @@ fn row(hospital: &Hospital, number: u32, task: &Task) -> Option<Row> {
     })
 }
 
-/// Filtration rates from creatinine within a span, by the CKD-EPI equation of 2021 without race
+/// Filtration rates from creatinine up to a time, by the CKD-EPI equation of 2021 without race
 /// (Inker et al., N Engl J Med 2021).
-fn rates(timeline: &Timeline, (from, to): (Instant, Instant), male: bool) -> Vec<(Instant, f64)> {
+fn rates(timeline: &Timeline, to: Instant, male: bool) -> Vec<(Instant, f64)> {
     let creatinine = Code::new("LOINC", "2160-0");
     let Some(birth) = timeline.birth() else {
         return Vec::new();
@@ -189,7 +195,7 @@ fn rates(timeline: &Timeline, (from, to): (Instant, Instant), male: bool) -> Vec
         .filter(|event| event.code == creatinine);
     events
         .filter_map(|event| Some((event.time?, event.numeric_value?)))
-        .filter(|(time, _)| from < *time && *time <= to)
+        .filter(|(time, _)| *time <= to)
         .map(|(time, value)| (time, rate(time, value)))
         .collect()
 }
@@ -267,10 +273,24 @@ fn world(settings: &Settings, inequity: bool) -> Result<Judged> {
         (&fits[2], None),
         (&fits[2], Some(Repair(&measured, &weights.weights))),
     ];
-    let arms = steps
-        .into_iter()
-        .map(|(fitted, repair)| learner.arm(fitted, repair, &fresh));
-    let arms = arms.collect::<Result<Vec<_>>>()?;
+    let mut arms = Vec::new();
+    let mut at_home = Vec::new();
+    for (fitted, repair) in steps {
+        let (home, away) = learner.arm(fitted, repair.as_ref(), &fresh)?;
+        let threshold = threshold_for_alerts(&home, ALERTS).map_err(|reason| reason.to_string())?;
+        let alerts = away.iter().map(|&risk| risk >= threshold).collect();
+        arms.push((away, alerts));
+        at_home = home;
+    }
+    let policy = learner.policy(&at_home);
+    say(&format!(
+        "  thresholds of the policy: {:.3} for {GROUP}, {:.3} for everybody else",
+        policy.group[0].threshold, policy.threshold
+    ));
+    let groups = fresh.iter().map(Row::group).collect();
+    let away = arms[REPAIRED].0.clone();
+    let alerts = policy.alerts(&away, &[("group".to_owned(), groups)]);
+    arms.push((away, alerts));
     Ok(Judged {
         arms,
         rows: fresh,
@@ -314,9 +334,6 @@ impl Learner<'_> {
             let weights: Vec<f64> = rows.iter().map(|(_, _, weight)| *weight).collect();
             (examples, weights)
         });
-        let weighted =
-            |pair: &'_ (Vec<(Example<'_>, bool)>, Vec<f64>)| (pair.0.len(), pair.1.len());
-        debug_assert_eq!(weighted(&learn).0, weighted(&learn).1);
         let fitted = fit_weighted(
             Kind::Boosted,
             Weighted {
@@ -334,18 +351,66 @@ impl Learner<'_> {
         Ok(fitted)
     }
 
-    /// Risks and alerts on fresh rows: the threshold is that of the part for repairs.
+    /// The rows of the part for repairs, where thresholds are found.
+    fn own(&self) -> Vec<&Row> {
+        let rows = self.known.iter();
+        rows.filter(|row| part(row) == Part::Repair).collect()
+    }
+
+    /// Thresholds by which the model expects to find the same share of the group's cases as of
+    /// everybody else's, with as many alerts in all as one threshold makes. The expected share of
+    /// cases above a threshold is the sum of the risks there over the sum of all.
+    fn policy(&self, risks: &[f64]) -> ThresholdPolicy {
+        let own = self.own();
+        let side = |is_group: bool| -> Vec<f64> {
+            let each = own.iter().zip(risks);
+            let kept = each.filter(|(row, _)| (row.group() == GROUP) == is_group);
+            let mut kept: Vec<f64> = kept.map(|(_, risk)| *risk).collect();
+            kept.sort_by(|a, b| b.total_cmp(a));
+            kept
+        };
+        let (group, others) = (side(true), side(false));
+        let at = |sorted: &[f64], share: f64| -> (f64, usize) {
+            let wanted = share * sorted.iter().sum::<f64>();
+            let mut found = 0.0;
+            let last = sorted.iter().position(|risk| {
+                found += risk;
+                found >= wanted
+            });
+            let last = last.unwrap_or(sorted.len() - 1);
+            (sorted[last], last + 1)
+        };
+        let (mut low, mut high) = (0.0, 1.0);
+        for _ in 0..40 {
+            let share = f64::midpoint(low, high);
+            let alerts = at(&group, share).1 + at(&others, share).1;
+            if alerts as f64 <= ALERTS * own.len() as f64 {
+                low = share;
+            } else {
+                high = share;
+            }
+        }
+        ThresholdPolicy {
+            threshold: at(&others, low).0,
+            decided_by: "this benchmark".to_owned(),
+            decided_on: "2026-01-01".to_owned(),
+            group: vec![GroupThreshold {
+                dimension: "group".to_owned(),
+                value: GROUP.to_owned(),
+                threshold: at(&group, low).0,
+                reason: "measured half as often, so that its risks tell less apart".to_owned(),
+            }],
+        }
+    }
+
+    /// Risks on the part for repairs and on fresh rows.
     fn arm(
         &self,
         fitted: &Fitted,
-        repair: Option<Repair<'_>>,
+        repair: Option<&Repair<'_>>,
         fresh: &[Row],
-    ) -> Result<(Vec<f64>, Vec<bool>)> {
-        let own: Vec<&Row> = self
-            .known
-            .iter()
-            .filter(|row| part(row) == Part::Repair)
-            .collect();
+    ) -> Result<(Vec<f64>, Vec<f64>)> {
+        let own = self.own();
         let mut at_home = ask(fitted, &own);
         let mut away = ask(fitted, &fresh.iter().collect::<Vec<_>>());
         if let Some(Repair(answer, weights)) = repair {
@@ -367,7 +432,7 @@ impl Learner<'_> {
             say(&format!(
                 "  offsets between groups deviate by {:.3}; women, quintile 5, site C: {:.3}",
                 fit.deviation,
-                fit.offsets.get("female, 5, C").copied().unwrap_or(0.0)
+                fit.offsets.get(GROUP).copied().unwrap_or(0.0)
             ));
             let apply = |risks: &mut Vec<f64>, rows: &[&Row]| {
                 for (risk, row) in risks.iter_mut().zip(rows) {
@@ -377,10 +442,7 @@ impl Learner<'_> {
             apply(&mut at_home, &own);
             apply(&mut away, &fresh.iter().collect::<Vec<_>>());
         }
-        let threshold =
-            threshold_for_alerts(&at_home, ALERTS).map_err(|reason| reason.to_string())?;
-        let alerts = away.iter().map(|&risk| risk >= threshold).collect();
-        Ok((away, alerts))
+        Ok((at_home, away))
     }
 }
 
@@ -433,7 +495,7 @@ fn cost(settings: &Settings, judged: &Judged, arm: usize) -> RepairCost {
     )
 }
 
-fn report(settings: &Settings, with: &Judged, without: &Judged) -> Result {
+fn report(settings: &Settings, with: &Judged, without: &Judged) {
     let missed = |judged: &Judged, arm: usize, is_planted: bool| {
         let cases: Vec<usize> = (0..judged.rows.len())
             .filter(|&at| judged.rows[at].truth && judged.rows[at].is_planted == is_planted)
@@ -451,25 +513,26 @@ fn report(settings: &Settings, with: &Judged, without: &Judged) -> Result {
         without.effective
     ));
     say("\nmissed true cases, %    group  the group without inequity  effect  everybody else");
-    let effect = |arm: usize| missed(with, arm, true) - missed(without, arm, true);
+    // Without the inequity nobody would declare the policy.
+    let without_policy = |arm: usize| missed(without, arm.min(REPAIRED), true);
+    let effect = |arm: usize| missed(with, arm, true) - without_policy(arm);
     for (arm, name) in ARMS.iter().enumerate() {
         say(&format!(
             "{name:<22}{:>7.1}{:>28.1}{:>8.1}{:>16.1}",
             100.0 * missed(with, arm, true),
-            100.0 * missed(without, arm, true),
+            100.0 * without_policy(arm),
             100.0 * effect(arm),
             100.0 * missed(with, arm, false)
         ));
     }
-    let last = ARMS.len() - 1;
-    let account = cost(settings, with, last);
+    let account = cost(settings, with, REPAIRED);
     say("\nrecord -> repaired, paired, 95 %");
     for group in &account.groups {
         let name = format!("{}: {}", group.dimension, group.group);
+        let counts = (shown(group.rows), shown(group.positives));
         say(&format!(
             "{name:<34} rows {:>6} cases {:>5}",
-            shown(group.rows),
-            shown(group.positives)
+            counts.0, counts.1
         ));
         for (what, paired) in [
             ("missed", &group.missed),
@@ -480,11 +543,16 @@ fn report(settings: &Settings, with: &Judged, without: &Judged) -> Result {
             say(&format!("    {what:<24} {}", line(paired)));
         }
     }
-    verdict(&account, effect(0), effect(last));
-    Ok(())
+    for arm in [REPAIRED, ARMS.len() - 1] {
+        verdict(
+            ARMS[arm],
+            &cost(settings, with, arm),
+            (effect(0), effect(arm)),
+        );
+    }
 }
 
-fn verdict(account: &RepairCost, before: f64, after: f64) {
+fn verdict(arm: &str, account: &RepairCost, (before, after): (f64, f64)) {
     let value = |paired: &Paired| paired.difference.estimate.map_or(f64::NAN, |e| e.value);
     let of = |name: &str| account.groups.iter().find(|group| group.group == name);
     let lost = of("everybody else").map_or(f64::NAN, |group| value(&group.missed));
@@ -499,7 +567,7 @@ fn verdict(account: &RepairCost, before: f64, after: f64) {
     let met = |is_met: bool| if is_met { "met" } else { "NOT MET" };
     let left = after / before;
     say(&format!(
-        "\n1 the effect falls by half: {:.1} -> {:.1} points, {:.0} % left: {}\n2 everybody else loses at \
+        "\n{arm}\n1 the effect falls by half: {:.1} -> {:.1} points, {:.0} % left: {}\n2 everybody else loses at \
          most 1 point of sensitivity: {:+.2} points: {}\n3 no other group loses 0.005 of net benefit: \
          least change {least:+.4}: {}",
         100.0 * before,

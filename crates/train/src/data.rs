@@ -4,11 +4,12 @@
 //! not pass the privacy boundary cannot be trained on, and that is a matter of types.
 
 use crate::sequences::Sequences;
-use crate::{Result, Subjects};
+use crate::{Error, Result, Subjects};
 use longitude_core::{Digest, Split, SubjectId, Timeline};
 use longitude_deid::Deidentified;
 use longitude_tokens::{Tokens, UNKNOWN, Vocabulary, encode};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// What a subject is used for in training.
@@ -56,6 +57,8 @@ pub struct TrainData {
     pub(crate) early_stop: Sequences,
     /// The pseudonyms of the subjects to learn from, in the order of `learn`.
     learn_subjects: Vec<SubjectId>,
+    /// What each of them weighs; empty where all weigh the same.
+    learn_weights: Vec<f64>,
     warnings: Warnings,
     digest: Digest,
 }
@@ -85,6 +88,7 @@ impl TrainData {
             learn: Sequences::default(),
             early_stop: Sequences::default(),
             learn_subjects: Vec::new(),
+            learn_weights: Vec::new(),
             warnings: Warnings::default(),
             digest: Digest::of_parts(&[b"train data of ", &vocabulary_digest.0]),
         })
@@ -123,6 +127,54 @@ impl TrainData {
         warnings.subjects_without_targets += u64::from(!scored);
     }
 
+    /// Weighs the subjects to learn from, after all of them were pushed: a subject's windows are
+    /// drawn so many times an epoch, on average, that the expected loss is the weighted one. Those
+    /// that are not named weigh 1; a weight of 0 leaves a subject out of the learning. Weights are
+    /// scaled to a mean of 1. The early-stop subjects are not weighted. The digest of the data
+    /// changes, so that a checkpoint of other weights does not go on.
+    ///
+    /// # Errors
+    /// When a weight is negative or not finite, or all are 0.
+    pub fn weigh(&mut self, weights: &BTreeMap<SubjectId, f64>) -> Result<()> {
+        let of = |subject: &SubjectId| weights.get(subject).copied().unwrap_or(1.0);
+        let all: Vec<f64> = self.learn_subjects.iter().map(of).collect();
+        let mean = all.iter().sum::<f64>() / all.len() as f64;
+        let must = "zero or more for each subject, and above zero for one of them";
+        if !all
+            .iter()
+            .all(|weight| weight.is_finite() && *weight >= 0.0)
+            || mean <= 0.0
+        {
+            return Err(Error::Option {
+                option: "weights",
+                must,
+            });
+        }
+        self.learn_weights = all.iter().map(|weight| weight / mean).collect();
+        let bytes: Vec<u8> = self
+            .learn_weights
+            .iter()
+            .flat_map(|w| w.to_le_bytes())
+            .collect();
+        self.digest = Digest::of_parts(&[b"weights of ", &self.digest.0, &bytes]);
+        Ok(())
+    }
+
+    /// What each subject to learn from weighs; empty where all weigh the same.
+    pub(crate) fn learn_weights(&self) -> &[f64] {
+        &self.learn_weights
+    }
+
+    /// The effective number of subjects to learn from under their weights: the square of the sum
+    /// over the sum of squares (Kish 1965, "Survey sampling", section 11.7).
+    pub fn effective_subjects(&self) -> f64 {
+        let squares: f64 = self.learn_weights.iter().map(|w| w * w).sum();
+        if self.learn_weights.is_empty() {
+            return self.learn.len() as f64;
+        }
+        self.learn_weights.iter().sum::<f64>().powi(2) / squares
+    }
+
     /// The vocabulary.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
@@ -154,7 +206,12 @@ impl TrainData {
     pub(crate) fn keep(&self, keep: impl Fn(SubjectId) -> bool, name: u16) -> Self {
         let kept: Vec<bool> = self.learn_subjects.iter().map(|one| keep(*one)).collect();
         let subjects = self.learn_subjects.iter().zip(&kept);
+        let weights = self.learn_weights.iter().zip(&kept);
         Self {
+            learn_weights: weights
+                .filter(|(_, kept)| **kept)
+                .map(|(one, _)| *one)
+                .collect(),
             learn: self.learn.kept(&kept),
             learn_subjects: subjects
                 .filter(|(_, kept)| **kept)

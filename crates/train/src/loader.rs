@@ -5,7 +5,10 @@
 //!   context only, so that every event is scored exactly once an epoch and none without a past.
 //! - Windows are packed one after the other without padding; attention does not cross from one to
 //!   the next. A batch takes windows while they fit into `batch_tokens`.
-//! - The order of windows is a new permutation each epoch, from the seed and the epoch alone.
+//! - The order of windows is a new permutation each epoch, from the seed and the epoch alone. Where
+//!   subjects have weights, an epoch holds all windows of a subject as many times as its weight
+//!   says, on average: a weight of 2.3 is two times, and a third with chance 0.3. Copies stand
+//!   apart, and the expected gradient is that of the weighted loss.
 
 use crate::queries::Asker;
 use crate::sequences::{Sequences, Window};
@@ -64,6 +67,8 @@ pub(crate) struct Order {
     seed: u64,
     windows: Vec<Window>,
     permutation: Vec<u32>,
+    /// What each subject weighs; empty where all weigh 1.
+    weights: Vec<f64>,
     epoch: u64,
     /// What puts questions to the windows, for a model with a query head.
     pub(crate) asker: Option<Asker>,
@@ -74,6 +79,7 @@ impl Order {
         let mut order = Self {
             seed,
             permutation: Vec::new(),
+            weights: Vec::new(),
             windows,
             epoch: 0,
             asker: None,
@@ -82,18 +88,26 @@ impl Order {
         order
     }
 
+    /// The same with a weight for each subject, none for all alike.
+    pub(crate) fn weighted(mut self, weights: &[f64]) -> Self {
+        self.weights = weights.to_vec();
+        self.shuffle(0);
+        self
+    }
+
     /// The windows of the next batch: as many as fit, at least one, and none twice.
     pub(crate) fn take(&mut self, place: &mut Place, batch_tokens: usize) -> Vec<Window> {
         let mut taken: Vec<Window> = Vec::new();
         let (mut positions, epoch) = (0, place.epoch);
         while taken.len() < self.windows.len() {
-            if place.window >= self.windows.len() as u64 {
+            if self.epoch != place.epoch {
+                self.shuffle(place.epoch);
+            }
+            if place.window >= self.permutation.len() as u64 {
                 *place = Place {
                     epoch: place.epoch + 1,
                     window: 0,
                 };
-            }
-            if self.epoch != place.epoch {
                 self.shuffle(place.epoch);
             }
             let Some(window) = self.at(place.window) else {
@@ -116,11 +130,44 @@ impl Order {
         self.windows.get(*index as usize).copied()
     }
 
+    /// The windows of an epoch, unshuffled: each once, or as the weights say. Where chance leaves
+    /// none, each once.
+    fn drawn(&self, epoch: u64) -> Vec<u32> {
+        let each = (0u32..).take(self.windows.len());
+        if self.weights.is_empty() {
+            return each.collect();
+        }
+        let copies = |index: &u32| {
+            let subject = self.windows[*index as usize].subject;
+            let weight = self.weights.get(subject as usize).copied().unwrap_or(1.0);
+            let key = u64::from(subject).rotate_left(32) ^ epoch;
+            let mut random = SplitMix(self.seed.rotate_left(17) ^ key);
+            random.0 = random.next();
+            let chance = (random.next() >> 11) as f64 / (1u64 << 53) as f64;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a number of copies; a float-to-int cast saturates"
+            )]
+            let whole = weight.floor() as usize;
+            whole + usize::from(chance < weight.fract())
+        };
+        let drawn: Vec<u32> = each
+            .clone()
+            .flat_map(|index| std::iter::repeat_n(index, copies(&index)))
+            .collect();
+        if drawn.is_empty() {
+            each.collect()
+        } else {
+            drawn
+        }
+    }
+
     /// The permutation of an epoch (Fisher and Yates, in Durstenfeld's form).
     fn shuffle(&mut self, epoch: u64) {
         self.epoch = epoch;
         let mut random = SplitMix(self.seed ^ epoch.wrapping_mul(0xd134_2543_de82_ef95));
-        self.permutation = (0u32..).take(self.windows.len()).collect();
+        self.permutation = self.drawn(epoch);
         for last in (1..self.permutation.len()).rev() {
             let other = random.below(last as u64 + 1);
             self.permutation.swap(last, other);

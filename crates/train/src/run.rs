@@ -369,7 +369,8 @@ impl<'r> Run<'r> {
 
     /// Runs work with batches from where the training stands.
     pub(crate) fn feed<T>(mut self, work: impl FnOnce(Self, &Feed) -> Result<T>) -> Result<T> {
-        let mut order = Order::new(std::mem::take(&mut self.learn), self.options.seed);
+        let mut order = Order::new(std::mem::take(&mut self.learn), self.options.seed)
+            .weighted(self.data.learn_weights());
         let (data, place, options) = (self.data, self.state.place, self.options);
         order.asker = Asker::of(data, options);
         let from = (place, self.reduce.rank());

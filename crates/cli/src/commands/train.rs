@@ -9,9 +9,13 @@ use crate::progress::print;
 use crate::steps::vocabulary;
 use crate::training::{self, Fit, Observer, Outcome, Plan, Settings, Source};
 use anyhow::{Context, Result};
+use longitude_store::read_labels;
 use longitude_tokens::Vocabulary;
-use longitude_train::{Alone, Options, Population, RateCurve, Reduce, Sweep, TrainData, meet};
+use longitude_train::{
+    Alone, Options, Part, Population, RateCurve, Reduce, Sweep, TrainData, meet,
+};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -93,6 +97,9 @@ struct Flags {
     /// Watts that a busy core is assumed to draw, for the estimate of energy
     #[arg(long)]
     watts_per_core: Option<f64>,
+    /// Weights of subjects, as `longitude fairness weights` writes them: how often each is drawn
+    #[arg(long, value_name = "FILE.parquet")]
+    weights: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
@@ -132,7 +139,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let settings = settings(arguments)?;
     let source = Source::open(&arguments.meds, arguments.receipt.as_deref())?;
     let vocabulary = fit_vocabulary(&source, &settings)?;
-    let ready = ready(source, &vocabulary)?;
+    let ready = ready(source, &vocabulary, &settings)?;
     if arguments.find_rate {
         find_rate(&ready, &settings, arguments.json)
     } else {
@@ -191,6 +198,7 @@ fn with_flags(mut settings: Settings, flags: &Flags) -> Settings {
     settings.threads = flags.threads.or(settings.threads);
     settings.seed = flags.seed.unwrap_or(settings.seed);
     settings.watts_per_core = flags.watts_per_core.unwrap_or(settings.watts_per_core);
+    settings.weights = flags.weights.clone().or(settings.weights);
     settings
 }
 
@@ -216,13 +224,42 @@ fn fit_vocabulary(source: &Source, settings: &Settings) -> Result<Vocabulary> {
     Ok(vocabulary::fit(&source.data, &source.reopened, least)?.vocabulary)
 }
 
-fn ready(source: Source, vocabulary: &Vocabulary) -> Result<Ready> {
-    let (data, population) = source.load(vocabulary)?;
+fn ready(source: Source, vocabulary: &Vocabulary, settings: &Settings) -> Result<Ready> {
+    let (mut data, population) = source.load(vocabulary)?;
+    if let Some(path) = &settings.weights {
+        weigh(&mut data, path)?;
+    }
     Ok(Ready {
         source,
         data,
         population,
     })
+}
+
+/// Weighs the subjects to learn from by a table of labels whose `float_value` is the weight.
+fn weigh(data: &mut TrainData, path: &Path) -> Result<()> {
+    let shown = path.display();
+    let rows = read_labels(path).with_context(|| format!("--weights {shown}"))?;
+    let mut weights = BTreeMap::new();
+    for (row, label) in rows.iter().enumerate() {
+        let weight = label
+            .float
+            .filter(|weight| weight.is_finite() && *weight >= 0.0);
+        let fault = match weight {
+            None => "no `float_value` from 0",
+            Some(weight) => match weights.insert(label.subject, f64::from(weight)) {
+                None => continue,
+                Some(_) => "a subject of an earlier row",
+            },
+        };
+        let message = format!("--weights {shown}: row {} has {fault}", row + 1);
+        let mend = "give each subject once, with its weight as `float_value`";
+        return Err(Failure::new(Kind::Input, message, mend).into());
+    }
+    data.weigh(&weights)?;
+    let (effective, all) = (data.effective_subjects(), data.subjects(Part::Learn));
+    eprintln!("      weights: {all} subjects to learn from count as {effective:.0}");
+    Ok(())
 }
 
 fn train(arguments: &Arguments, folder: &Path, reduce: &dyn Reduce) -> Result<()> {
@@ -324,7 +361,7 @@ fn fresh(
 ) -> Result<(Ready, Options, Kept)> {
     let settings = settings(arguments)?;
     let vocabulary = fit_vocabulary(&source, &settings)?;
-    let ready = ready(source, &vocabulary)?;
+    let ready = ready(source, &vocabulary, &settings)?;
     alike((&ready, &settings, None), reduce)?;
     let (plan, options) = training::plan(&settings, (&ready.data, reduce), false)?;
     // What makes no sense is refused before anything is kept.
@@ -378,8 +415,8 @@ fn resumed(
     let path = folder.join(VOCABULARY);
     let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
     let vocabulary = Vocabulary::from_json(&bytes)?;
-    let ready = ready(source, &vocabulary)?;
     let settings = with_flags(kept.settings.clone(), &arguments.flags);
+    let ready = ready(source, &vocabulary, &settings)?;
     let preset = longitude_model::Preset::named(&kept.preset).with_context(|| {
         let path = folder.join("checkpoints").join(SETTINGS);
         format!("{}: no preset is called {}", path.display(), kept.preset)

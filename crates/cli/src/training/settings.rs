@@ -8,7 +8,7 @@ use longitude_model::{Config, Level, Preset};
 use longitude_train::{Chosen, Options, TrainData, WATTS_PER_CORE, preset_for, sizes};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Everything that a training's outcome depends on besides the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub(crate) struct Settings {
     pub(crate) threads: Option<usize>,
     /// Watts that a busy core is assumed to draw.
     pub(crate) watts_per_core: f64,
+    /// A table of weights of subjects (`longitude fairness weights`) [all weigh the same].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) weights: Option<PathBuf>,
 }
 
 impl Settings {
@@ -72,6 +75,7 @@ impl Settings {
             kernels: None,
             threads: None,
             watts_per_core: WATTS_PER_CORE,
+            weights: None,
         }
     }
 

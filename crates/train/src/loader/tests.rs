@@ -153,6 +153,42 @@ fn epochs_differ_and_a_place_is_enough_to_go_on() {
     assert_eq!(Order::new(windows, 3).take(&mut place, 6 * 40), second);
 }
 
+#[test]
+fn weights_say_how_often_a_subject_is_drawn() {
+    let mut sequences = Sequences::default();
+    for _ in 0..3 {
+        sequences.push(&tokens(30, 1, (0, 1000), true));
+    }
+    let windows = windows(&sequences, 16, 4);
+    let each = windows.len() / 3;
+    let mut order = Order::new(windows.clone(), 5).weighted(&[0.0, 0.7, 2.3]);
+    let mut place = Place::default();
+    let mut drawn = [0_usize; 3];
+    while place.epoch < 400 {
+        for window in order.take(&mut place, 16) {
+            drawn[window.subject as usize] += 1;
+        }
+    }
+    let mean = drawn.map(|count| count as f64 / 400.0 / each as f64);
+    assert!(drawn[0] == 0, "{mean:?}");
+    assert!(
+        (mean[1] - 0.7).abs() < 0.1 && (mean[2] - 2.3).abs() < 0.1,
+        "{mean:?}"
+    );
+    // A place is enough to go on, and weights of 1 change nothing.
+    let mut here = Place {
+        epoch: 7,
+        window: 0,
+    };
+    let mut again = here;
+    let mut other = Order::new(windows.clone(), 5).weighted(&[0.0, 0.7, 2.3]);
+    assert_eq!(order.take(&mut here, 64), other.take(&mut again, 64));
+    let (mut plain, mut alike) = (Place::default(), Place::default());
+    let mut order = Order::new(windows.clone(), 5);
+    let mut weighted = Order::new(windows, 5).weighted(&[1.0; 3]);
+    assert_eq!(order.take(&mut plain, 64), weighted.take(&mut alike, 64));
+}
+
 /// How three timelines, two of them longer than the context, become the batches of two epochs:
 /// `subject lead+begin..end from scored`, one batch a line.
 #[test]
