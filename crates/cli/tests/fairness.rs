@@ -128,9 +128,11 @@ fn predictions(folder: &Path, name: &str, rows: i64, seed: i64) -> String {
         ),
         (
             "boolean_value",
-            Arc::new(BooleanArray::from_iter(
-                (0..rows).map(|row| Some(draw(row, 2) < truth(row))),
-            )),
+            Arc::new(
+                (0..rows)
+                    .map(|row| Some(draw(row, 2) < truth(row)))
+                    .collect::<BooleanArray>(),
+            ),
         ),
         (
             "predicted_boolean_probability",

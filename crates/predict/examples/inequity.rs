@@ -568,7 +568,8 @@ fn verdict(arm: &str, account: &RepairCost, (before, after): (f64, f64)) {
     let left = after / before;
     say(&format!(
         "\n{arm}\n1 the effect falls by half: {:.1} -> {:.1} points, {:.0} % left: {}\n2 everybody else loses at \
-         most 1 point of sensitivity: {:+.2} points: {}\n3 no other group loses 0.005 of net benefit: \
+         most 1 point of sensitivity: {:+.2} points: {}\n\
+         3 no other group loses 0.005 of net benefit: \
          least change {least:+.4}: {}",
         100.0 * before,
         100.0 * after,
