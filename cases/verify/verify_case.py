@@ -204,6 +204,10 @@ def check_case(path, fingerprint):
             person = open_envelope(signed["certificate"], kind, key)
             kind = "application/vnd.in-toto+json"
             open_envelope(signed["statement"], kind, spki(person["pem"])[0])
+    for leaf in leaves:
+        record = leaf["receipt"].get("record")
+        if leaf["kind"].startswith("release") and f"release/{record}.json" not in files:
+            raise Wrong(f"release/{record}.json: the ledger has it and the file has not")
     return f"{len(files)} files and {len(leaves)} entries of {keys['institution']}: all agree"
 
 

@@ -35,6 +35,9 @@ pub enum NotFitted {
     /// Everybody to learn from had the outcome.
     #[error("every example to learn from has the outcome")]
     NoNegatives,
+    /// The model does not learn from labels, and labels are all that there is.
+    #[error("it does not learn from labels")]
+    NoLabels,
     /// No follow-up of the timelines holds the outcome, whatever the labels say, so that there is
     /// no hazard to estimate.
     #[error("no follow-up after a prediction time holds the outcome")]

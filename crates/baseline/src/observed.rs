@@ -13,6 +13,7 @@
 
 use crate::cross::{CrossFitted, FOLDS, cross_fit};
 use crate::error::Error;
+use crate::error::NotFitted;
 use crate::fitted::{Example, Kind};
 use longitude_core::Task;
 use serde::{Deserialize, Serialize};
@@ -93,13 +94,19 @@ pub fn inverse_weights(observed: &[bool], chances: &[f64]) -> InverseWeights {
 ///
 /// # Errors
 /// [`Error::NotFitted`] when a fold's examples are too few or of one class: where everybody or
-/// nobody was looked at, there is nothing to weigh.
+/// nobody was looked at, there is nothing to weigh. Also for [`Kind::AgeSex`], which learns the
+/// task's own hazard and not from labels.
 pub fn observation_weights(
     kind: Kind,
     looked_at: &[(Example<'_>, bool)],
     task: &Task,
     seed: u64,
 ) -> Result<(CrossFitted, InverseWeights), Error> {
+    if kind == Kind::AgeSex {
+        // It learns the task's own hazard from timelines, whoever was looked at.
+        let reason = NotFitted::NoLabels;
+        return Err(Error::NotFitted { kind, reason });
+    }
     let (model, chances) = cross_fit(kind, looked_at, task, FOLDS, seed)?;
     let observed: Vec<bool> = looked_at.iter().map(|(_, seen)| *seen).collect();
     let weights = inverse_weights(&observed, &chances);

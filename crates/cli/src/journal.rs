@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 const FOLDER: &str = "journal";
 
-/// The journal, open for writing; one process at a time.
+/// The journal, open for writing; one process at a time, for the others wait.
 #[derive(Debug)]
 pub(crate) struct Journal {
     ledger: RunLedger,
@@ -27,7 +27,7 @@ impl Journal {
     pub(crate) fn open(institution: &Opened) -> Result<Self> {
         let folder = institution.folder.join(FOLDER);
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        let lock = Lock::take(&folder)?;
+        let lock = Lock::wait(&folder)?;
         let ledger = RunLedger::open(&Layout::new(&folder), &institution.keys);
         Ok(Self {
             ledger: ledger.context("the institution's journal")?,

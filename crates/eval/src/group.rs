@@ -10,7 +10,7 @@ pub const CELL_MIN: usize = 11;
 
 /// Which cells of one dimension are hidden: those of 1 to 10, and, where exactly one cell would be
 /// hidden and so follow from the total, the smallest of the others too.
-pub(crate) fn hidden(cells: &[u64]) -> Vec<bool> {
+pub fn hidden_cells(cells: &[u64]) -> Vec<bool> {
     let mut hidden: Vec<bool> = cells.iter().map(|&cell| is_small(cell)).collect();
     if hidden.iter().filter(|&&h| h).count() == 1 {
         let shown = cells.iter().zip(&hidden).enumerate();
@@ -67,12 +67,12 @@ mod tests {
 
     #[test]
     fn a_small_cell_is_never_shown_nor_found_by_subtraction() {
-        assert_eq!(hidden(&[11, 500, 40]), [false; 3]);
-        assert_eq!(hidden(&[10, 500, 40]), [true, false, true]);
-        assert_eq!(hidden(&[10, 3, 40]), [true, true, false]);
-        assert_eq!(hidden(&[0, 12]), [false, false]);
-        assert_eq!(hidden(&[0, 1, 12]), [false, true, true]);
-        assert_eq!(hidden(&[4]), [true]);
+        assert_eq!(hidden_cells(&[11, 500, 40]), [false; 3]);
+        assert_eq!(hidden_cells(&[10, 500, 40]), [true, false, true]);
+        assert_eq!(hidden_cells(&[10, 3, 40]), [true, true, false]);
+        assert_eq!(hidden_cells(&[0, 12]), [false, false]);
+        assert_eq!(hidden_cells(&[0, 1, 12]), [false, true, true]);
+        assert_eq!(hidden_cells(&[4]), [true]);
     }
 
     #[test]

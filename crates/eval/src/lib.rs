@@ -56,7 +56,7 @@ pub use evaluation::{
     GapsTold, ModelCurves, Shift, Use, evaluate,
 };
 pub use fairness::{Gaps, GroupRates, crossings, gaps};
-pub use group::CELL_MIN;
+pub use group::{CELL_MIN, hidden_cells};
 pub use leakage::{AUROC_SUSPICIOUS, LeakageCheck, LeakageInput, leakage};
 pub use local::{LocalOptions, LocalRecalibration, LocalRows};
 pub use multiclass::Classes;

@@ -6,7 +6,7 @@
 //! the report.
 
 use crate::curve::{Z_975, wilson};
-use crate::group::{CELL_MIN, hidden, hidden_crossed, is_small, side_that_may_be_small};
+use crate::group::{CELL_MIN, hidden_cells, hidden_crossed, is_small, side_that_may_be_small};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -240,7 +240,7 @@ impl Representation {
                 let cells: Vec<_> = places.iter().cloned().zip(counts.iter().copied()).collect();
                 hidden_crossed(&cells)
             }
-            None => hidden(counts),
+            None => hidden_cells(counts),
         };
         let sizes: Vec<u64> = tallies.iter().map(|tally| tally.subjects).collect();
         let too_small = hide(&sizes);

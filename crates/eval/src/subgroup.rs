@@ -2,7 +2,7 @@
 
 use crate::bootstrap::{Clusters, Draws};
 use crate::fairness::crossing_of;
-use crate::group::{CELL_MIN, hidden, hidden_crossed, is_small, side_that_may_be_small};
+use crate::group::{CELL_MIN, hidden_cells, hidden_crossed, is_small, side_that_may_be_small};
 use crate::judge::judge;
 use crate::report::{GroupReport, Metrics};
 use crate::task::{Common, TaskInput, count, select};
@@ -101,7 +101,7 @@ fn hide(places: Option<&[Vec<usize>]>, counts: &[u64]) -> Vec<bool> {
             let cells: Vec<_> = places.iter().cloned().zip(counts.iter().copied()).collect();
             hidden_crossed(&cells)
         }
-        None => hidden(counts),
+        None => hidden_cells(counts),
     }
 }
 

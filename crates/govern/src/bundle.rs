@@ -307,12 +307,27 @@ impl CaseBundle {
         for (name, text) in self.of("release") {
             let path = Path::new(name);
             let found = committed::commitment_in(text, path);
-            let known = |case: &Digest| committed.iter().any(|one| one.case == *case);
+            let known = |case: Digest| {
+                let own = |one: &release::Committed| format!("release/{}.json", one.record);
+                committed
+                    .iter()
+                    .any(|one| one.case == case && own(one) == *name)
+            };
             let record = files::parse_json(path, text);
             match (found, record) {
-                (Ok(case), Ok(record)) if known(&case) => records.push(record),
+                (Ok(case), Ok(record)) if known(case) => records.push(record),
                 _ => verdict.fail(name, "the ledger knows nothing of it"),
             }
+        }
+        // A suspension that was left out would show a task as released.
+        for one in &committed {
+            let name = format!("release/{}.json", one.record);
+            if !self.files.contains_key(&name) {
+                verdict.fail(name, "the ledger has it and the file has not");
+            }
+        }
+        if records.len() != committed.len() {
+            return;
         }
         if records.is_empty() {
             return verdict.pass("release", "nobody has released it: research mode");

@@ -57,6 +57,32 @@ pub(crate) fn is_committed(place: &Path, commitment: Digest) -> Result<bool> {
     Ok(commitment_of(place)? == commitment)
 }
 
+/// How the files of a folder differ from what the ledger committed to, by number: the file's name
+/// and what is wrong with it.
+pub(crate) fn faults(dir: &Path, committed: &[(String, Digest)]) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    for (record, case) in committed {
+        let name = format!("{record}.json");
+        match is_committed(&dir.join(&name), *case) {
+            Ok(true) => {}
+            Ok(false) => {
+                let what = "it was altered since it was entered in the ledger";
+                faults.push((name, what.to_owned()));
+            }
+            Err(error) => faults.push((name, error.told())),
+        }
+    }
+    for name in files_in(dir) {
+        if !committed
+            .iter()
+            .any(|(record, _)| name == format!("{record}.json"))
+        {
+            faults.push((name, "the ledger knows nothing of it".to_owned()));
+        }
+    }
+    faults
+}
+
 /// The names of the JSON files in a folder, sorted.
 pub(crate) fn files_in(dir: &Path) -> Vec<String> {
     names_in(dir, ".json")

@@ -166,6 +166,17 @@ impl Error {
         }
     }
 
+    /// The message with its causes in one line.
+    pub(crate) fn told(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
+    }
+
     pub(crate) fn form(path: &Path, what: impl Into<String>) -> Self {
         Self::Form {
             path: path.to_owned(),

@@ -468,24 +468,11 @@ fn check_records(
     committed: &[(String, Digest)],
     verdict: &mut Verdict,
 ) -> bool {
-    let before = verdict.failures().count();
-    for (record, case) in committed {
-        let name = format!("{folder}/{record}.json");
-        match committed::is_committed(&dir.join(format!("{record}.json")), *case) {
-            Ok(true) => {}
-            Ok(false) => verdict.fail(name, "it was altered since it was entered in the ledger"),
-            Err(error) => verdict.fail(name, told(&error)),
-        }
+    let faults = committed::faults(dir, committed);
+    for (name, what) in &faults {
+        verdict.fail(format!("{folder}/{name}"), what);
     }
-    for name in committed::files_in(dir) {
-        if !committed
-            .iter()
-            .any(|(record, _)| name == format!("{record}.json"))
-        {
-            verdict.fail(format!("{folder}/{name}"), "the ledger knows nothing of it");
-        }
-    }
-    let right = !committed.is_empty() && verdict.failures().count() == before;
+    let right = !committed.is_empty() && faults.is_empty();
     if right {
         let detail = format!("{} records as in the ledger", committed.len());
         verdict.pass(folder, detail);
@@ -521,13 +508,6 @@ fn check_answers(layout: &Layout, leaves: &[Leaf], verdict: &mut Verdict) {
     }
 }
 
-/// An error with its causes in one line.
 fn told(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+    error.told()
 }

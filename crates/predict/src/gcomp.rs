@@ -180,7 +180,8 @@ struct Predicates {
 struct Person {
     columns: Vec<Option<f64>>,
     treated: bool,
-    negative_treated: bool,
+    /// None for who had the negative control before time zero: like the treated before, no control.
+    negative_treated: Option<bool>,
     outcome: FollowedUp,
     negative_outcome: Option<FollowedUp>,
 }
@@ -372,8 +373,8 @@ impl Cohort {
         Ok(Person {
             columns: self.columns(timeline, zero),
             treated: had(&p.treatment, landmark),
-            negative_treated: had(&p.negative_treatment, landmark)
-                && !had(&p.negative_treatment, just_before),
+            negative_treated: (!had(&p.negative_treatment, just_before))
+                .then(|| had(&p.negative_treatment, landmark)),
             outcome: follow(&p.outcome),
             negative_outcome: is_declared(&p.negative_outcome).then(|| follow(&p.negative_outcome)),
         })

@@ -1,19 +1,20 @@
-//! Whether a history is unlike those that the model was tuned on: the distance of the model's
+//! Whether a history is unlike those that the model learnt from: the distance of the model's
 //! state from their mean, each dimension in its own standard deviations, against the distance that
 //! 99 of 100 of them stay below. It measures unlikeness to the model, not illness.
 
 use crate::risk::mean;
 use serde::{Deserialize, Serialize};
 
-/// The share of tuning subjects that stays below the allowed distance.
+/// The share of training subjects that stays below the allowed distance.
 const SHARE: f64 = 0.99;
-/// How far above that distance a history may lie before it counts as novel: one tuning subject in
-/// a hundred lies above it by construction, few of them by half as much again.
+/// How far above that distance a history may lie before it counts as novel: one training
+/// subject in a hundred lies above it by construction, few of them by half as much again. Others
+/// may lie further from the mean than those that the model learnt from.
 const MARGIN: f64 = 1.5;
 /// The fewest states that show a 99th percentile.
 const STATES_MIN: usize = 100;
 
-/// What the states of tuning subjects are like.
+/// What the states of training subjects are like.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Novelty {
     /// The mean of each dimension, `[D]`.

@@ -6,7 +6,7 @@
 
 use crate::engine::{Asked, Engine, Question};
 use crate::neural::History;
-use crate::risk::Mark;
+use crate::risk::{Mark, Values};
 use crate::{Error, Result};
 use longitude_core::{Days, Predicate, Task};
 use longitude_model::{Atom, Incidence, Question as Query};
@@ -42,6 +42,9 @@ pub enum NoQuery {
     /// A bound of a value lies inside a bin of the model.
     #[error("a bound of a value lies inside a value bin, which the query head cannot divide")]
     InsideBin,
+    /// Some values of a code are the outcome and others compete with it.
+    #[error("a code is outcome and competing event by its values, and the query head has one side")]
+    BothSides,
 }
 
 /// The two sides of a question.
@@ -116,6 +119,11 @@ impl Engine {
             .any(|mark| mark.whole_bins().is_none())
         {
             Some(NoQuery::InsideBin)
+        } else if outcome.competing.iter().any(|other| {
+            let own = outcome.marks.iter().find(|own| own.id == other.id);
+            own.is_some_and(|own| own.values != Values::Any && own.values != other.values)
+        }) {
+            Some(NoQuery::BothSides)
         } else {
             None
         }

@@ -17,8 +17,9 @@
 //! `harm / (harm + benefit)`.
 
 use longitude_core::SubjectId;
+use longitude_eval::hidden_cells;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Steps of the integral of an incidence, which is smooth between the edges of its curve.
 const STEPS: u32 = 64;
@@ -294,39 +295,43 @@ impl ScreenTally {
             let sum = |of: fn(&GroupTally) -> u64| groups.values().map(of).sum::<u64>();
             let (people, recorded) = (sum(|g| g.considered), sum(|g| g.recorded));
             let expected = sum(|g| g.expected_billionths);
-            let hidden = hidden(groups);
-            for (name, group) in groups {
+            let looks_of = |name: &String| {
                 let here = |one: &&Candidate| one.groups.get(dimension) == Some(name);
-                let here = looks.iter().filter(here).count() as u64;
-                let share = |part: u64, whole: u64, least: u64| {
-                    let told = whole >= least && !hidden.contains(name);
+                looks.iter().filter(here).count() as u64
+            };
+            let here: Vec<u64> = groups.keys().map(looks_of).collect();
+            let cells = |of: fn(&GroupTally) -> u64| groups.values().map(of).collect::<Vec<_>>();
+            let hides = [
+                hidden_cells(&cells(|g| g.considered)),
+                hidden_cells(&cells(|g| g.recorded)),
+                hidden_cells(&here),
+            ];
+            for (place, (name, group)) in groups.iter().enumerate() {
+                let share = |part: u64, whole: u64, (least, hides): (u64, &[bool])| {
+                    let told = whole >= least && !hides[0] && !hides[1];
                     told.then(|| part as f64 / whole as f64)
                 };
+                let small = hides[0][place];
                 shares.push(GroupShare {
                     dimension: dimension.clone(),
                     group: name.clone(),
-                    of_considered: share(group.considered, people, CELL_MIN),
-                    of_expected: share(group.expected_billionths, expected, 1),
-                    of_recorded: share(group.recorded, recorded, CELL_MIN),
-                    of_looks: share(here, looks.len() as u64, CELL_MIN),
+                    of_considered: share(group.considered, people, (CELL_MIN, &[small, false])),
+                    of_expected: share(group.expected_billionths, expected, (1, &[small, false])),
+                    of_recorded: share(
+                        group.recorded,
+                        recorded,
+                        (CELL_MIN, &[small, hides[1][place]]),
+                    ),
+                    of_looks: share(
+                        here[place],
+                        looks.len() as u64,
+                        (CELL_MIN, &[small, hides[2][place]]),
+                    ),
                 });
             }
         }
         shares
     }
-}
-
-/// Groups of a dimension that are not told: the small ones, and where only one is small the next.
-fn hidden(groups: &BTreeMap<String, GroupTally>) -> BTreeSet<&String> {
-    let is_small = |group: &GroupTally| (1..CELL_MIN).contains(&group.considered);
-    let small = groups.iter().filter(|(_, group)| is_small(group));
-    let mut hidden: BTreeSet<&String> = small.map(|(name, _)| name).collect();
-    if hidden.len() == 1 {
-        let others = groups.iter().filter(|(name, _)| !hidden.contains(name));
-        let next = others.min_by_key(|(_, group)| group.considered);
-        hidden.extend(next.map(|(name, _)| name));
-    }
-    hidden
 }
 
 #[cfg(test)]

@@ -265,7 +265,11 @@ pub fn edited(
                 (Deed::Removed, history[events[0]].code.clone(), events)
             }
             Edit::Change(which, value) => {
-                let latest = found(which)?.pop().unwrap_or_default();
+                // What was removed before is not there any more.
+                let mut there = found(which)?
+                    .into_iter()
+                    .filter(|index| kept[*index].is_some());
+                let latest = there.next_back().ok_or(EditError::NoSuchEvent { number })?;
                 let code = history[latest].code.clone();
                 let mut event = history[latest].clone();
                 event.numeric_value = Some(*value);

@@ -8,7 +8,7 @@
 //! - The order of windows is a new permutation each epoch, from the seed and the epoch alone. Where
 //!   subjects have weights, an epoch holds all windows of a subject as many times as its weight
 //!   says, on average: a weight of 2.3 is two times, and a third with chance 0.3. Copies stand
-//!   apart, and the expected gradient is that of the weighted loss.
+//!   where chance puts them, and the expected gradient is that of the weighted loss.
 
 use crate::queries::Asker;
 use crate::sequences::{Sequences, Window};
@@ -95,7 +95,8 @@ impl Order {
         self
     }
 
-    /// The windows of the next batch: as many as fit, at least one, and none twice.
+    /// The windows of the next batch: as many as fit, at least one, and none twice
+    /// where subjects weigh alike.
     pub(crate) fn take(&mut self, place: &mut Place, batch_tokens: usize) -> Vec<Window> {
         let mut taken: Vec<Window> = Vec::new();
         let (mut positions, epoch) = (0, place.epoch);

@@ -90,6 +90,10 @@ fn shown(one: &Estimate) -> String {
     };
     let overlap = &one.overlap;
     let [before, after] = overlap.difference_max;
+    let trimmed = overlap.trimmed_share.map_or_else(
+        || "fewer than 11 people".to_owned(),
+        |share| format!("{:.1} %", share * 100.0),
+    );
     let mut lines = vec![
         format!(
             "{}: difference of risks, treated less untreated",
@@ -100,9 +104,8 @@ fn shown(one: &Estimate) -> String {
         line("doubly robust", one.aipw),
         format!("{} treated, {} untreated", one.treated, one.untreated),
         format!(
-            "{:.1} % trimmed without overlap; largest standardised difference {before:.2}, \
-             {after:.2} after weighting",
-            overlap.trimmed_share * 100.0
+            "{trimmed} trimmed without overlap; largest standardised difference {before:.2}, \
+             {after:.2} after weighting"
         ),
     ];
     for control in &one.negative_controls {

@@ -184,7 +184,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Command::Person(command) => people::run(command, folder),
         Command::Status { run, json } => {
             let house = House::open(folder, run)?;
-            show::status(&house.book.releases()?, machine::now(), *json)
+            show::status(&house.book.releases(&house.ledger)?, machine::now(), *json)
         }
         Command::Live {
             on,
@@ -194,7 +194,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         } => {
             let house = House::open(folder, run)?;
             let time = end_of_day(on, "--on")?;
-            let mut releases = house.book.releases_on(time)?;
+            let mut releases = house.book.releases_on(&house.ledger, time)?;
             releases.retain(|scope, _| site.as_ref().is_none_or(|site| *site == scope.site));
             show::live(&releases, (time, &house.model), *json)
         }
@@ -254,7 +254,7 @@ fn approve(
 ) -> Result<()> {
     let scope = scope(&about.task, &about.site);
     let house = House::open(folder, &about.run)?;
-    let known = house.book.releases()?.remove(&scope);
+    let known = house.book.releases(&house.ledger)?.remove(&scope);
     let Some((digest, dossier)) = known.and_then(|known| known.dossier) else {
         let message = format!("{scope} has no dossier");
         let mend = "enter one with `longitude trust dossier`";

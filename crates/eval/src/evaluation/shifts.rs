@@ -28,7 +28,8 @@ pub(super) fn shifts(common: &Common, draws: &Draws<'_>) -> Vec<Shift> {
         let mut sites: Vec<&String> = values.iter().collect();
         sites.sort();
         sites.dedup();
-        for site in sites.into_iter().filter(|_| values.len() > 1) {
+        let several = sites.len() > 1;
+        for site in sites.into_iter().filter(|_| several) {
             let inside: Vec<bool> = values.iter().map(|value| value == site).collect();
             let here = common
                 .subjects

@@ -195,10 +195,19 @@ impl Assessing<'_> {
         }
     }
 
-    fn part(&self, part: &Part, streams: Vec<StreamReport>) -> PartReport {
+    fn part(&self, part: &Part, mut streams: Vec<StreamReport>) -> PartReport {
         let (rows, before) = self.rows(part);
         let people: BTreeSet<u32> = rows.iter().map(|row| row.subject).collect();
         let small = (1..CELL_MIN).contains(&people.len());
+        let signal = streams.iter().map(|stream| stream.signal).max();
+        if small {
+            // The evidence of a few people follows from their risks and outcomes alone.
+            for stream in &mut streams {
+                stream.rows = 0;
+                stream.log_e.clear();
+                stream.reached = Default::default();
+            }
+        }
         let windows = Windows {
             served: self.served,
             reference: self.reference,
@@ -214,11 +223,7 @@ impl Assessing<'_> {
             value,
             rows: if small { 0 } else { rows.len() as u64 },
             suppressed: small.then(|| format!("fewer than {CELL_MIN} subjects")),
-            signal: streams
-                .iter()
-                .map(|s| s.signal)
-                .max()
-                .unwrap_or(Signal::Quiet),
+            signal: signal.unwrap_or(Signal::Quiet),
             windows: if small || self.options.window_months == 0 {
                 Vec::new()
             } else {

@@ -1,7 +1,7 @@
 //! What a repair brings to each group and costs the others, on the same rows.
 
 use crate::bootstrap::bootstrap;
-use crate::group::{CELL_MIN, hidden, side_that_may_be_small};
+use crate::group::{CELL_MIN, hidden_cells, side_that_may_be_small};
 use crate::report::Metric;
 use crate::task::{Options, count, select};
 use crate::undefined::Undefined;
@@ -94,7 +94,7 @@ pub fn repair_cost(
             .map(|rows| side_that_may_be_small(positives(rows), rows.len() as u64))
             .collect();
         let sizes: Vec<u64> = rows_of.values().map(|rows| rows.len() as u64).collect();
-        let (small, few) = (hidden(&sizes), hidden(&sides));
+        let (small, few) = (hidden_cells(&sizes), hidden_cells(&sides));
         for (at, (group, rows)) in rows_of.iter().enumerate() {
             all.push(if small[at] || few[at] {
                 hidden_group((dimension, group), (!small[at]).then_some(sizes[at]))

@@ -128,7 +128,7 @@ fn variance_between<'s>(scores: impl Iterator<Item = &'s Score>) -> f64 {
 }
 
 /// The mode of an offset under its prior; `scale` turns weights into effective rows. The function
-/// is concave, and Newton's method with halving ends.
+/// is concave: Newton's method, whose steps are held short, ends.
 fn mode(all: Recalibration, rows: &[Row], scale: f64, variance: f64) -> f64 {
     let slope_at = |offset: f64| {
         let (mut slope, mut curvature) = (-offset / variance, 1.0 / variance);

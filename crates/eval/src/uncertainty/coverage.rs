@@ -2,7 +2,7 @@
 
 use super::PredictionSet;
 use crate::curve::wilson;
-use crate::group::CELL_MIN;
+use crate::group::hidden_cells;
 use crate::report::Estimate;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,7 +28,8 @@ pub struct SetCoverage {
 pub struct Coverages {
     /// By group, without the outcome and with it.
     pub groups: Vec<SetCoverage>,
-    /// Groups with fewer than 11 rows of a class: that class is not told, nor the group named.
+    /// Groups with fewer than 11 rows of a class, and where only one is so small the next: that
+    /// class is not told, nor the group named.
     pub left_out: u64,
     /// Rows without a set: their group was not calibrated, or has only one class there.
     pub without_set: u64,
@@ -64,8 +65,22 @@ pub fn set_coverage(
         *covered += u64::from(held);
         *singles += u64::from(single);
     }
+    let of_class = |class: bool| {
+        let own = tallies
+            .iter()
+            .filter(move |((_, label), _)| *label == class);
+        let (groups, rows): (Vec<_>, Vec<u64>) = own.map(|((group, _), n)| (*group, n[0])).unzip();
+        let hidden = hidden_cells(&rows);
+        groups
+            .into_iter()
+            .zip(hidden)
+            .filter(|(_, hidden)| *hidden)
+            .map(|(group, _)| group)
+            .collect::<Vec<_>>()
+    };
+    let hidden = [of_class(false), of_class(true)];
     for ((group, with_outcome), [rows, covered, singles]) in tallies {
-        if rows < CELL_MIN as u64 {
+        if hidden[usize::from(with_outcome)].contains(&group) {
             told.left_out += 1;
             continue;
         }
@@ -91,21 +106,25 @@ mod tests {
 
     #[test]
     fn sets_are_counted_by_class_and_small_cells_are_not_told() {
-        let labels: Vec<bool> = (0..60).map(|row| row % 3 == 0).collect();
+        let labels: Vec<bool> = (0..100).map(|row| row % 3 == 0).collect();
         let set = |row: usize| match row {
             0 | 1 => Some(PredictionSet::Neither),
             2 => None,
             row if row % 3 == 0 => Some(PredictionSet::With),
             _ => Some(PredictionSet::Both),
         };
-        let sets: Vec<_> = (0..60).map(set).collect();
-        let groups: Vec<String> = (0..60)
-            .map(|row| if row < 54 { "a" } else { "b" }.to_owned())
-            .collect();
+        let sets: Vec<_> = (0..100).map(set).collect();
+        // The six of b would follow from all less the others: c, the next smallest, is not told.
+        let group = |row: usize| match row {
+            0..54 => "a",
+            54..60 => "b",
+            _ => "c",
+        };
+        let groups: Vec<String> = (0..100).map(|row| group(row).to_owned()).collect();
         let told = set_coverage(&labels, &sets, &groups);
         assert_eq!(
             (told.groups.len(), told.left_out, told.without_set),
-            (2, 2, 1)
+            (2, 4, 1)
         );
         let without = &told.groups[0];
         assert_eq!((without.rows, without.with_outcome), (35, false));

@@ -200,21 +200,30 @@ impl ReleaseBook {
     /// How every task and site stands that has a record.
     ///
     /// # Errors
-    /// When a record cannot be read, or is signed by nobody who may.
-    pub fn releases(&self) -> Result<BTreeMap<Scope, Release>> {
-        releases(&self.list()?, (&self.key, &self.log, self.model), None)
+    /// When a record cannot be read, is not the one that the ledger committed to or is missing, or
+    /// is signed by nobody who may.
+    pub fn releases(&self, ledger: &RunLedger) -> Result<BTreeMap<Scope, Release>> {
+        self.replayed(&self.list(ledger)?, None)
     }
 
     /// The same at an earlier time.
     ///
     /// # Errors
     /// As [`ReleaseBook::releases`].
-    pub fn releases_on(&self, time: Instant) -> Result<BTreeMap<Scope, Release>> {
-        releases(
-            &self.list()?,
-            (&self.key, &self.log, self.model),
-            Some(time),
-        )
+    pub fn releases_on(
+        &self,
+        ledger: &RunLedger,
+        time: Instant,
+    ) -> Result<BTreeMap<Scope, Release>> {
+        self.replayed(&self.list(ledger)?, Some(time))
+    }
+
+    fn replayed(
+        &self,
+        records: &[ReleaseRecord],
+        until: Option<Instant>,
+    ) -> Result<BTreeMap<Scope, Release>> {
+        releases(records, (&self.key, &self.log, self.model), until)
     }
 
     /// Enters what a person signs. It counts when this returns.
@@ -230,9 +239,8 @@ impl ReleaseBook {
         given: Given,
     ) -> Result<(EntryId, Release)> {
         people.check(key.person())?;
-        let records = self.list()?;
-        let of = (&self.key, self.log.as_str(), self.model);
-        let mut all = releases(&records, of, None)?;
+        let records = self.list(ledger)?;
+        let mut all = self.replayed(&records, None)?;
         let known = all.remove(scope).unwrap_or_else(|| Release::new(at));
         let before = known.stage;
         let after = known.after(key.person(), at, &given)?;
@@ -281,9 +289,17 @@ impl ReleaseBook {
     /// All records, oldest first.
     ///
     /// # Errors
-    /// When one cannot be read.
-    pub fn list(&self) -> Result<Vec<ReleaseRecord>> {
-        read(&self.dir)
+    /// When one cannot be read, or they are not those that the ledger committed to.
+    pub fn list(&self, ledger: &RunLedger) -> Result<Vec<ReleaseRecord>> {
+        let leaves = ledger.leaves()?;
+        let committed = leaves.iter().filter_map(leaf_of);
+        let committed: Vec<_> = committed
+            .map(|one| (one.record.to_string(), one.case))
+            .collect();
+        match committed::faults(&self.dir, &committed).into_iter().next() {
+            Some((name, what)) => Err(Error::form(&self.dir.join(name), what)),
+            None => read(&self.dir),
+        }
     }
 
     fn path(&self, id: ReleaseRecordId) -> PathBuf {
@@ -320,8 +336,9 @@ pub fn releases(
     for record in records {
         let path = PathBuf::from(format!("release/{}.json", record.id));
         let (person, predicate) = record.signed.open(of, &path)?;
+        // Times ascend within a task and site, not between them.
         if until.is_some_and(|until| predicate.at > until) {
-            break;
+            continue;
         }
         let known = all.remove(&predicate.scope);
         let known = known.unwrap_or_else(|| Release::new(predicate.at));
@@ -411,6 +428,8 @@ impl Release {
         }
         if approval.act.waits() {
             self.check_approval(at, approval)?;
+        } else if approval.expires.is_some() {
+            return refuse("only what two people sign can say when it ends");
         }
         let joins = |one: &&Pending| {
             let same = one.approval.act == approval.act
@@ -433,7 +452,9 @@ impl Release {
                 }
                 self.by = by.iter().map(|one| one.name.clone()).collect();
                 (self.stage, self.since) = (stage, at);
-                self.expires = ends.or(self.expires);
+                if approval.act.waits() {
+                    self.expires = ends;
+                }
                 self.pending.clear();
                 Ok(self)
             }
@@ -468,18 +489,23 @@ impl Release {
         if expires <= at || expires > at.plus(EXPIRES_WITHIN) {
             return refuse("it must end after now and within a year".to_owned());
         }
-        let Act::Promote(to) = approval.act else {
-            return Ok(());
+        let to = match approval.act {
+            Act::Promote(to) | Act::Resume(to) => to,
+            Act::Suspend | Act::Demote(_) | Act::Withdraw => return Ok(()),
         };
+        let boundary = self.dossier.as_ref().map(|(_, dossier)| &dossier.boundary);
+        if boundary.is_some_and(|boundary| !boundary.allows(to)) {
+            let what = "the boundary record lets nobody who treats see answers";
+            return refuse(what.to_owned());
+        }
+        if let Act::Resume(_) = approval.act {
+            return Ok(());
+        }
         let Some((digest, dossier)) = &self.dossier else {
             return refuse("there is no dossier: enter one first".to_owned());
         };
         if approval.dossier != Some(*digest) {
             return refuse("it was signed by another dossier than the one in force".to_owned());
-        }
-        if !dossier.boundary.allows(to) {
-            let what = "the boundary record lets nobody who treats see answers";
-            return refuse(what.to_owned());
         }
         if approval.report.is_none() || approval.judged.is_empty() {
             return refuse("it needs a report that was held against the limits".to_owned());

@@ -18,6 +18,6 @@ pub use book::{
     Approval, Drill, Given, Release, ReleaseBook, ReleaseRecord, ReleaseRecordId, Scope, Signed,
     releases,
 };
-pub(crate) use book::{leaf_of, read};
+pub(crate) use book::{Committed, leaf_of, read};
 pub use gate::{Boundary, Criterion, Dossier, Judged, Limit, Owner, Position};
 pub use stage::{Act, Stage};

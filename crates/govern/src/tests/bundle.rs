@@ -3,8 +3,8 @@
 
 use super::{NOW, contest, institution, put, run_of};
 use crate::{
-    CaseBundle, ContestBook, Error, Institution, Layout, NewContest, Outcome, RunLedger,
-    TrustedKey, Verdict, commitment, model_root,
+    CaseBundle, ContestBook, Error, Given, Institution, Layout, NewContest, Outcome, People,
+    PersonKey, ReleaseBook, Role, RunLedger, TrustedKey, Verdict, commitment, model_root,
 };
 use std::path::Path;
 use std::process::Command;
@@ -130,6 +130,44 @@ fn every_alteration_is_found_and_named() {
     let trusted = TrustedKey::from_pem(other.public_key().pem()).unwrap();
     let bundle = CaseBundle::from_text(path, &text).unwrap();
     assert_eq!(failed(&bundle.verify(Some(&trusted))), ["origin"]);
+}
+
+#[test]
+fn a_release_record_that_was_left_out_is_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (layout, institution, trusted) = case(dir.path());
+    let key = institution.public_key();
+    let mut people = People::open(dir.path(), key).unwrap();
+    let to = dir.path().join("ann.key");
+    let who = ("Ann", [Role::SafetyOfficer].into());
+    people
+        .enrol(&institution, who, (NOW, &[1; 32]), &to)
+        .unwrap();
+    let person = PersonKey::open(&to, key).unwrap();
+    let mut ledger = RunLedger::open(&layout, &institution).unwrap();
+    let model = model_root(&layout.model()).unwrap();
+    let book = ReleaseBook::open(&layout, &ledger, (key, model)).unwrap();
+    let given = Given::Dossier(Box::new(super::release::dossier()));
+    let about = (&super::release::scope(), NOW);
+    book.enter(&mut ledger, (&person, &people), about, given)
+        .unwrap();
+    let path = Path::new("case.json");
+    let text = CaseBundle::collect(&layout, ANSWER)
+        .unwrap()
+        .to_text()
+        .unwrap();
+    let whole = CaseBundle::from_text(path, &text).unwrap();
+    assert!(whole.verify(Some(&trusted)).passed());
+    let mut parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let record = "release/R-000001.json";
+    parsed["files"]
+        .as_object_mut()
+        .unwrap()
+        .remove(record)
+        .unwrap();
+    let fewer = CaseBundle::from_text(path, &parsed.to_string()).unwrap();
+    let verdict = fewer.verify(Some(&trusted));
+    assert_eq!(failed(&verdict), [record], "{verdict}");
 }
 
 /// Any byte of the file: it is then no case, or a check fails, or only white space changed.

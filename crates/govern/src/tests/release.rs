@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-fn scope() -> Scope {
+pub(super) fn scope() -> Scope {
     Scope {
         task: "sepsis_6h".to_owned(),
         site: "north".to_owned(),
@@ -84,7 +84,7 @@ impl House {
 /// What spoils a dossier.
 type Change = fn(&mut Dossier);
 
-fn dossier() -> Dossier {
+pub(super) fn dossier() -> Dossier {
     let met = |rationale: &str| Criterion {
         met: Some(true),
         rationale: rationale.to_owned(),
@@ -267,9 +267,10 @@ fn two_people_lead_up_and_one_stops() {
     let back = house.enter(&safety, after(5.0), resume()).unwrap();
     assert_eq!(back.stage, Stage::SilentTrial);
     // What was live, and who had decided it, at any day.
-    let book = house.book(&house.ledger());
+    let ledger = house.ledger();
+    let book = house.book(&ledger);
     let on = |days| {
-        book.releases_on(after(days))
+        book.releases_on(&ledger, after(days))
             .unwrap()
             .remove(&scope())
             .unwrap()
@@ -392,8 +393,58 @@ fn tampering_is_found_and_a_record_counts_in_its_own_run_only() {
     let key = house.institution.public_key();
     let book = ReleaseBook::open(&layout, &ledger, (key, model)).unwrap();
     fs::write(layout.release().join("R-000001.json"), &whole).unwrap();
-    let refused = book.releases().unwrap_err().to_string();
-    assert!(refused.contains("signed for another run"), "{refused}");
+    let refused = book.releases(&ledger).unwrap_err().to_string();
+    assert!(
+        refused.contains("the ledger knows nothing of it"),
+        "{refused}"
+    );
+    let records = crate::release::read(&layout.release()).unwrap();
+    let log = ledger.log_key();
+    let refused = crate::releases(&records, (key, log.name(), model), None).unwrap_err();
+    assert!(
+        refused.to_string().contains("signed for another run"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_record_that_is_gone_is_missed_before_anybody_acts_on_the_rest() {
+    let mut house = House::new();
+    let safety = house.person("Ann", &[Role::SafetyOfficer], 1);
+    let given = Given::Dossier(Box::new(dossier()));
+    house.enter(&safety, NOW, given).unwrap();
+    house
+        .enter(&safety, after(1.0), act(Act::Suspend, None))
+        .unwrap();
+    fs::remove_file(house.layout.release().join("R-000002.json")).unwrap();
+    let ledger = house.ledger();
+    assert!(house.book(&ledger).releases(&ledger).is_err());
+    drop(ledger);
+    assert!(house.enter(&safety, after(2.0), drill()).is_err());
+    assert!(!house.verdict().0);
+}
+
+#[test]
+fn nobody_alone_prolongs_and_no_suspension_ends_above_the_boundary() {
+    let mut house = House::new();
+    let safety = house.person("Ann", &[Role::SafetyOfficer], 1);
+    let dossier = dossier();
+    house
+        .enter(&safety, NOW, Given::Dossier(Box::new(dossier.clone())))
+        .unwrap();
+    let refused = |result: Result<Release, Error>| result.unwrap_err().to_string();
+    for one in [Act::Suspend, Act::Withdraw] {
+        let said = refused(house.enter(&safety, after(1.0), act(one, Some(300.0))));
+        assert!(said.contains("only what two people sign"), "{said}");
+    }
+    let mut device = dossier;
+    device.boundary.position = Position::Device;
+    house
+        .enter(&safety, after(1.0), Given::Dossier(Box::new(device)))
+        .unwrap();
+    let resume = act(Act::Resume(Stage::Limited), Some(200.0));
+    let said = refused(house.enter(&safety, after(2.0), resume));
+    assert!(said.contains("boundary record"), "{said}");
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn world(settings: &Settings, all: &[Candidate], hidden: bool) -> Result<Found> 
         ],
         alarms: mean(&alarm),
         refused: draws - good.len() as u64,
-        trimmed: mean(&|one| one.overlap.trimmed_share),
+        trimmed: mean(&|one| one.overlap.trimmed_share.unwrap_or_default()),
         example: good.first().map(|one| (*one).clone()),
     })
 }

@@ -39,10 +39,11 @@ impl Interval {
 /// How alike the groups are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Overlap {
-    /// People whose probability of one of the groups is below the declared bound.
-    pub trimmed: u64,
-    /// Their share.
-    pub trimmed_share: f64,
+    /// People whose probability of one of the groups is below the declared bound; none where they
+    /// are 1 to 10.
+    pub trimmed: Option<u64>,
+    /// Their share, likewise.
+    pub trimmed_share: Option<f64>,
     /// The 1st, 50th and 99th percentile of the propensity of the treated, before trimming.
     pub treated: [f64; 3],
     /// Of the untreated.
@@ -113,7 +114,6 @@ impl Cohort {
         let (prepared, overlap) = self.prepared(&people, of)?;
         let [naive, g_computation, aipw] = intervals(&prepared, resamples, seed);
         let treated = prepared.treated.iter().filter(|t| **t).count() as u64;
-        let shown = |count: u64| (!(1..=10).contains(&count)).then_some(count);
         let left_out = self.left_out.iter();
         Ok(Estimate {
             design: self.design.name.clone(),
@@ -149,7 +149,8 @@ impl Cohort {
         }
         if !self.design.negative_treatment.is_empty() {
             all.push(control("treatment", &|one| {
-                (one.negative_treated, Some(one.outcome))
+                let treated = one.negative_treated;
+                (treated.unwrap_or_default(), treated.map(|_| one.outcome))
             }));
         }
         all
@@ -189,8 +190,8 @@ impl Cohort {
             [0.01, 0.5, 0.99].map(|share| quantile(&own, share))
         };
         let mut overlap = Overlap {
-            trimmed: outside as u64,
-            trimmed_share: share,
+            trimmed: shown(outside as u64),
+            trimmed_share: shown(outside as u64).map(|_| share),
             treated: of_group(true),
             untreated: of_group(false),
             difference_max: [0.0; 2],
@@ -398,4 +399,9 @@ fn three(prepared: &Prepared, weights: &[f64]) -> Three {
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let at = crate::rng::below(share, sorted.len());
     sorted.get(at).copied().unwrap_or(0.0)
+}
+
+/// A count that is not small: 1 to 10 are not shown.
+fn shown(count: u64) -> Option<u64> {
+    (!(1..=10).contains(&count)).then_some(count)
 }
